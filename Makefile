@@ -1,0 +1,93 @@
+# What a newcomer needs is `make run` and `make test`; `make help` lists the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+# The first interpreter that works, is 3.11 or newer and can make a venv (a shim on PATH may do none of that).
+FIND_PYTHON = for p in $(PYTHON) python3 python3.11 python3.12 python3.13 python3.14; do \
+	if $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$p; exit; fi; done; \
+	echo "Argus needs Python 3.11 or newer with venv (Debian: apt-get install python3 python3-venv)" >&2; exit 1
+TESTS ?= tests
+PYTEST := $(BIN)/python -m pytest
+CODE := core models tables agents argus simulation benchmarks tests
+UV_COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header
+
+.PHONY: help setup run test lint format types imports audit coverage docs schemas bench lock kafka-jars clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
+
+setup: $(VENV)/.installed ## sets up only: leaves .venv/bin/argus
+	@:
+
+run: setup ## sets up, then `argus up` (ARGS="--rate 100 ...")
+	@exec $(BIN)/argus up $(ARGS)
+
+test: $(VENV)/.installed-dev ## sets up, then the whole test suite (TESTS=tests/core for a part)
+	@$(PYTEST) -q $(TESTS)
+
+lint: $(VENV)/.installed-dev ## ruff, rules and format
+	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/ruff format --check $(CODE)
+
+format: $(VENV)/.installed-dev ## writes what `lint` asks for, where it can
+	@$(BIN)/ruff check --fix $(CODE)
+	@$(BIN)/ruff format $(CODE)
+
+types: $(VENV)/.installed-dev ## mypy, strict
+	@$(BIN)/mypy
+
+imports: $(VENV)/.installed-dev ## the direction of imports
+	@$(BIN)/lint-imports --no-cache
+
+audit: $(VENV)/.installed-dev ## known vulnerabilities in the lock files
+	@$(BIN)/python .ci/audit.py requirements-dev.lock
+
+coverage: $(VENV)/.installed-dev ## branches of core/, at least 95 %
+	@$(PYTEST) -q --cov --cov-report=term-missing --cov-fail-under=95 tests/core
+
+docs: setup ## writes the generated pages of docs/
+	@$(BIN)/argus settings --markdown > docs/settings.md
+	@$(BIN)/python -m argus.metrics > docs/metrics.md
+
+schemas: setup ## writes the stored copy of the record schemas (docs/schemas), refusing an incompatible change
+	@$(BIN)/python -m argus.compat --write
+
+bench: setup ## the benchmarks
+	@exec $(BIN)/argus bench $(ARGS)
+
+lock: $(VENV)/.installed-dev ## compiles the lock files again (UPGRADE=--upgrade for newer versions)
+	@$(UV_COMPILE) $(UPGRADE) --extra build pyproject.toml -o requirements.lock
+	@$(UV_COMPILE) $(UPGRADE) --extra build --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+kafka-jars: ## Apache Kafka's jars for the broker tests, by Maven
+	@if [ -x tests/kafka/fetch ]; then tests/kafka/fetch; fi
+
+clean: ## removes what was built here; `data/` stays
+	@rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@python=$$($(FIND_PYTHON)); echo "Setting up $(VENV) with $$($$python --version)"; $$python -m venv $(VENV)
+
+# The locks are complete, so pip has nothing to resolve.
+$(VENV)/.locked: requirements.lock | $(BIN)/python
+	@echo "Installing $$(grep -c == $<) packages"
+	@$(PIP) install --require-hashes --no-deps --only-binary :all: -r $<
+	@touch $@
+
+$(VENV)/.locked-dev: requirements-dev.lock | $(BIN)/python
+	@echo "Installing $$(grep -c == $<) packages"
+	@$(PIP) install --require-hashes --no-deps --only-binary :all: -r $<
+	@touch $(VENV)/.locked $@
+
+$(VENV)/.installed: pyproject.toml $(VENV)/.locked
+	@$(PIP) install --no-deps --no-build-isolation --config-settings editable_mode=compat -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.locked-dev $(VENV)/.installed
+	@touch $@
