@@ -1,0 +1,5 @@
+"""Source rules."""
+
+from core.rules.entry import Rule
+
+RULES: tuple[Rule, ...] = ()
