@@ -1,0 +1,63 @@
+"""Every number that decides what Argus does with what it found: one frozen struct, a line for each.
+
+Thresholds of single rules are not here but in the rules themselves.
+"""
+
+from typing import Final
+
+from msgspec import Struct, field
+
+from core.records import LockState
+
+CHALLENGE_SCOPE: Final = ("login", "transaction", "payout", "password_change", "mfa_change", "profile_change")
+LOCK_SCOPE: Final = CHALLENGE_SCOPE
+
+
+class Response(Struct, frozen=True):
+    """How one rule's hits are answered, where that differs from their severity's answer.
+
+    at_most: the strongest state that it may lead to; scope, duration_s: empty and 0 for the severity's own.
+    """
+
+    at_most: LockState = "locked"
+    scope: tuple[str, ...] = ()
+    duration_s: int = 0
+
+
+# Failed logins prove nothing about the account's owner: anybody could lock anybody out. So they hold up logins only.
+LOGINS_ONLY: Final = Response("challenged", ("login",), 1_800)
+
+RESPONSES: Final = {"login_brute_force": LOGINS_ONLY, "distributed_brute_force": LOGINS_ONLY}
+MODEL_WEIGHTS: Final = {"half_space_trees": 0.30, "one_class_svm": 0.20, "gaussian": 0.30}
+
+
+class Policy(Struct, frozen=True, kw_only=True):
+    """The settings of detection and response. Scores are 0..100, weights 0..1, times event time."""
+
+    # Events that are older than this against their user's clock are decided but not remembered.
+    late_s: int = 86_400
+    # After a hit of HIGH or worse, a user's events aren't learnt as normal for this long.
+    taint_s: int = 6 * 3_600
+
+    # HIGH: these events are challenged, for this long.
+    challenge_scope: tuple[str, ...] = CHALLENGE_SCOPE
+    challenge_s: int = 1_800
+    # CRITICAL: these events are blocked, for this long. Logging out, browsing and paying in stay possible.
+    lock_scope: tuple[str, ...] = LOCK_SCOPE
+    lock_s: int = 86_400
+    # Answers by rule id, instead of the severity's.
+    responses: dict[str, Response] = field(default_factory=lambda: dict(RESPONSES))
+
+    # The risk score from which an event is challenged, whatever rules say (alias FRAUD_SCORE_THRESHOLD).
+    fraud_score_threshold: float = 75.0
+    # The risk score from which an event is blocked.
+    block_score_threshold: float = 95.0
+    # The event types that a risk score alone may hold up; the others need a lock.
+    score_scope: tuple[str, ...] = CHALLENGE_SCOPE
+    # What each model's far tail adds to the risk when it stands alone; a model that isn't named shadows.
+    model_weights: dict[str, float] = field(default_factory=lambda: dict(MODEL_WEIGHTS))
+    # A model's tail begins at this quantile of its scores and is complete at the second.
+    tail_quantile: float = 0.98
+    tail_full_quantile: float = 0.9999
+    # The share of the risk that ranks events by the models' mean where nothing else speaks.
+    rank_weight: float = 0.10
