@@ -1,0 +1,145 @@
+"""Lanes: each partition that this worker owns has a queue and a task of its own.
+
+A Faust agent hands batches over and goes on; a partition that recovers, or waits for the broker, holds up no other.
+A lane that is full stops fetching its partition (`hold`), so that what waits in memory stays bounded. Batches are
+acked in order, each when its step is durable and sent.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+logger = logging.getLogger(__name__)
+
+QUEUE_BATCHES = 2
+TICK_S = 1.0
+
+
+class Work(Protocol):
+    """What is done with one partition of one table."""
+
+    async def start(self) -> None:
+        """Take the partition over."""
+
+    async def apply(self, topic: str, records: list[Any]) -> None:
+        """Take one batch all the way: decided, durable, sent."""
+
+    async def tick(self) -> None:
+        """About once a second, between batches."""
+
+    async def stop(self, *, gracefully: bool) -> None:
+        """Give the partition up. gracefully: nothing went wrong, say goodbye to the next owner."""
+
+
+class Flow(Protocol):
+    """Stops and resumes the fetching of a topic's partition."""
+
+    def hold(self, tp: Any) -> None: ...
+    def resume(self, tp: Any) -> None: ...
+
+
+class Lane:
+    """One partition's queue and the task that empties it."""
+
+    def __init__(self, work: Work, flow: Flow, on_fatal: Callable[[BaseException], None]) -> None:
+        self.work = work
+        self._flow = flow
+        self._on_fatal = on_fatal
+        self._batches: deque[Any] = deque()
+        self._held: set[Any] = set()
+        self._arrived = asyncio.Event()
+        self._closing = False
+        self._task = asyncio.create_task(self._run())
+
+    def submit(self, event: Any) -> None:
+        """Queue a Faust event whose message is a partition batch; it's acked when it is done."""
+        self._batches.append(event)
+        self._arrived.set()
+        if len(self._batches) >= QUEUE_BATCHES:
+            self._held.add(event.message.tp)
+            self._flow.hold(event.message.tp)
+
+    async def close(self, timeout_s: float) -> None:
+        """Finish the batch in hand, drop the queue (unacked: it will come again) and give the partition up."""
+        self._closing = True
+        self._arrived.set()
+        done, _ = await asyncio.wait({self._task}, timeout=timeout_s)
+        if not done:
+            self._task.cancel()
+            self._on_fatal(TimeoutError(f"a partition could not be given up within {timeout_s} s"))
+
+    async def _run(self) -> None:
+        try:
+            await self.work.start()
+            while not self._closing:
+                if self._batches:
+                    await self._next()
+                else:
+                    self._arrived.clear()
+                    await self._tick_or_arrival()
+            await self.work.stop(gracefully=True)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            await self.work.stop(gracefully=False)
+            self._on_fatal(error)
+
+    async def _next(self) -> None:
+        event = self._batches.popleft()
+        message = event.message
+        await self.work.apply(message.topic, message.value)
+        event.ack()
+        if self._held and len(self._batches) < QUEUE_BATCHES:
+            for tp in self._held:
+                self._flow.resume(tp)
+            self._held.clear()
+
+    async def _tick_or_arrival(self) -> None:
+        try:
+            await asyncio.wait_for(self._arrived.wait(), TICK_S)
+        except TimeoutError:
+            await self.work.tick()
+
+
+class Lanes:
+    """All lanes of one table in this worker; follows the assignment."""
+
+    def __init__(
+        self, open_work: Callable[[int], Work], flow: Flow, on_fatal: Callable[[BaseException], None], close_s: float
+    ) -> None:
+        """close_s: how long giving partitions up may take, below the rebalance timeout."""
+        self._open_work = open_work
+        self._flow = flow
+        self._on_fatal = on_fatal
+        self._close_s = close_s
+        self._lanes: dict[int, Lane] = {}
+        self._assigned = asyncio.Event()
+
+    @property
+    def partitions(self) -> list[int]:
+        return sorted(self._lanes)
+
+    def assign(self, partitions: Iterable[int]) -> None:
+        """Open a lane for each; whatever was open has been revoked."""
+        for partition in partitions:
+            self._lanes[partition] = Lane(self._open_work(partition), self._flow, self._on_fatal)
+        self._assigned.set()
+
+    async def revoke(self) -> None:
+        """Give every partition up: a rebalance takes all before it gives any."""
+        self._assigned.clear()
+        lanes, self._lanes = self._lanes, {}
+        if lanes:
+            await asyncio.gather(*(lane.close(self._close_s) for lane in lanes.values()))
+
+    async def submit(self, event: Any) -> None:
+        """Hand a batch to its partition's lane. A batch of a partition that has gone stays unacked: its new owner
+        reads it."""
+        await self._assigned.wait()
+        lane = self._lanes.get(event.message.partition)
+        if lane is not None:
+            lane.submit(event)
+        else:
+            logger.info("left a batch of %s to its new owner", event.message.tp)

@@ -1,0 +1,207 @@
+"""One partition of state and the only way to change it: decide, append, store, send.
+
+What holds, whatever is killed or stopped, and when:
+
+- A step's new state, its progress on every source topic and the exact bytes of its outputs are one changelog record
+  batch, so they are durable together or not at all. Outputs are sent only after that, and sent again by the next
+  owner if this one may not have finished: a consumer can see a record twice, byte for byte, and never misses one.
+- Ownership is an epoch, begun by a marker in the changelog itself. An append tells where it landed; if that isn't
+  where the last one ended, somebody else has written. Behind a marker of a higher epoch this process is *fenced*: it
+  ends without having stored or sent anything. Records of a lower epoch behind our marker are void, and their keys
+  are written again, so that compaction can't keep the void ones.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from agents.journal import OWNER_KEY, Entry, Journal
+from tables.store import Store
+
+META_KEY: Final = b"\x00meta"
+OUTBOX_KEY: Final = b"\x00outbox"
+TAKEOVER_TRIES: Final = 20
+
+
+class Fenced(Exception):
+    """Another process owns this partition now. The only right thing to do is to stop."""
+
+
+class Output(Struct, array_like=True, frozen=True, gc=False):
+    """A record to send: where to, and its exact bytes."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class Meta(Struct, array_like=True):
+    """A partition's progress. applied: next offset of each source topic; sequence: steps taken so far, by which
+    receivers of repartition records know repeats; origins: the last sequence seen of each upstream partition;
+    clock_ms: the newest event time."""
+
+    version: int = 1
+    sequence: int = 0
+    clock_ms: int = 0
+    applied: dict[str, int] = {}
+    origins: dict[str, int] = {}
+
+
+class Sender(Protocol):
+    """Sends records and returns when the broker has them all."""
+
+    async def send(self, outputs: Sequence[Output]) -> None: ...
+
+
+def no_crash(point: str) -> None:
+    """The crash point of a process that isn't under test."""
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_meta = msgspec.msgpack.Decoder(Meta).decode
+_decode_outbox = msgspec.msgpack.Decoder(list[Output]).decode
+
+
+class Shard:
+    """The state of one partition while this process owns it. Steps are serialised by `lock`."""
+
+    def __init__(
+        self,
+        *,
+        partition: int,
+        owner: str,
+        store: Store,
+        journal: Journal,
+        sender: Sender,
+        monotonic: Callable[[], float],
+        recheck_s: float,
+        crash_point: Callable[[str], None] = no_crash,
+    ) -> None:
+        """owner: names this process in markers. recheck_s: a step that was held up for longer between its append and
+        its sends (a stopped process, a swapped-out one) asks the changelog first whether it still owns the partition;
+        well below the session timeout."""
+        self.partition = partition
+        self.lock = asyncio.Lock()
+        self.meta = Meta()
+        self.epoch = 0
+        self.store = store
+        self._owner = owner.encode()
+        self._journal = journal
+        self._sender = sender
+        self._monotonic = monotonic
+        self._recheck_s = recheck_s
+        self._crash_point = crash_point
+        self._next_offset = 0
+
+    async def take_over(self, progress: Callable[[int, int], None] = lambda done, end: None) -> int:
+        """Become the owner: claim an epoch, recover all that is before the claim, finish the last owner's sends.
+
+        Returns the number of changelog entries read. Raises `Fenced` if others claim it faster, again and again.
+        """
+        stored_owner = self.store.get(OWNER_KEY)
+        newest = int.from_bytes(stored_owner[:4], "big") if stored_owner else 0
+        read, void = 0, dict[bytes, None]()
+        for _ in range(TAKEOVER_TRIES):
+            claim = newest + 1
+            marker = await self._journal.append({OWNER_KEY: self._owner}, claim)
+            self._crash_point("claimed")
+            count, newest_before = await self._recover(newest, marker.base_offset, void, progress)
+            read += count
+            if newest_before < claim:
+                break
+            newest = newest_before
+        else:
+            raise Fenced(f"partition {self.partition} was claimed by others {TAKEOVER_TRIES} times")
+        self.epoch = claim
+        self._next_offset = marker.base_offset + 1
+        if void:
+            await self._append({key: self.store.get(key) for key in void})
+        self.store.write({OWNER_KEY: claim.to_bytes(4, "big") + self._owner}, self._next_offset)
+        self._crash_point("recovered")
+        meta, outbox = self.store.get(META_KEY), self.store.get(OUTBOX_KEY)
+        self.meta = _decode_meta(meta) if meta else Meta()
+        if outbox:
+            await self._sender.send(_decode_outbox(outbox))
+        self._crash_point("resent")
+        return read
+
+    async def _recover(
+        self, newest: int, end: int, void: dict[bytes, None], progress: Callable[[int, int], None]
+    ) -> tuple[int, int]:
+        """Apply the entries before `end` that count; collect the keys of those that don't in `void`."""
+        start = self.store.next_offset
+        if start > end:
+            raise Fenced(
+                f"the changelog of partition {self.partition} ends at {end}, the local state stands for {start}: the "
+                "broker has lost data, or this is another broker; delete the data directory to start from the broker's"
+            )
+        count, hold = 0, start if void else None
+        async for entries in self._journal.read(start, end):
+            changes: dict[bytes, bytes | None] = {}
+            for entry in entries:
+                if entry.epoch < newest:
+                    if entry.key != OWNER_KEY:
+                        void[entry.key] = None
+                        hold = entry.offset if hold is None else hold
+                    continue
+                newest = entry.epoch
+                void.pop(entry.key, None)
+                changes[entry.key] = entry.value if entry.key != OWNER_KEY else _owner_value(entry)
+            # Until void keys are written again, a restart must meet them again.
+            self.store.write(changes, entries[-1].offset + 1 if hold is None else hold)
+            count += len(entries)
+            progress(entries[-1].offset + 1 - start, end - start)
+        return count, newest
+
+    async def commit(self, writes: Mapping[bytes, bytes | None], outputs: Sequence[Output], meta: Meta) -> None:
+        """Make one step durable, then visible. The caller holds `lock` and has decided from the current state.
+
+        Raises `journal.TooLarge` before anything has happened; the caller takes a smaller step. After any other
+        exception it is unknown what others will see: end the process, the next owner finds out.
+        """
+        meta.sequence = self.meta.sequence + 1
+        entries = dict(writes)
+        entries[META_KEY] = _encode(meta)
+        entries[OUTBOX_KEY] = _encode(outputs)
+        self._crash_point("decided")
+        await self._append(entries)
+        appended_at = self._monotonic()
+        self._crash_point("appended")
+        self.store.write(entries, self._next_offset)
+        self._crash_point("stored")
+        if outputs:
+            if self._monotonic() - appended_at > self._recheck_s:
+                await self._append({OWNER_KEY: self._owner})
+            await self._sender.send(outputs)
+            self._crash_point("sent")
+        self.meta = meta
+
+    async def release(self) -> None:
+        """Give the partition up in good order: everything is sent, and the next owner needs to send nothing again."""
+        await self._append({OUTBOX_KEY: None})
+
+    async def _append(self, entries: Mapping[bytes, bytes | None]) -> None:
+        """Append and find out who else has written since. Raises `Fenced`."""
+        appended = await self._journal.append(entries, self.epoch)
+        expected, self._next_offset = self._next_offset, appended.base_offset + appended.count
+        if appended.base_offset == expected:
+            return
+        void: dict[bytes, None] = {}
+        async for foreign in self._journal.read(expected, appended.base_offset):
+            for entry in foreign:
+                if entry.epoch > self.epoch:
+                    raise Fenced(f"partition {self.partition} has an owner of epoch {entry.epoch}, not {self.epoch}")
+                # Of our own epoch: our own batch, appended twice by a retry.
+                if entry.epoch < self.epoch and entry.key not in entries and entry.key != OWNER_KEY:
+                    void[entry.key] = None
+        if void:
+            await self._append({key: self.store.get(key) for key in void})
+
+
+def _owner_value(entry: Entry) -> bytes:
+    return entry.epoch.to_bytes(4, "big") + (entry.value or b"")

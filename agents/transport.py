@@ -1,0 +1,147 @@
+"""Every reach into Faust's transport, in one place: agents that receive one message per partition and fetch.
+
+Faust hands an agent one record at a time, at about 60 us each. Here its consumer yields one `ConsumerMessage` per
+partition and fetch, whose value is the list of aiokafka records, so that Faust's cost is paid per batch. What is
+changed, and why (faust-streaming 0.15.3; `tests/agents/test_transport.py` fails when a newer Faust differs):
+
+- `Consumer.getmany`: batches, capped by records and by bytes; a partition that is full isn't fetched, the others are.
+- `Consumer._new_offset`, `_add_gap`: batches are acked whole and in order, so the newest ack is the offset to commit.
+  Faust looks for consecutive offsets and would commit one batch per interval.
+- `ConsumerThread._create_worker_consumer`: Faust hard-codes a fetch wait of 1,500 ms (the embedded broker waits it
+  out), and takes a round-robin assignor where no table is registered: events, commands and feedback of a user must
+  arrive at the same worker, which is what Faust's own copartitioned assignor does.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+import aiokafka
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+
+FULL_POLL_S = 0.5
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Faust's consumer thread with our fetch settings and the copartitioned assignor."""
+
+    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+        conf = self.app.conf
+        self._assignor = self.app.assignor
+        auth = driver.credentials_to_aiokafka_auth(conf.broker_credentials, conf.ssl_context)
+        batching = self.app.batching
+        return aiokafka.AIOKafkaConsumer(
+            client_id=conf.broker_client_id,
+            group_id=conf.id,
+            bootstrap_servers=driver.server_list(transport.url, transport.default_port),
+            partition_assignment_strategy=[self._assignor],
+            enable_auto_commit=False,
+            auto_offset_reset=conf.consumer_auto_offset_reset,
+            max_poll_records=None,
+            max_poll_interval_ms=int((conf.broker_max_poll_interval or 0) * 1000),
+            max_partition_fetch_bytes=batching.fetch_bytes,
+            fetch_max_wait_ms=batching.fetch_wait_ms,
+            request_timeout_ms=int(conf.broker_request_timeout * 1000),
+            check_crcs=conf.broker_check_crcs,
+            session_timeout_ms=int(conf.broker_session_timeout * 1000),
+            rebalance_timeout_ms=int(conf.broker_rebalance_timeout * 1000),
+            heartbeat_interval_ms=int(conf.broker_heartbeat_interval * 1000),
+            metadata_max_age_ms=conf.consumer_metadata_max_age_ms,
+            connections_max_idle_ms=conf.consumer_connections_max_idle_ms,
+            **auth,
+        )
+
+
+class Consumer(driver.Consumer):
+    """Yields one message per partition and fetch."""
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    def on_init(self) -> None:
+        super().on_init()
+        self._room = asyncio.Event()
+
+    def hold(self, tp: TP) -> None:
+        """Stop fetching a partition whose queue is full."""
+        self.pause_partitions({tp})
+
+    def resume(self, tp: TP) -> None:
+        """Fetch it again."""
+        if tp in self.assignment():
+            self.resume_partitions({tp})
+            self._room.set()
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
+        if self.flow_active and not self._get_active_partitions():
+            # All are full or nothing is assigned: Faust would sleep a second here.
+            self._room.clear()
+            try:
+                await asyncio.wait_for(self._room.wait(), FULL_POLL_S)
+            except TimeoutError:
+                return
+        records, active = await self._wait_next_records(timeout)
+        generation = self.app.consumer_generation_id
+        if not records or self.should_stop:
+            return
+        if not self.flow_active:
+            await self.perform_seek()
+            return
+        for tp, fetched in records.items():
+            if active is not None and tp not in active and tp not in self._buffered_partitions:
+                continue
+            self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+            for chunk in chunks(fetched, self.app.batching.max_records, self.app.batching.max_bytes):
+                if not self.flow_active or self.app.consumer_generation_id != generation:
+                    return
+                yield tp, self._batch_message(tp, chunk, generation)
+
+    def _batch_message(self, tp: TP, chunk: list[Any], generation: int) -> ConsumerMessage:
+        last = chunk[-1]
+        return ConsumerMessage(
+            tp.topic,
+            tp.partition,
+            last.offset,
+            last.timestamp / 1000.0,
+            last.timestamp_type,
+            (),
+            None,
+            chunk,
+            None,
+            0,
+            0,
+            tp,
+            generation_id=generation,
+        )
+
+    def _new_offset(self, tp: TP) -> int | None:
+        acked = self._acked[tp]
+        if not acked:
+            return None
+        newest = max(acked)
+        acked.clear()
+        self._acked_index[tp].clear()
+        return int(newest) + 1
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        return
+
+
+class Transport(driver.Transport):
+    """Faust's aiokafka transport with our consumer."""
+
+    Consumer = Consumer
+
+
+def chunks(records: list[Any], max_records: int, max_bytes: int) -> Iterable[list[Any]]:
+    """Cut a fetch into batches of at most `max_records` records and about `max_bytes` bytes, at least one record."""
+    start, size = 0, 0
+    for index, record in enumerate(records):
+        size += len(record.value or b"") + len(record.key or b"")
+        if index > start and (index - start >= max_records or size > max_bytes):
+            yield records[start:index]
+            start, size = index, len(record.value or b"")
+    if start < len(records):
+        yield records[start:]

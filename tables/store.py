@@ -1,0 +1,101 @@
+"""One partition's state on local disk: a RocksDB of byte keys and byte values, written a batch at a time.
+
+A batch carries the changelog offset it stands for, in the same atomic write, so that a store always knows exactly
+how much of its changelog it holds. The write-ahead log is not synced: a killed process loses nothing, a machine that
+loses power loses the tail, offset included, and recovery reads that tail again.
+"""
+
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch
+
+OFFSET_KEY = b"\x00offset"
+MEBIBYTE = 1024 * 1024
+
+
+def options(block_cache: Cache, write_buffer_mib: int) -> Options:
+    """RocksDB's settings for small values with point reads. block_cache: shared by every store of the process
+    (RocksDB's own default would be a cache for each)."""
+    blocks = BlockBasedOptions()
+    blocks.set_block_cache(block_cache)
+    blocks.set_bloom_filter(10, False)
+    result = Options(raw_mode=True)
+    result.create_if_missing(True)
+    result.set_block_based_table_factory(blocks)
+    result.set_write_buffer_size(write_buffer_mib * MEBIBYTE)
+    result.set_max_write_buffer_number(2)
+    result.set_compression_type(DBCompressionType.lz4())
+    result.set_max_open_files(256)
+    result.set_keep_log_file_num(2)
+    result.set_max_total_wal_size(4 * write_buffer_mib * MEBIBYTE)
+    return result
+
+
+class Store:
+    """A partition's keys. Keys starting with a zero byte are the store's own."""
+
+    def __init__(self, path: Path, block_cache: Cache, write_buffer_mib: int = 16) -> None:
+        """Open or create. Raises `OSError` naming the path where it can't be opened (another process has it, or the
+        files are damaged): the owner then decides to stop or to `discard` it and recover from the changelog."""
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._db = Rdict(str(path), options(block_cache, write_buffer_mib))
+        except Exception as error:  # rocksdict raises bare Exception
+            raise OSError(f"cannot open the state in {path}: {error}") from error
+
+    @property
+    def next_offset(self) -> int:
+        """The changelog offset to read on from: one behind the last record that is in here."""
+        stored = self._db.get(OFFSET_KEY)
+        return int.from_bytes(stored, "big") if stored else 0
+
+    def get(self, key: bytes) -> bytes | None:
+        value: bytes | None = self._db.get(key)
+        return value
+
+    def get_many(self, keys: list[bytes]) -> list[bytes | None]:
+        """Values in the order of `keys`, None where there is none."""
+        values: list[bytes | None] = self._db.get(keys) if keys else []
+        return values
+
+    def write(
+        self, changes: Mapping[bytes, bytes | None] | Iterable[tuple[bytes, bytes | None]], offset: int
+    ) -> None:
+        """Put and (None) delete, all or nothing, and remember `offset` as the next to read on from."""
+        batch = WriteBatch(raw_mode=True)
+        for key, value in changes.items() if isinstance(changes, Mapping) else changes:
+            if value is None:
+                batch.delete(key)
+            else:
+                batch.put(key, value)
+        batch.put(OFFSET_KEY, offset.to_bytes(8, "big"))
+        self._db.write(batch)
+
+    def scan(self, prefix: bytes, start: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
+        """Keys with `prefix` in byte order, from `start` on."""
+        for key, value in self._db.items(from_key=start if start is not None else prefix):
+            if not key.startswith(prefix):
+                return
+            yield key, value
+
+    def statistics(self) -> dict[str, int]:
+        """RocksDB's own figures: estimated keys, bytes on disk and in memory, bytes that wait for compaction."""
+        names = {
+            "keys": "rocksdb.estimate-num-keys",
+            "bytes": "rocksdb.total-sst-files-size",
+            "memtable_bytes": "rocksdb.cur-size-all-mem-tables",
+            "pending_compaction_bytes": "rocksdb.estimate-pending-compaction-bytes",
+            "stalled": "rocksdb.actual-delayed-write-rate",
+        }
+        return {name: self._db.property_int_value(key) or 0 for name, key in names.items()}
+
+    def close(self) -> None:
+        self._db.close()
+
+
+def discard(path: Path) -> None:
+    """Delete a store's files; its changelog has all of it."""
+    shutil.rmtree(path, ignore_errors=True)
