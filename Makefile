@@ -86,7 +86,7 @@ $(VENV)/.locked-dev: requirements-dev.lock | $(BIN)/python
 	@touch $(VENV)/.locked $@
 
 $(VENV)/.installed: pyproject.toml $(VENV)/.locked
-	@$(PIP) install --no-deps --no-build-isolation --config-settings editable_mode=compat -e .
+	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.locked-dev $(VENV)/.installed

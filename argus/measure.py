@@ -1,0 +1,187 @@
+"""The metrics of one process: plain numbers while they count, Prometheus text when somebody asks.
+
+The counters are lists of floats without locks: each is written by one thread (the event loop's), and the thread that
+serves them only reads. An increment costs about 60 ns, a batch of observations one bisection each.
+"""
+
+import itertools
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    Exemplar,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric as Family,
+)
+from prometheus_client.utils import floatToGoString
+
+from argus.metrics import BY_NAME, CONFIGURED, LABELS, METRICS, Metric
+
+OTHER: Final = "other"
+REJECTED: Final = "argus_metric_series_rejected_total"
+# A closed product of labels up to this size stands at 0 from the start, so that rates see the first increment.
+INITIALISED_MAX: Final = 200
+
+
+class Number:
+    """One series of a counter or a gauge."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value = 0.0
+
+    def inc(self, by: float = 1.0) -> None:
+        self.value += by
+
+    def set(self, to: float) -> None:
+        self.value = to
+
+
+class Spread:
+    """One series of a histogram."""
+
+    __slots__ = ("bounds", "counts", "exemplars", "sum")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+        self.exemplars: dict[int, Exemplar] = {}
+
+    def observe(self, value: float, exemplar: Mapping[str, str] | None = None) -> None:
+        """exemplar: labels that lead to the case in hand, `alert_id` for example; the bucket keeps the latest."""
+        bucket = bisect_left(self.bounds, value)
+        self.counts[bucket] += 1
+        self.sum += value
+        if exemplar is not None:
+            self.exemplars[bucket] = Exemplar(dict(exemplar), value)
+
+    def observe_many(self, values: Iterable[float]) -> None:
+        bounds, counts = self.bounds, self.counts
+        total = 0.0
+        for value in values:
+            counts[bisect_left(bounds, value)] += 1
+            total += value
+        self.sum += total
+
+
+class Metrics:
+    """What a process counts. known: values of the sets that depend on the configuration, `rule` for example.
+
+    `number` and `spread` hand out a series; keep it, so that nothing is looked up while events pass. A name that is not
+    in the table is a KeyError at once; a wrong count of labels a ValueError.
+    """
+
+    def __init__(self, known: Mapping[str, Iterable[str]] | None = None) -> None:
+        self._known: dict[str, frozenset[str]] = {name: frozenset(values) for name, values in LABELS.items()}
+        self._series: dict[str, dict[tuple[str, ...], Any]] = {metric.name: {} for metric in METRICS}
+        for name in CONFIGURED:
+            self._known[name] = frozenset()
+        for name, values in (known or {}).items():
+            self.allow(name, values)
+        self._initialise()
+
+    def allow(self, label_set: str, values: Iterable[str]) -> None:
+        """Add values to a configured set, up to its bound; those beyond it become `other`."""
+        present = self._known[label_set]
+        room = CONFIGURED.get(label_set, len(present) + 64) - len(present)
+        fresh = [value for value in dict.fromkeys(values) if value not in present]
+        self._known[label_set] = present | frozenset(fresh[: max(room, 0)])
+
+    def number(self, name: str, *labels: str) -> Number:
+        """The series of a counter or a gauge."""
+        found: Number = self._at(BY_NAME[name], labels)
+        return found
+
+    def spread(self, name: str, *labels: str) -> Spread:
+        """The series of a histogram."""
+        found: Spread = self._at(BY_NAME[name], labels)
+        return found
+
+    def info(self, name: str, *labels: str) -> None:
+        """State a fact. It replaces the fact of the same name (and first label, where there are several)."""
+        series = self._series[name]
+        first = labels[:1] if len(labels) > 1 else ()
+        for old in [key for key in series if key[: len(first)] == first]:
+            del series[old]
+        series[labels] = None
+
+    def forget(self, name: str, *labels: str) -> None:
+        """Drop one series: a gauge of a partition that went to another worker."""
+        self._series[name].pop(labels, None)
+
+    def collect(self) -> Iterator[Family]:
+        """What a registry of prometheus_client asks for."""
+        for metric in METRICS:
+            yield _family(metric, list(self._series[metric.name].items()))
+
+    def _at(self, metric: Metric, labels: tuple[str, ...]) -> Any:
+        series = self._series[metric.name]
+        found = series.get(labels)
+        if found is None:
+            if len(labels) != len(metric.labels):
+                raise ValueError(f"{metric.name} has the labels {metric.label_names}, not {labels}")
+            labels = self._closed(metric, labels)
+            found = series.get(labels)
+            if found is None:
+                found = series[labels] = Spread(metric.buckets) if metric.kind == "histogram" else Number()
+        return found
+
+    def _closed(self, metric: Metric, labels: tuple[str, ...]) -> tuple[str, ...]:
+        if metric.name == REJECTED:
+            return labels
+        closed = tuple(
+            value if value in self._known[set_] else OTHER
+            for value, set_ in zip(labels, metric.label_sets, strict=True)
+        )
+        if closed != labels:
+            self.number(REJECTED, metric.name).inc()
+        return closed
+
+    def _initialise(self) -> None:
+        for metric in METRICS:
+            if metric.kind not in ("counter", "histogram") or metric.name == REJECTED:
+                continue
+            sets = [sorted(self._known[name]) for name in metric.label_sets]
+            products = list(itertools.islice(itertools.product(*sets), INITIALISED_MAX + 1))
+            if len(products) <= INITIALISED_MAX:
+                for labels in products:
+                    self._at(metric, labels)
+
+
+def _family(metric: Metric, series: list[tuple[tuple[str, ...], Any]]) -> Family:
+    names = metric.label_names
+    if metric.kind == "counter":
+        counter = CounterMetricFamily(metric.name, metric.meaning, labels=names)
+        for labels, number in series:
+            counter.add_metric(labels, number.value)
+        return counter
+    if metric.kind == "gauge":
+        gauge = GaugeMetricFamily(metric.name, metric.meaning, labels=names)
+        for labels, number in series:
+            gauge.add_metric(labels, number.value)
+        return gauge
+    if metric.kind == "info":
+        info = InfoMetricFamily(metric.name.removesuffix("_info"), metric.meaning, labels=[])
+        for labels, _ in series:
+            info.add_metric([], dict(zip(names, labels, strict=True)))
+        return info
+    histogram = HistogramMetricFamily(metric.name, metric.meaning, labels=names)
+    for labels, spread in series:
+        counts = list(spread.counts)
+        bounds = [*map(floatToGoString, spread.bounds), "+Inf"]
+        running = itertools.accumulate(counts)
+        histogram.add_metric(
+            labels,
+            buckets=[
+                [bound, count, spread.exemplars.get(i)]
+                for i, (bound, count) in enumerate(zip(bounds, running, strict=True))
+            ],
+            sum_value=spread.sum,
+        )
+    return histogram

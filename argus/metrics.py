@@ -1,0 +1,222 @@
+"""Every metric, declared once: its name with the unit, its kind, what it means, its labels.
+
+Labels come from closed sets; none ever holds a user, an address, a session or an alert. A value outside its set
+becomes `other` and counts in `argus_metric_series_rejected_total`. Sets that depend on the configuration (rules,
+tables, partitions) are given to `argus.measure.Metrics` when it is made.
+"""
+
+import sys
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from msgspec import Struct
+
+from core.events import ERRORS
+from core.records import EVENT_TYPES
+
+Kind = Literal["counter", "gauge", "histogram", "info"]
+
+# Bounds equal the objectives that alerts are written for (10 s) and what is asked of the stream (25 and 100 ms).
+LATENCY_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3_600.0)
+WORK_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
+SKEW_S: Final = (0.1, 1.0, 5.0, 30.0, 60.0, 300.0, 3_600.0, 21_600.0, 86_400.0)
+COUNTS: Final = (1.0, 3.0, 10.0, 30.0, 100.0, 200.0, 500.0, 1_000.0, 5_000.0)
+SCORES: Final = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
+
+LABELS: Final[Mapping[str, tuple[str, ...]]] = {
+    "action": ("lock", "challenge", "unlock"),
+    "agent": ("detect", "sources", "learn", "respond", "reputation", "rules"),
+    "by": ("rule", "admin", "otp", "expiry"),
+    "class": (
+        "TimeoutError",
+        "ConnectionError",
+        "KafkaError",
+        "ValueError",
+        "TypeError",
+        "KeyError",
+        "OSError",
+        "MemoryError",
+        "RuntimeError",
+    ),
+    "decision": ("approve", "challenge", "block"),
+    "label": ("fraud", "legit"),
+    "measure": ("average_precision", "precision", "recall", "auc"),
+    "model": ("half_space_trees", "one_class_svm", "gaussian"),
+    "operation": ("get", "put", "delete"),
+    "origin": ("builtin", "custom"),
+    "outcome": ("ok", "duplicate", "rejected", "forwarded", "error"),
+    "reason": ERRORS,
+    "reload": ("ok", "refused"),
+    "severity": ("low", "medium", "high", "critical"),
+    "stage": ("decode", "load", "decide", "changelog", "store", "send", "commit"),
+    "state": ("locked", "challenged"),
+    "suppressed": ("grouped", "shadow", "off"),
+    "table": ("users", "sources", "models", "reputation", "rules"),
+    "topic": (
+        "events",
+        "feedback",
+        "commands",
+        "alerts",
+        "locks",
+        "decisions",
+        "rules",
+        "outcomes",
+        "cases",
+        "audit",
+        "rejected",
+        "sources",
+        "reputation",
+        "changelog",
+    ),
+    "type": EVENT_TYPES,
+    "verdict": ("normal", "anomaly"),
+}
+# Sets that only a running worker knows, and how many values each may take.
+CONFIGURED: Final[Mapping[str, int]] = {
+    "rule": 300,
+    "detection": 300,
+    "partition": 128,
+    "version": 4,
+    "algorithm": 16,
+}
+
+
+class Metric(Struct, frozen=True):
+    """One row. labels: names in `LABELS` or `CONFIGURED`, where `a=b` is a label `a` with the values of `b`."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        return tuple(label.partition("=")[0] for label in self.labels)
+
+    @property
+    def label_sets(self) -> tuple[str, ...]:
+        return tuple(label.partition("=")[2] or label for label in self.labels)
+
+
+def _counter(name: str, meaning: str, *labels: str) -> Metric:
+    return Metric(name, "counter", meaning, labels)
+
+
+def _gauge(name: str, meaning: str, *labels: str) -> Metric:
+    return Metric(name, "gauge", meaning, labels)
+
+
+def _histogram(name: str, buckets: tuple[float, ...], meaning: str, *labels: str) -> Metric:
+    return Metric(name, "histogram", meaning, labels, buckets)
+
+
+METRICS: Final = (
+    # What comes in.
+    _counter("argus_ingest_events_total", "Events read and understood, by type", "type"),
+    _counter("argus_ingest_rejected_total", "Records that could not be read, by error", "reason"),
+    _counter("argus_ingest_bytes_total", "Bytes of records read"),
+    _counter("argus_ingest_duplicates_total", "Events seen before among the user's last 256"),
+    _counter("argus_ingest_late_total", "Events too late to be remembered, which are only decided"),
+    _counter("argus_ingest_forwarded_total", "Events that lay on another partition than their user's"),
+    _histogram("argus_event_skew_seconds", SKEW_S, "How long ago an event had happened when it was read"),
+    _gauge("argus_watermark_timestamp_seconds", "Time of the newest event of a partition", "partition"),
+    # Agents.
+    _counter(
+        "argus_agent_events_total", "Records that an agent worked on, by what became of them", "agent", "outcome"
+    ),
+    _histogram("argus_agent_duration_seconds", WORK_S, "Time an agent takes for a batch", "agent"),
+    _histogram("argus_agent_batch_records", COUNTS, "Records in a batch", "agent"),
+    _gauge("argus_agent_in_flight_records", "Records that an agent works on right now", "agent"),
+    _gauge("argus_agent_last_success_timestamp_seconds", "When an agent last finished a batch", "agent"),
+    _gauge("argus_agent_state", "0 stopped, 1 running, 2 recovering", "agent"),
+    _counter("argus_agent_restarts_total", "Starts of an agent after its first", "agent"),
+    _counter("argus_agent_exceptions_total", "Exceptions in an agent, by class", "agent", "class"),
+    _histogram("argus_event_loop_lag_seconds", WORK_S, "How late a timer of the event loop fires"),
+    _histogram("argus_stage_duration_seconds", WORK_S, "Time that one stage of a batch takes", "stage"),
+    # Kafka.
+    _gauge("argus_consumer_lag_records", "Records not yet worked on", "agent", "topic", "partition"),
+    _gauge("argus_consumer_lag_seconds", "Age of the oldest record not yet worked on", "agent", "topic", "partition"),
+    _histogram("argus_commit_duration_seconds", WORK_S, "Time a commit of source offsets takes"),
+    _counter("argus_commit_failures_total", "Commits of source offsets that failed"),
+    _gauge("argus_assigned_partitions", "Partitions of the events topic that this worker has"),
+    _counter("argus_rebalances_total", "Rebalances that this worker took part in"),
+    _histogram("argus_rebalance_duration_seconds", LATENCY_S, "Time from losing partitions to working again"),
+    _histogram("argus_producer_send_duration_seconds", WORK_S, "Time from sending to the acknowledgement", "topic"),
+    _counter("argus_producer_errors_total", "Records that the broker did not take", "topic"),
+    # Tables.
+    _gauge("argus_table_keys", "Keys in a table (estimated by RocksDB)", "table", "partition"),
+    _gauge("argus_table_bytes", "Bytes of a table on disk", "table", "partition"),
+    _counter("argus_table_operations_total", "Reads and writes of a table", "table", "operation"),
+    _histogram("argus_table_write_duration_seconds", WORK_S, "Time one write of a batch takes", "table"),
+    _gauge("argus_rocksdb_memtable_bytes", "Bytes in RocksDB's memtables", "table"),
+    _gauge("argus_rocksdb_block_cache_bytes", "Bytes in RocksDB's block cache", "table"),
+    _gauge("argus_rocksdb_pending_compaction_bytes", "Bytes that RocksDB has yet to compact", "table"),
+    _counter("argus_rocksdb_write_stall_seconds_total", "Time that RocksDB held writes back", "table"),
+    _gauge("argus_data_dir_free_bytes", "Free bytes where the data directory is"),
+    _counter("argus_changelog_records_total", "Records written to a table's changelog", "table"),
+    _counter("argus_changelog_bytes_total", "Bytes written to a table's changelog, before compression", "table"),
+    _gauge("argus_recovery_remaining_records", "Changelog records yet to be read before work", "table", "partition"),
+    _histogram("argus_recovery_duration_seconds", LATENCY_S, "Time that the recovery of a partition took", "table"),
+    # Rules.
+    Metric("argus_ruleset_info", "info", "The rule set in force", ("version",)),
+    _gauge("argus_rules_loaded", "Rules in force", "origin"),
+    _counter("argus_rule_hits_total", "Hits of a rule, grouped ones too", "rule"),
+    _counter("argus_rule_errors_total", "Failures of a rule's own check", "rule"),
+    _histogram("argus_rule_duration_seconds", WORK_S, "Time that all rules take for a batch"),
+    _counter("argus_ruleset_reloads_total", "Rule sets that came in, by what became of them", "outcome=reload"),
+    _gauge("argus_ruleset_last_reload_successful", "1 where the last rule set that came in was taken, else 0"),
+    # Models.
+    _histogram("argus_model_score", SCORES, "Calibrated scores, the share of earlier ones that were lower", "model"),
+    _histogram("argus_model_score_duration_seconds", WORK_S, "Time a model takes to score a batch", "model"),
+    _counter("argus_model_predictions_total", "Scores, by whether they are in the model's tail", "model", "verdict"),
+    _counter("argus_model_learned_total", "Events learnt as normal", "model"),
+    _counter("argus_model_invalid_scores_total", "Scores that were no number from 0 to 1", "model"),
+    _gauge("argus_model_threshold", "Calibrated score from which the tail begins", "model"),
+    _gauge("argus_model_drift", "Drift of a model's scores, as a population stability index", "model"),
+    _counter("argus_model_swaps_total", "Fits that took the place of a model", "model"),
+    Metric("argus_model_info", "info", "The models at work", ("model", "version", "algorithm")),
+    _gauge("argus_model_state_bytes", "Bytes of a model's last snapshot", "model"),
+    _gauge("argus_model_quality", "Quality by the labels that came back, prequential", "model", "measure"),
+    _counter("argus_feedback_total", "Labels that came back", "label"),
+    # What comes out.
+    _counter("argus_decisions_total", "Decisions", "decision"),
+    _counter("argus_alerts_total", "Alerts and updates of them, by rule", "detection", "severity"),
+    _counter("argus_alerts_suppressed_total", "Hits that sent no alert", "reason=suppressed"),
+    _histogram(
+        "argus_alert_latency_seconds", LATENCY_S, "From an event's time to its acknowledged alert", "severity"
+    ),
+    _counter("argus_locks_total", "Changes of a user's lock, by who made them", "action", "reason=by"),
+    _counter("argus_lock_failures_total", "Locks that the broker did not take"),
+    _gauge("argus_active_locks", "Users held up now", "state"),
+    _counter("argus_dlq_records_total", "Records set aside, by the topic they came from", "topic"),
+    # The worker itself.
+    Metric("argus_build_info", "info", "The version at work", ("version",)),
+    _gauge("argus_build_info_timestamp_seconds", "When this worker started"),
+    _counter("argus_metric_series_rejected_total", "Label values outside their set, by metric", "metric"),
+)
+BY_NAME: Final[Mapping[str, Metric]] = {metric.name: metric for metric in METRICS}
+
+
+def markdown() -> str:
+    """The page `docs/metrics.md`."""
+    lines = [
+        "# Metrics",
+        "",
+        "Generated by `make docs`. Each worker serves these at `/metrics`. Labels come from closed sets; a value",
+        "outside its set is counted as `other`.",
+        "",
+        "| metric | kind | labels | meaning |",
+        "| --- | --- | --- | --- |",
+    ]
+    for metric in METRICS:
+        labels = ", ".join(f"`{name}`" for name in metric.label_names)
+        lines.append(f"| `{metric.name}` | {metric.kind} | {labels} | {metric.meaning} |")
+    lines += ["", "## Label values", "", "| set | values |", "| --- | --- |"]
+    lines += [f"| {name} | {', '.join(f'`{value}`' for value in LABELS[name])} |" for name in sorted(LABELS)]
+    lines += [f"| {name} | as configured, at most {most} |" for name, most in sorted(CONFIGURED.items())]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())

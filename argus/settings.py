@@ -1,0 +1,330 @@
+"""Every setting: one frozen table, read by one explicit call.
+
+A value comes from (the first that has it) the command line, `ARGUS_<NAME>` or an alias in the environment, the
+settings file (`--config`, `ARGUS_CONFIG`; YAML or TOML, one `name: value` a line), the profile, the default.
+"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+import yaml
+from msgspec import Meta, Struct
+
+from core.policy import Policy
+
+try:
+    from core.rules.book import RULES
+except ImportError:
+    RULES = ()
+
+PREFIX: Final = "ARGUS_"
+# Names that begin like a setting's and are none: the settings file, and what tests and their runs are told.
+NOT_SETTINGS: Final = frozenset({"ARGUS_CONFIG", "ARGUS_CI"})
+# The names under which earlier systems knew a setting.
+ALIASES: Final[Mapping[str, str]] = {
+    "KAFKA_BOOTSTRAP_SERVERS": "broker",
+    "DATABASE_URL": "database_url",
+    "FRAUD_SCORE_THRESHOLD": "fraud_score_threshold",
+    "VELOCITY_THRESHOLD": "rule_velocity_payments_low",
+    "VELOCITY_WINDOW_SECONDS": "rule_velocity_window_s",
+}
+POLICY_HELP: Final[Mapping[str, str]] = {
+    "late_s": "how late an event may be and still count where it belongs; later ones are only decided",
+    "taint_s": "how long after a HIGH hit a user's events are not learnt as normal",
+    "challenge_scope": "event types that a challenge holds up",
+    "challenge_s": "how long a challenge lasts",
+    "lock_scope": "event types that a lock blocks",
+    "lock_s": "how long a lock lasts",
+    "responses": "answers of single rules that differ from their severity's, by rule id",
+    "fraud_score_threshold": "risk score (0 to 100) from which an event is challenged",
+    "block_score_threshold": "risk score (0 to 100) from which an event is blocked",
+    "score_scope": "event types that a risk score alone may hold up",
+    "model_weights": "what each model's far tail adds to the risk (0 to 1); a model not named shadows",
+    "tail_quantile": "quantile of a model's scores at which its tail begins",
+    "tail_full_quantile": "quantile of a model's scores at which its tail is complete",
+    "rank_weight": "share of the risk (0 to 1) that ranks events by the models where nothing else speaks",
+}
+SECRETS: Final = frozenset({"database_url"})
+MASK: Final = "********"
+# Values that suit the embedded broker, which waits half the rebalance timeout at each join and waits out every fetch.
+EMBEDDED: Final[Mapping[str, Any]] = {
+    "fetch_max_wait_ms": 10,
+    "session_timeout_s": 6.0,
+    "rebalance_timeout_s": 6.0,
+    "heartbeat_interval_s": 1.0,
+}
+
+Port = Annotated[int, Meta(ge=0, le=65_535)]
+Positive = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0)]
+Mode = Literal["live", "shadow", "off"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class SettingsError(Exception):
+    """A setting that is wrong or unknown; the message is one line that names it and says what is wanted."""
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """The settings in force. The text beside each is its help; every name carries its unit."""
+
+    broker: Annotated[str, Meta(description="Kafka bootstrap servers, host:port[,host:port]")] = "127.0.0.1:9092"
+    topic_prefix: Annotated[
+        str, Meta(description="what every topic's name begins with", pattern=r"^[A-Za-z0-9._-]{0,64}$")
+    ] = "argus."
+    app_id: Annotated[
+        str, Meta(description="consumer group and changelog prefix of the workers", pattern=r"^[A-Za-z0-9._-]{1,64}$")
+    ] = "argus"
+    partitions: Annotated[Positive, Meta(description="partitions of every topic keyed by user", le=1_024)] = 4
+    replication: Annotated[Positive, Meta(description="replicas of every topic", le=32)] = 1
+    standby_replicas: Annotated[int, Meta(description="standby copies of every table", ge=0, le=8)] = 0
+    data_dir: Annotated[Path, Meta(description="where tables and everything else on disk is kept")] = Path("data")
+    metrics_host: Annotated[str, Meta(description="address that /metrics and /health listen on")] = "127.0.0.1"
+    metrics_port: Annotated[Port, Meta(description="port of /metrics and /health; 0 picks a free one")] = 9_108
+    batch_max_records: Annotated[Positive, Meta(description="records of one partition worked on at once")] = 500
+    batch_max_bytes: Annotated[Positive, Meta(description="bytes of one partition worked on at once")] = 1_048_576
+    fetch_max_wait_ms: Annotated[Positive, Meta(description="how long the broker may hold a fetch back")] = 50
+    fetch_max_bytes: Annotated[Positive, Meta(description="bytes of one partition that one fetch brings")] = 4_194_304
+    producer_max_bytes: Annotated[Positive, Meta(description="bytes of the largest record sent")] = 4_194_304
+    commit_interval_s: Annotated[Seconds, Meta(description="time between two commits of source offsets")] = 1.0
+    session_timeout_s: Annotated[Seconds, Meta(description="silence after which a worker is given up")] = 30.0
+    heartbeat_interval_s: Annotated[Seconds, Meta(description="time between two heartbeats of a worker")] = 3.0
+    rebalance_timeout_s: Annotated[Seconds, Meta(description="time a rebalance waits for its workers")] = 60.0
+    state_cache_users: Annotated[int, Meta(description="decoded users kept in memory a worker", ge=0)] = 20_000
+    block_cache_mb: Annotated[Positive, Meta(description="RocksDB block cache a worker, in MiB")] = 64
+    dormant_days: Annotated[float, Meta(description="days of silence after which a user's state goes", gt=0)] = 400
+    rules_file: Annotated[Path | None, Meta(description="user-defined rules (YAML)")] = None
+    geo_city_file: Annotated[Path | None, Meta(description="MMDB city database; countries alone need none")] = None
+    log_level: Annotated[LogLevel, Meta(description="least level that is logged")] = "info"
+    log_format: Annotated[Literal["text", "json"], Meta(description="how a line of the log is written")] = "text"
+    simulate_rate: Annotated[Seconds, Meta(description="simulated events a second in `argus up`")] = 50.0
+    simulate_users: Annotated[Positive, Meta(description="simulated users in `argus up`")] = 500
+    seed: Annotated[int, Meta(description="seed of the simulation")] = 7
+    database_url: Annotated[
+        str | None,
+        Meta(description="SQL database of alerts and cases; none means SQLite in the data directory"),
+    ] = None
+    policy: Policy = Policy()
+    thresholds: Mapping[str, float] = {}
+    modes: Mapping[str, Mode] = {}
+
+    def topic(self, name: str) -> str:
+        """The full name of a topic, `events` for example."""
+        return self.topic_prefix + name
+
+
+class Setting(Struct, frozen=True):
+    """One row of the table. type: what msgspec checks a value against; path: its place in `Settings`."""
+
+    name: str
+    type: Any
+    default: Any
+    help: str
+    path: tuple[str, ...]
+
+    @property
+    def env(self) -> str:
+        return PREFIX + self.name.upper()
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        return tuple(alias for alias, name in ALIASES.items() if name == self.name)
+
+    @property
+    def secret(self) -> bool:
+        return self.name in SECRETS
+
+
+class InForce(Struct, frozen=True):
+    """A setting with the value in force and where that comes from."""
+
+    setting: Setting
+    value: Any
+    origin: str
+
+
+@cache
+def table() -> Mapping[str, Setting]:
+    """Every setting by name: the shell's own, then the policy's, then each rule's mode and thresholds."""
+    rows = [*_fields(Settings, ()), *_fields(Policy, ("policy",))]
+    for rule in RULES:
+        rows.append(
+            Setting(f"rule_{rule.id}_mode", Mode, "live", f"what a hit of `{rule.id}` does", ("modes", rule.id))
+        )
+        for name, default in rule.thresholds.items():
+            key = f"rule_{rule.id}_{name}"
+            rows.append(
+                Setting(key, float, float(default), f"{name} of `{rule.id}`", ("thresholds", f"{rule.id}.{name}"))
+            )
+    return {row.name: row for row in rows}
+
+
+def _fields(struct: type[Struct], path: tuple[str, ...]) -> Iterable[Setting]:
+    hints = get_type_hints(struct, include_extras=True)
+    for field in msgspec.structs.fields(struct):
+        if field.name in ("policy", "thresholds", "modes") and not path:
+            continue
+        help_ = _description(hints[field.name]) or POLICY_HELP.get(field.name, "")
+        default = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+        yield Setting(field.name, hints[field.name], default, help_, (*path, field.name))
+
+
+def _description(hint: Any) -> str:
+    notes = [arg.description for arg in get_args(hint) if isinstance(arg, Meta) and arg.description]
+    return str(notes[-1]) if get_origin(hint) is Annotated and notes else ""
+
+
+def load_settings(
+    environ: Mapping[str, str],
+    file: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    profile: Mapping[str, Any] | None = None,
+) -> Settings:
+    """The settings in force. overrides: what the command line says, where None means that it says nothing; profile:
+    defaults of the occasion. Raises `SettingsError`."""
+    fields: dict[str, Any] = {"policy": {}, "thresholds": {}, "modes": {}}
+    for row in in_force(environ, file, overrides, profile):
+        place, value = row.setting.path, row.value
+        if len(place) == 1:
+            fields[place[0]] = value
+        elif place[0] != "thresholds" or row.origin != "default":
+            fields[place[0]][place[1]] = value
+    try:
+        policy = Policy(**fields.pop("policy"))
+    except (TypeError, ValueError) as error:
+        raise SettingsError(str(error)) from None
+    return Settings(policy=policy, **fields)
+
+
+def in_force(
+    environ: Mapping[str, str],
+    file: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    profile: Mapping[str, Any] | None = None,
+) -> list[InForce]:
+    """Every setting with its value and where that comes from, in the order of the table. Raises `SettingsError`."""
+    rows = table()
+    found: dict[str, tuple[Any, str, str]] = {
+        name: (value, "profile", name) for name, value in (profile or {}).items()
+    }
+    if file is None and environ.get("ARGUS_CONFIG"):
+        file = Path(environ["ARGUS_CONFIG"])
+    if file is not None:
+        for name, value in _read_file(file).items():
+            _check_known(name, name, rows, f"{file}: ")
+            found[name] = (value, "file", f"{file}: {name}")
+    for alias, name in ALIASES.items():
+        if name in rows and environ.get(alias):
+            found[name] = (_from_alias(alias, environ[alias]), alias, alias)
+    for key, text in environ.items():
+        if key.startswith(PREFIX) and key not in NOT_SETTINGS:
+            name, value = _from_environment(key, text, rows)
+            found[name] = (value, key, key)
+    for name, value in (overrides or {}).items():
+        if value is not None:
+            found[name] = (value, "option", name)
+    return [
+        InForce(row, _convert(row, *found[name][::2]), found[name][1])
+        if name in found
+        else InForce(row, row.default, "default")
+        for name, row in rows.items()
+    ]
+
+
+def to_environment(settings: Settings) -> dict[str, str]:
+    """The environment variables under which another process loads the same settings."""
+    variables = {}
+    for row in table().values():
+        value: Any = getattr(settings, row.path[0])
+        if len(row.path) == 2:
+            value = value.get(row.path[1], row.default) if isinstance(value, Mapping) else getattr(value, row.path[1])
+        if value != row.default:
+            variables[row.env] = as_text(value)
+    return variables
+
+
+def as_text(value: Any) -> str:
+    """A value as it is written in the environment or a file."""
+    return (
+        value
+        if isinstance(value, str)
+        else str(value)
+        if isinstance(value, Path)
+        else msgspec.json.encode(value).decode()
+    )
+
+
+def _from_environment(key: str, text: str, rows: Mapping[str, Setting]) -> tuple[str, str]:
+    name = key.removeprefix(PREFIX).lower()
+    if name.endswith("_file") and name not in rows and name.removesuffix("_file") in SECRETS:
+        try:
+            return name.removesuffix("_file"), Path(text).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{key}: cannot read {text}: {_reason(error)}") from None
+    _check_known(name, key, rows, "")
+    return name, text
+
+
+def _from_alias(alias: str, text: str) -> str:
+    """Earlier systems gave the fraud score as a share of 1; Argus has it from 0 to 100."""
+    if alias == "FRAUD_SCORE_THRESHOLD" and re.fullmatch(r"0?\.\d+|1(\.0*)?", text):
+        return str(float(text) * 100)
+    return text
+
+
+def _check_known(name: str, shown: str, rows: Mapping[str, Setting], where: str) -> None:
+    if name not in rows:
+        near = difflib.get_close_matches(name, rows, n=1)
+        guess = near[0] if near and shown == name else rows[near[0]].env if near else None
+        hint = f"did you mean {guess}?" if guess else "`argus settings` lists all"
+        raise SettingsError(f"{where}{shown} is no setting; {hint}")
+
+
+def _convert(row: Setting, value: Any, shown: str) -> Any:
+    type_ = get_args(row.type)[0] if get_origin(row.type) is Annotated else row.type
+    try:
+        if value == "" and type(None) in get_args(type_):
+            return None
+        if isinstance(value, str) and get_origin(type_) in (tuple, dict):
+            # A list may be written `a,b`, anything larger is JSON.
+            value = msgspec.json.decode(value) if value[:1] in ("{", "[") else value.split(",")
+        return msgspec.convert(value, row.type, strict=False, dec_hook=_decode_path)
+    except (msgspec.ValidationError, TypeError, ValueError) as error:
+        text = MASK if row.secret else as_text(value)
+        raise SettingsError(f"{shown}: {text!r} will not do, {_wanted(type_, error)}") from None
+
+
+def _wanted(type_: Any, error: Exception) -> str:
+    if get_origin(type_) is Literal:
+        return f"expected one of {', '.join(get_args(type_))}"
+    text = re.sub(r"( - at .*)|(, got `.*`)", "", str(error)).replace("`", "")
+    return text[:1].lower() + text[1:]
+
+
+def _decode_path(type_: type, value: Any) -> Any:
+    if type_ is Path and isinstance(value, str) and value:
+        return Path(value).expanduser()
+    raise ValueError("Expected a path")
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    try:
+        text = file.read_text("utf-8")
+        values = tomllib.loads(text) if file.suffix == ".toml" else yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError, ValueError, yaml.YAMLError) as error:
+        raise SettingsError(f"cannot read the settings file {file}: {_reason(error)}") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
+        raise SettingsError(f"{file}: a settings file is a list of `name: value`")
+    return values
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(getattr(error, "strerror", None) or error).split())
