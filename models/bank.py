@@ -1,0 +1,112 @@
+"""All that is learnt up to one moment: the models, what their scores are measured against, the usual row."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from models.calibration import Calibration
+from models.gaussian import Gaussian
+from models.half_space import HalfSpaceTrees
+from models.one_class import OneClassSVM
+from models.protocol import Matrix, Model, Row, State, Vector
+
+WARM_UP_ROWS = 500
+MEDIAN_BLOCKS = 8
+MEDIAN_ROWS = 32
+"""A block with fewer rows says too little of what is usual."""
+
+MODELS: Mapping[str, Callable[[Sequence[str], int], Model]] = {
+    model.name: model for model in (HalfSpaceTrees, OneClassSVM, Gaussian)
+}
+
+
+class Bank:
+    """Scores rows by every model, as shares. Learns a block of rows at a time."""
+
+    def __init__(self, features: Sequence[str], seed: int, names: Sequence[str]) -> None:
+        self.models: list[Model] = [MODELS[name](features, seed) for name in names]
+        self._calibrations = [Calibration() for _ in names]
+        self._medians = np.empty((0, len(features)))
+        self._rows = 0
+        self._set_usual(len(features))
+
+    def _set_usual(self, width: int) -> None:
+        self.usual: Vector = np.median(self._medians, axis=0) if len(self._medians) else np.full(width, 0.5)
+        self._usual_list: list[float] = self.usual.tolist()
+
+    @property
+    def warm(self) -> bool:
+        return self._rows >= WARM_UP_ROWS and all(calibration.count for calibration in self._calibrations)
+
+    def filled(self, rows: Matrix) -> Matrix:
+        """The rows with what is missing at its usual value (the running median): neither strange nor a reward."""
+        return rows if np.isfinite(rows.sum()) else np.where(np.isfinite(rows), rows, self.usual)
+
+    def score_rows(self, rows: Matrix) -> Matrix:
+        """(n, features) to (n, models): shares of recent rows that were less strange, 0 before it is warm."""
+        shares = np.zeros((len(rows), len(self.models)))
+        if self.warm:
+            rows = self.filled(rows)
+            for index, (model, calibration) in enumerate(zip(self.models, self._calibrations, strict=True)):
+                shares[:, index] = calibration.shares(model.score_rows(rows))
+        return shares
+
+    def score_row(self, row: Row) -> list[float]:
+        """The same numbers for one row."""
+        if not self.warm:
+            return [0.0] * len(self.models)
+        try:
+            total = sum(row)
+        except TypeError:  # a None among them
+            total = np.nan
+        if total - total != 0.0:
+            row = self.filled(np.array([row], np.float64))[0].tolist()
+        return [
+            calibration.share(model.score_row(row))
+            for model, calibration in zip(self.models, self._calibrations, strict=True)
+        ]
+
+    def learn(self, rows: Matrix) -> None:
+        """Rows are calibrated against by the score they had before they were learnt; only a model's very first rows, for
+        which it had none, by the one after."""
+        if not len(rows):
+            return
+        rows = np.clip(self.filled(rows), 0.0, 1.0)
+        for model, calibration in zip(self.models, self._calibrations, strict=True):
+            had_scores = model.ready
+            scores = model.learn_rows(rows)
+            if model.ready:
+                calibration.observe(scores if had_scores else model.score_rows(rows))
+        self._rows += len(rows)
+        if len(rows) >= MEDIAN_ROWS:
+            self._medians = np.concatenate((self._medians, np.median(rows, axis=0)[None, :]))[-MEDIAN_BLOCKS:]
+            self._set_usual(rows.shape[1])
+
+    def copy(self) -> Self:
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other.models = [model.copy() for model in self.models]
+        other._calibrations = [calibration.copy() for calibration in self._calibrations]
+        return other
+
+    def state(self) -> State:
+        arrays: dict[str, npt.NDArray[Any]] = {"medians": self._medians, "rows": np.array([self._rows], np.int64)}
+        for model, calibration in zip(self.models, self._calibrations, strict=True):
+            for part, state in ((model.name, model.state()), (f"{model.name}.calibration", calibration.state())):
+                arrays.update({f"{part}.{name}": array for name, array in state.items()})
+        return arrays
+
+    def restore(self, state: State) -> None:
+        if state["medians"].shape[1:] != self._medians.shape[1:]:
+            raise ValueError("medians of other features")
+        for model, calibration in zip(self.models, self._calibrations, strict=True):
+            calibration.restore(_under(state, f"{model.name}.calibration."))
+            model.restore(_under(state, f"{model.name}."))
+        self._medians, self._rows = state["medians"], int(state["rows"][0])
+        self._set_usual(self._medians.shape[1])
+
+
+def _under(state: State, prefix: str) -> State:
+    return {name[len(prefix) :]: array for name, array in state.items() if name.startswith(prefix)}

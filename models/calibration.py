@@ -1,0 +1,87 @@
+"""From a model's own scale to a share: how many of the recent, untainted rows were less strange."""
+
+from bisect import bisect_left
+
+import numpy as np
+
+from models.protocol import State, Vector
+
+RECENT_ROWS = 4_096
+
+
+class Calibration:
+    """A running quantile over the last scores. Grows strictly with the score above the least of them.
+
+    At a score that was seen, the answer is exactly the share of scores below it; between two seen ones it rises in a
+    straight line. Beyond the highest of n the share above falls from 1/n as of a heavy tail whose scale is the mean
+    excess of the top hundredth, so even the far-out rank among themselves and none reaches 1.
+    Nothing is changed in place: copies may share their arrays.
+    """
+
+    def __init__(self, recent: Vector | None = None) -> None:
+        self._set(np.zeros(0) if recent is None else recent)
+
+    def _set(self, recent: Vector) -> None:
+        self._recent = recent
+        self._ordered = ordered = np.sort(recent)
+        self._list: list[float] | None = None
+        n = len(ordered)
+        if n == 0:
+            return
+        # one entry more than there are gaps: below the first and above the last nothing is interpolated
+        self._floor = np.concatenate((ordered[:1], ordered))
+        self._gap = np.concatenate(([np.inf], np.diff(ordered), [np.inf]))
+        top = max(1, n // 100)
+        excess = float((ordered[n - top :] - ordered[max(0, n - top - 1)]).mean())
+        spread = float(ordered[-1] - ordered[n // 2])
+        self._tail = max(excess, 0.01 * spread, 1e-9)
+        self._highest = float(ordered[-1])
+
+    @property
+    def count(self) -> int:
+        return len(self._recent)
+
+    def observe(self, scores: Vector) -> None:
+        """Take in scores of learnt rows, oldest first. The oldest of more than RECENT_ROWS are forgotten."""
+        if len(scores):
+            self._set(np.concatenate((self._recent, scores))[-RECENT_ROWS:])
+
+    def shares(self, scores: Vector) -> Vector:
+        """Of each score, the share of recent scores that were lower: 0..1, 0 when there are none."""
+        n = len(self._ordered)
+        if n == 0:
+            return np.zeros(len(scores))
+        place = self._ordered.searchsorted(scores)
+        within = (scores - self._floor.take(place)) / self._gap.take(place)
+        shares: Vector = (np.maximum(place - 1, 0) + within) / n
+        beyond = np.flatnonzero(place == n)
+        if len(beyond):
+            shares[beyond] = 1.0 - self._tail / (n * (self._tail + (scores[beyond] - self._highest)))
+        return shares
+
+    def share(self, score: float) -> float:
+        """The same number as `shares`, the cheapest way for one."""
+        if self._list is None:
+            self._list = self._ordered.tolist()
+        ordered = self._list
+        n = len(ordered)
+        place = bisect_left(ordered, score)
+        if place == 0:
+            return 0.0
+        if place == n:
+            return 1.0 - self._tail / (n * (self._tail + (score - self._highest)))
+        floor = ordered[place - 1]
+        return (place - 1 + (score - floor) / (ordered[place] - floor)) / n
+
+    def copy(self) -> "Calibration":
+        other = Calibration.__new__(Calibration)
+        other.__dict__.update(self.__dict__)
+        return other
+
+    def state(self) -> State:
+        return {"recent": self._recent}
+
+    def restore(self, state: State) -> None:
+        if state["recent"].ndim != 1 or len(state["recent"]) > RECENT_ROWS:
+            raise ValueError("a calibration of another size")
+        self._set(state["recent"])

@@ -1,0 +1,135 @@
+"""The scorer of one partition: several models at once, learning from the stream, blind to how it was cut."""
+
+from collections.abc import Sequence
+from itertools import compress
+from typing import NamedTuple
+
+import numpy as np
+
+from models.bank import MODELS, Bank
+from models.explain import shares_of
+from models.protocol import FEW_ROWS, Matrix, Row, State
+
+BLOCK_ROWS = 512
+MODEL_NAMES = tuple(MODELS)
+
+
+class EnsembleState(NamedTuple):
+    """Rows counted, rows learnt, untainted rows of the block under way, and both banks."""
+
+    position: int
+    learned: int
+    pending: Matrix
+    bank: State
+    next_bank: State
+
+
+class Ensemble:
+    """A `protocol.Scorer`. Deterministic by seed; the same rows get the same scores however they are cut into batches
+    of at most `block_rows` rows (in a longer batch, what lies beyond is scored by the newest that is known).
+
+    A batch is scored before anyone knows which of its rows may be learnt, so what a row is scored by cannot hang on the
+    rows right before it. Hence blocks: the rows that were taken note of are counted through in blocks of `block_rows`,
+    and a row in block k is scored by what was learnt from blocks 0 to k - 2. Two banks are held, for the
+    block under way and for the next. It also makes learning cheap: a block at a time, whatever the batches.
+    """
+
+    def __init__(
+        self,
+        features: Sequence[str],
+        seed: int = 0,
+        names: Sequence[str] = MODEL_NAMES,
+        *,
+        block_rows: int = BLOCK_ROWS,
+    ) -> None:
+        if unknown := set(names) - set(MODELS):
+            raise ValueError(f"unknown models: {', '.join(sorted(unknown))}; known: {', '.join(MODELS)}")
+        if not features or not names:
+            raise ValueError("an ensemble needs features and models")
+        self.features = tuple(features)
+        self.seed = seed
+        self.block_rows = block_rows
+        self._names = tuple(names)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything learnt."""
+        self._bank = Bank(self.features, self.seed, self._names)
+        self._next_bank = self._bank.copy()
+        self._pending: list[Row] = []
+        self._position = 0
+        self._learned = 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self._names
+
+    @property
+    def learned(self) -> int:
+        """Untainted rows taken in; the last of them, up to two blocks' worth of rows, do not weigh in yet."""
+        return self._learned
+
+    @property
+    def warm(self) -> bool:
+        return self._bank.warm
+
+    def score(self, rows: Sequence[Row]) -> list[dict[str, float]]:
+        names = self._names
+        if len(rows) <= FEW_ROWS:
+            return [dict(zip(names, self._bank_at(i).score_row(row), strict=True)) for i, row in enumerate(rows)]
+        return [dict(zip(names, shares, strict=True)) for shares in self.score_matrix(rows).tolist()]
+
+    def score_matrix(self, rows: Sequence[Row] | Matrix) -> Matrix:
+        """(rows, models): what `score` says, without the dicts."""
+        matrix = np.array(rows, np.float64).reshape(-1, len(self.features))
+        split = self.block_rows - self._position % self.block_rows
+        if len(matrix) <= split:
+            return self._bank.score_rows(matrix)
+        return np.concatenate((self._bank.score_rows(matrix[:split]), self._next_bank.score_rows(matrix[split:])))
+
+    def _bank_at(self, index: int) -> Bank:
+        """What the row of that index in the batch at hand is scored by."""
+        return self._bank if self._position % self.block_rows + index < self.block_rows else self._next_bank
+
+    def learn(self, rows: Sequence[Row], mask: Sequence[bool]) -> None:
+        """Errors: ValueError when mask and rows differ in length."""
+        if len(rows) != len(mask):
+            raise ValueError(f"{len(rows)} rows with a mask of {len(mask)}")
+        start = 0
+        while start < len(rows):
+            stop = min(len(rows), start + self.block_rows - self._position % self.block_rows)
+            before = len(self._pending)
+            self._pending.extend(compress(rows[start:stop], mask[start:stop]))
+            self._learned += len(self._pending) - before
+            self._position += stop - start
+            if self._position % self.block_rows == 0:
+                self._turn()
+            start = stop
+
+    def _turn(self) -> None:
+        """A block is full: on to the next."""
+        self._bank, self._next_bank = self._next_bank, self._next_bank.copy()
+        self._next_bank.learn(np.array(self._pending, np.float64).reshape(-1, len(self.features)))
+        self._pending = []
+
+    def explain(self, row: Row, at: int = 0) -> dict[str, float]:
+        return dict(zip(self.features, shares_of(self._bank_at(at), row), strict=True))
+
+    def snapshot(self, key: bytes) -> bytes:
+        from models.snapshot import dump  # restoring needs this module, so this one cannot need that one first
+
+        return dump(self, key)
+
+    def state(self) -> EnsembleState:
+        """What `restored` makes an equal ensemble of."""
+        pending = np.array(self._pending, np.float64).reshape(-1, len(self.features))
+        return EnsembleState(self._position, self._learned, pending, self._bank.state(), self._next_bank.state())
+
+    def restore(self, state: EnsembleState) -> None:
+        """Go on from a state of an ensemble built with the same arguments. Errors: KeyError or ValueError if it is not."""
+        if state.pending.shape[1:] != (len(self.features),):
+            raise ValueError("pending rows of other features")
+        self._bank.restore(state.bank)
+        self._next_bank.restore(state.next_bank)
+        self._pending = list(state.pending)
+        self._position, self._learned = state.position, state.learned

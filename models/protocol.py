@@ -1,0 +1,72 @@
+"""What a scorer is to the rest of Argus, and what a model is to the ensemble."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+Matrix = npt.NDArray[np.float64]
+Vector = npt.NDArray[np.float64]
+State = Mapping[str, npt.NDArray[Any]]
+Row = Sequence[float]
+
+FEW_ROWS: Final = 3
+"""Up to here plain Python, row by row, costs no more than numpy's overhead per call (measured)."""
+
+
+class Scorer(Protocol):
+    """Says how unusual rows of features are. One scorer belongs to one partition.
+
+    Per batch: `score` the rows, decide, then `learn` the same rows with the mask of those that may count as normal.
+    Rows are scaled to 0..1 in the order of `features`; None or NaN stands for a value that is missing.
+    """
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The models, in the order of `score_matrix`'s columns."""
+
+    @property
+    def warm(self) -> bool:
+        """False while too little has been learnt; every score is 0 until then."""
+
+    def score(self, rows: Sequence[Row]) -> list[dict[str, float]]:
+        """For each row, model to the share (0..1) of past untainted rows that it found less unusual."""
+
+    def learn(self, rows: Sequence[Row], mask: Sequence[bool]) -> None:
+        """Take note of a whole batch: mask says which of its rows to learn. The rows may not change afterwards."""
+
+    def explain(self, row: Row, at: int = 0) -> dict[str, float]:
+        """Feature to its share in how unusual the row is; shares sum to 1. at: the row's index in its batch."""
+
+    def snapshot(self, key: bytes) -> bytes:
+        """Everything learnt, signed with the key."""
+
+
+class Model(Protocol):
+    """One algorithm. Scores grow with strangeness, have no common scale, and are the same numbers however rows are cut
+    into batches. Rows are complete."""
+
+    name: ClassVar[str]
+
+    @property
+    def ready(self) -> bool:
+        """False while it has learnt too little for its scores to mean anything."""
+
+    def score_rows(self, rows: Matrix) -> Vector:
+        """(n, features) to (n,)."""
+
+    def score_row(self, row: Row) -> float:
+        """The same number as `score_rows`, the cheapest way for one row."""
+
+    def learn_rows(self, rows: Matrix) -> Vector:
+        """Learn in order of the rows; answers the score of each from before it was learnt."""
+
+    def copy(self) -> Self:
+        """One that learns on its own from here on."""
+
+    def state(self) -> State:
+        """What a snapshot keeps."""
+
+    def restore(self, state: State) -> None:
+        """Become what `state` was taken from. Errors: KeyError or ValueError when it is not a state of such a model."""

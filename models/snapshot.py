@@ -1,0 +1,169 @@
+"""An ensemble as bytes: arrays and numbers, signed, and nothing that could run when it is read.
+
+Layout: magic (4), format version (2, big-endian), length of the body (4), signature (32), body. The signature is a
+keyed BLAKE2b over all that stands before and after it. The body is compressed msgpack. It is checked before anything
+in the body is looked at.
+"""
+
+import hmac
+import zlib
+from hashlib import blake2b
+from importlib.metadata import PackageNotFoundError, version
+from struct import Struct as Layout
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from models.calibration import RECENT_ROWS
+from models.ensemble import Ensemble, EnsembleState
+from models.half_space import HEIGHT, N_TREES, WINDOW_ROWS
+from models.one_class import BINS, LEARNING_RATE, NU
+
+FORMAT_VERSION: Final = 1
+MAGIC: Final = b"ARGM"
+SIGNATURE_BYTES: Final = 32
+LIBRARIES: Final = ("river", "numpy", "scikit-learn")
+PARAMS: Final[dict[str, float]] = {
+    "half_space_trees.n_trees": N_TREES,
+    "half_space_trees.height": HEIGHT,
+    "half_space_trees.window_rows": WINDOW_ROWS,
+    "one_class_svm.bins": BINS,
+    "one_class_svm.nu": NU,
+    "one_class_svm.learning_rate": LEARNING_RATE,
+    "calibration.recent_rows": RECENT_ROWS,
+}
+_PREFIX = Layout(">4sHI")
+_DTYPES: Final = frozenset({"<f8", "<i8", "<u2"})
+
+
+class SnapshotUnreadable(Exception):
+    """Set the bytes aside and start fresh. reason: one of a closed set: `truncated`, `not a snapshot`,
+    `format version`, `signature`, `features`, `parameters`, `contents`."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class Array(msgspec.Struct, frozen=True, array_like=True):
+    """dtype: numpy's own short name, little-endian."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    data: bytes
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """What a snapshot says of itself. libraries: name to the version it was learnt with, to be told, not asked for:
+    the arrays mean the same under any."""
+
+    features: tuple[str, ...]
+    names: tuple[str, ...]
+    seed: int
+    block_rows: int
+    params: dict[str, float]
+    libraries: dict[str, str]
+    position: int
+    learned: int
+
+
+class Body(msgspec.Struct, frozen=True):
+    """The banks' arrays by name; those of the next bank that equal this bank's are left out."""
+
+    header: Header
+    pending: Array
+    bank: dict[str, Array]
+    next_bank: dict[str, Array]
+
+
+def dump(ensemble: Ensemble, key: bytes) -> bytes:
+    """key: 1 to 64 bytes of secret."""
+    state = ensemble.state()
+    bank = {name: _packed(array) for name, array in state.bank.items()}
+    next_bank = {name: _packed(array) for name, array in state.next_bank.items()}
+    header = Header(
+        features=ensemble.features,
+        names=ensemble.names,
+        seed=ensemble.seed,
+        block_rows=ensemble.block_rows,
+        params=PARAMS,
+        libraries={name: _version(name) for name in LIBRARIES},
+        position=state.position,
+        learned=state.learned,
+    )
+    changed = {name: array for name, array in next_bank.items() if array != bank[name]}
+    body = zlib.compress(msgspec.msgpack.encode(Body(header, _packed(state.pending), bank, changed)), level=1)
+    prefix = _PREFIX.pack(MAGIC, FORMAT_VERSION, len(body))
+    return prefix + _signature(key, prefix, body) + body
+
+
+def read_header(raw: bytes, key: bytes) -> Header:
+    """What `raw` says of itself, once its signature holds. Errors: SnapshotUnreadable."""
+    return _opened(raw, key).header
+
+
+def restore(raw: bytes, key: bytes, features: tuple[str, ...] | list[str]) -> Ensemble:
+    """The ensemble that `raw` was taken from: the same scores to the last bit, and it learns on as that one would.
+
+    Errors: SnapshotUnreadable.
+    """
+    body = _opened(raw, key)
+    header = body.header
+    if header.features != tuple(features):
+        raise SnapshotUnreadable("features", f"learnt from {len(header.features)} others or in another order")
+    if header.params != PARAMS:
+        raise SnapshotUnreadable("parameters", f"learnt with {header.params}")
+    try:
+        ensemble = Ensemble(header.features, header.seed, header.names, block_rows=header.block_rows)
+        bank = {name: _unpacked(array) for name, array in body.bank.items()}
+        next_bank = bank | {name: _unpacked(array) for name, array in body.next_bank.items()}
+        ensemble.restore(EnsembleState(header.position, header.learned, _unpacked(body.pending), bank, next_bank))
+    except (KeyError, ValueError, IndexError) as error:
+        raise SnapshotUnreadable("contents", str(error)) from error
+    return ensemble
+
+
+def _opened(raw: bytes, key: bytes) -> Body:
+    start = _PREFIX.size + SIGNATURE_BYTES
+    if not raw.startswith(MAGIC[: len(raw)]):
+        raise SnapshotUnreadable("not a snapshot", f"begins with {raw[:4]!r}")
+    if len(raw) < start:
+        raise SnapshotUnreadable("truncated", f"{len(raw)} bytes")
+    _, format_version, length = _PREFIX.unpack_from(raw)
+    if format_version != FORMAT_VERSION:
+        raise SnapshotUnreadable("format version", f"{format_version}, this is {FORMAT_VERSION}")
+    body = raw[start:]
+    if len(body) < length:
+        raise SnapshotUnreadable("truncated", f"{len(body)} of {length} bytes")
+    if not hmac.compare_digest(_signature(key, raw[: _PREFIX.size], body), raw[_PREFIX.size : start]):
+        raise SnapshotUnreadable("signature", "not signed with this key, or changed since")
+    try:
+        return msgspec.msgpack.decode(zlib.decompress(body), type=Body)
+    except (zlib.error, msgspec.MsgspecError) as error:
+        raise SnapshotUnreadable("contents", str(error)) from error
+
+
+def _signature(key: bytes, prefix: bytes, body: bytes) -> bytes:
+    if not key:
+        raise ValueError("a snapshot needs a key to be signed with")
+    return blake2b(prefix + body, digest_size=SIGNATURE_BYTES, key=key, person=b"argus-models").digest()
+
+
+def _packed(array: np.ndarray) -> Array:
+    little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    return Array(little.dtype.str, array.shape, little.tobytes())
+
+
+def _unpacked(packed: Array) -> np.ndarray:
+    if packed.dtype not in _DTYPES:
+        raise ValueError(f"an array of {packed.dtype}")
+    return np.frombuffer(packed.data, packed.dtype).reshape(packed.shape).astype(packed.dtype[1:])
+
+
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "none"
