@@ -159,9 +159,7 @@ def table() -> Mapping[str, Setting]:
         )
         for name, default in rule.thresholds.items():
             key = f"rule_{rule.id}_{name}"
-            rows.append(
-                Setting(key, float, float(default), f"{name} of `{rule.id}`", ("thresholds", f"{rule.id}.{name}"))
-            )
+            rows.append(Setting(key, float, float(default), f"{name} of `{rule.id}`", ("thresholds", key)))
     return {row.name: row for row in rows}
 
 

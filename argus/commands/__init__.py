@@ -1,0 +1,32 @@
+"""The commands of the console script, a module each: options in, one call of what does the work."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+if TYPE_CHECKING:
+    from argus.settings import Settings
+
+FILE_IN: Final = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
+FILE_OUT: Final = click.Path(dir_okay=False, path_type=Path)
+
+
+class Shell:
+    """What every command is started with: where the settings come from."""
+
+    def __init__(self, config: Path | None = None, environ: Mapping[str, str] | None = None) -> None:
+        self.config = config
+        self.environ = os.environ if environ is None else environ
+
+    def settings(self, profile: Mapping[str, Any] | None = None, **overrides: Any) -> "Settings":
+        """The settings in force, and the log set up by them. overrides: by the names of settings; None says nothing.
+        Raises `SettingsError`."""
+        from argus import log
+        from argus.settings import load_settings
+
+        settings = load_settings(self.environ, self.config, overrides, profile)
+        log.configure(settings.log_level, settings.log_format)
+        return settings

@@ -1,0 +1,17 @@
+"""`argus bench`."""
+
+import click
+
+from argus.commands import Shell
+
+
+@click.command("bench")
+@click.argument("names", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
+@click.option("--events", type=click.IntRange(1_000), help="Events of each measurement.")
+@click.pass_obj
+def command(shell: Shell, names: tuple[str, ...], as_json: bool, events: int | None) -> int:
+    """Run the benchmarks (or those named), side by side with the peers that are installed."""
+    from benchmarks import main
+
+    return main.run(shell.settings(), names=names, as_json=as_json, events=events)

@@ -1,0 +1,41 @@
+"""`argus replay`."""
+
+from pathlib import Path
+
+import click
+
+from argus.commands import FILE_IN, FILE_OUT, Shell
+
+
+@click.command("replay")
+@click.option("--events", type=FILE_IN, required=True, help="Events, one JSON object a line, in order of arrival.")
+@click.option("--alerts", type=FILE_OUT, required=True, help="Where alerts go.")
+@click.option("--decisions", type=FILE_OUT, required=True, help="Where decisions go.")
+@click.option("--locks", type=FILE_OUT, help="Where locks go.")
+@click.option("--rejected", type=FILE_OUT, help="Where records go that could not be read.")
+@click.option("--feedback", type=FILE_IN, help="Labels, merged in by their own time.")
+@click.option("--rules", type=FILE_IN, help="User-defined rules (YAML) to compare with those in force.")
+@click.pass_obj
+def command(
+    shell: Shell,
+    events: Path,
+    alerts: Path,
+    decisions: Path,
+    locks: Path | None,
+    rejected: Path | None,
+    feedback: Path | None,
+    rules: Path | None,
+) -> int:
+    """Run the very same detection and response over a file; two runs give the same bytes."""
+    from argus import replay
+
+    return replay.run(
+        shell.settings(),
+        events=events,
+        alerts=alerts,
+        decisions=decisions,
+        locks=locks,
+        rejected=rejected,
+        feedback=feedback,
+        rules=rules,
+    )
