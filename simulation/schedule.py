@@ -1,0 +1,89 @@
+"""When which attacker comes: campaigns one after another, every named attack before any comes again."""
+
+from random import Random
+from typing import Final
+
+from core.clock import DAY, SECOND
+from simulation.attacks import ATTACKS
+from simulation.attacks.stage import Stage
+from simulation.config import INTENSITIES, MIXED, Config, Intensity
+from simulation.delivery import Delivery
+from simulation.life import Life
+
+NEVER: Final = 1 << 62
+# The first attacker waits until people have habits: this share of the run, at most this many days.
+WARM_UP: Final = 0.1
+WARM_UP_DAYS: Final = 1.5
+LIVE_MIX: Final = {"blatant": 0.6, "typical": 0.4}
+# Months of silence cannot be shown within minutes.
+NOT_LIVE: Final = frozenset({"dormant_takeover"})
+
+
+class Schedule:
+    """Plays campaigns as their time comes. next_ms: when the next one does.
+
+    length_days: of the whole run, None if it is live: then a campaign comes every half to whole minute.
+    """
+
+    def __init__(
+        self, config: Config, life: Life, delivery: Delivery, start_ms: int, length_days: float | None
+    ) -> None:
+        self._rng = Random(f"{config.seed}:{config.run}:attacks")
+        self._life = life
+        self._delivery = delivery
+        self._run = config.run
+        names = tuple(ATTACKS) if config.attacks is None else tuple(dict.fromkeys(config.attacks))
+        if length_days is None and config.attacks is None:
+            names = tuple(name for name in names if name not in NOT_LIVE)
+        self._names = names
+        self._round: list[str] = []
+        self._intensity = config.intensity
+        self._live = length_days is None
+        self._campaigns = 0
+        self._events_per_day = life.events_per_day() * config.attack_share
+        self._played = 0
+        self._longest_gap_days = self._shortest_gap_days = 0.0
+        if not names:
+            self.next_ms = NEVER
+        elif length_days is None:
+            self.next_ms = start_ms + int(self._rng.uniform(6, 14) * SECOND)
+        else:
+            warm_up = min(WARM_UP_DAYS, WARM_UP * length_days)
+            # All names fit in, even when each gap is drawn long.
+            self._longest_gap_days = 0.7 * (length_days - warm_up) / len(names) / 1.4
+            self._shortest_gap_days = 5 / self._events_per_day
+            self.next_ms = start_ms + int(warm_up * DAY)
+        self._first_ms = self.next_ms
+
+    def step(self) -> None:
+        """Play the next campaign to its end (its events may lie days ahead) and choose when another comes."""
+        rng = self._rng
+        if not self._round:
+            self._round = list(self._names)
+            rng.shuffle(self._round)
+        name = self._round.pop()
+        self._campaigns += 1
+        stage = Stage(
+            rng=rng,
+            delivery=self._delivery,
+            life=self._life,
+            attack=name,
+            campaign=f"{self._run}{name}-{self._campaigns}",
+            intensity=self._draw(),
+            start_ms=self.next_ms,
+        )
+        ATTACKS[name](stage)
+        if self._live:
+            self.next_ms += int(rng.uniform(25, 55) * SECOND)
+        else:
+            self._played += stage.events
+            ahead = (self._first_ms - self.next_ms) / DAY + self._played / self._events_per_day
+            if self._campaigns < len(self._names):
+                ahead = min(ahead, self._longest_gap_days)
+            self.next_ms += 1 + int(max(ahead, self._shortest_gap_days) * rng.uniform(0.6, 1.4) * DAY)
+
+    def _draw(self) -> Intensity:
+        if self._intensity != "mixed":
+            return INTENSITIES[self._intensity]
+        mix = LIVE_MIX if self._live else MIXED
+        return INTENSITIES[self._rng.choices(tuple(mix), tuple(mix.values()))[0]]

@@ -1,0 +1,127 @@
+"""The stream: life and attacks in order of arrival, into a file or as it happens."""
+
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import Final, TextIO
+
+from core.clock import DAY, HOUR, MINUTE
+from core.records import encode
+from simulation.config import Config, Labelled
+from simulation.delivery import Delivery
+from simulation.feedback import Desk
+from simulation.labels import label_line
+from simulation.life import Life
+from simulation.people import World
+from simulation.schedule import Schedule
+
+# People already mid-session when a live run begins.
+RUN_IN_MS: Final = 20 * MINUTE
+PROGRESS_EVERY: Final = 2_000
+
+
+def generate(config: Config) -> Iterator[Labelled]:
+    """Everything that comes in, in order of arrival, until `config.days` are over or `config.events` have come.
+
+    The same config gives the same events. Memory grows with users and with what is on its way, not with length.
+    """
+    delivery = Delivery(_prefix(config))
+    world = World(config.seed, config.users)
+    life = Life(world, delivery, Random(f"{config.seed}:{config.run}:life"), config.start_ms)
+    if config.days is not None:
+        length_days = config.days
+    elif config.events is not None:
+        length_days = config.events / (life.events_per_day() * (1 + config.attack_share))
+    else:
+        raise ValueError("days or events must be given")
+    schedule = Schedule(config, life, delivery, config.start_ms, length_days)
+    end = None if config.days is None else config.start_ms + int(config.days * DAY)
+    left = config.events
+    while True:
+        moment = min(life.next_ms(), schedule.next_ms)
+        if end is not None and moment >= end:
+            break
+        for labelled in delivery.due(moment):
+            yield labelled
+            if left is not None:
+                left -= 1
+                if not left:
+                    return
+        if schedule.next_ms <= life.next_ms():
+            schedule.step()
+        else:
+            life.step()
+    for labelled in delivery.due(end):
+        yield labelled
+        if left is not None:
+            left -= 1
+            if not left:
+                return
+
+
+def live(config: Config, rate: float, clock_ms: Callable[[], int]) -> Iterator[list[Labelled]]:
+    """Endless: each `next` hands out what came in since the last one by the clock, perhaps nothing. The caller
+    sleeps in between. rate: events a second of normal life, on average; attacks come on top, the first within
+    seconds, then one each half to whole minute. Give each run its own `config.run`.
+    """
+    start = clock_ms()
+    delivery = Delivery(_prefix(config))
+    world = World(config.seed, config.users)
+    rng = Random(f"{config.seed}:{config.run}:life")
+    usual = Life(world, Delivery(""), Random(0), start, history=False).events_per_day()
+    life = Life(
+        world, delivery, rng, start - RUN_IN_MS, pace=rate * DAY / 1000 / usual, by_the_hour=False, history=False
+    )
+    schedule = Schedule(config, life, delivery, start, None)
+    _run(life, schedule, start)
+    delivery.drop(start)
+    while True:
+        now = clock_ms()
+        _run(life, schedule, now)
+        yield list(delivery.due(now))
+
+
+def live_users(rate: float) -> int:
+    """How many users a live run of this rate takes for each to come back about every half hour."""
+    return max(200, int(rate * HOUR / 1000 / 16))
+
+
+def write(
+    config: Config,
+    out: TextIO,
+    labels: TextIO | None = None,
+    progress: Callable[[int], None] | None = None,
+    feedback: TextIO | None = None,
+) -> int:
+    """Write events, and their labels and feedback, one JSON object a line. progress: called with how many more
+    events were written. Returns how many there were. Labels are one a distinct event.
+    """
+    desk = Desk(config)
+    count = 0
+    for labelled in generate(config):
+        out.write(encode(labelled.event).decode() + "\n")
+        count += 1
+        if not labelled.repeat:
+            if labels is not None:
+                labels.write(label_line(labelled))
+            if feedback is not None:
+                desk.hear(labelled)
+        if progress is not None and not count % PROGRESS_EVERY:
+            progress(PROGRESS_EVERY)
+    if progress is not None and count % PROGRESS_EVERY:
+        progress(count % PROGRESS_EVERY)
+    if feedback is not None:
+        for record in desk.due(None):
+            feedback.write(encode(record).decode() + "\n")
+    return count
+
+
+def _prefix(config: Config) -> str:
+    return f"e{config.seed}-{config.run}"
+
+
+def _run(life: Life, schedule: Schedule, until_ms: int) -> None:
+    while (moment := min(life.next_ms(), schedule.next_ms)) < until_ms:
+        if schedule.next_ms == moment:
+            schedule.step()
+        else:
+            life.step()
