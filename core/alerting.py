@@ -38,12 +38,8 @@ USERS_MAX: Final = 100
 SHADOW: Final = 1
 FED: Final = 2
 
-_SEVERITY_NAMES: Final[tuple[SeverityName, ...]] = (
-    "LOW",
-    "MEDIUM",
-    "HIGH",
-    "CRITICAL",
-)
+_SEVERITY_NAMES: Final[tuple[SeverityName, ...]] = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
+_SOURCE_NAMES: Final = {"ip": "Address", "network": "Network", "device": "Device", "merchant": "Merchant"}
 
 
 class Alerting(Protocol):
@@ -244,4 +240,4 @@ def alert(
 
 
 def _source_text(source: Source) -> str:
-    return "All sources" if source.type == "all" else f"{source.type.capitalize()} {source.id}"
+    return "All sources" if source.type == "all" else f"{_SOURCE_NAMES[source.type]} {source.id}"

@@ -27,7 +27,7 @@ class Response(Struct, frozen=True):
 # Failed logins prove nothing about the account's owner: anybody could lock anybody out. So they hold up logins only.
 LOGINS_ONLY: Final = Response("challenged", ("login",), 1_800)
 
-RESPONSES: Final = {"login_brute_force": LOGINS_ONLY, "distributed_brute_force": LOGINS_ONLY}
+RESPONSES: Final = dict.fromkeys(("login_brute_force", "distributed_brute_force", "slow_brute_force"), LOGINS_ONLY)
 MODEL_WEIGHTS: Final = {"half_space_trees": 0.30, "one_class_svm": 0.20, "gaussian": 0.30}
 
 

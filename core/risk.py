@@ -1,12 +1,13 @@
 """One number for how bad an event looks, and what to do with the event.
 
-The risk is a noisy-or: every rule that hit and every model that is far out in its tail is one more chance that this is
-fraud, so that risks add up but never pass 100. A rule counts by its weight, and once more for each step that its hit
-lies above its lowest severity. A model counts when its calibrated score passes a high quantile, on a log scale. A last
-small part grows with the weighted mean of the models' scores, so that events where nothing else speaks are ranked too:
-the risk keeps its full precision.
+The risk is a noisy-or: every rule that hit and every model that is far out in its tail is one more chance that this
+is fraud, so that risks add up but never pass 100. A rule counts by its weight, and once more for each step that its
+hit lies above its lowest severity. A model counts when its calibrated score passes a high quantile, on a log scale.
+A last small part grows with the weighted mean of the models' scores, so that events where nothing else speaks are
+ranked too: the risk keeps its full precision.
 
-With the default weights models alone reach 68 at most and normal life stays under 10, below the challenge threshold.
+With the default weights models alone reach 65 at most, below the threshold of a challenge, and all but the few events
+that lie in a tail of a model stay under 10.
 """
 
 from collections.abc import Mapping

@@ -1,0 +1,99 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.policy import CHALLENGE_SCOPE, MODEL_WEIGHTS, Policy
+from core.records import LockState
+from core.respond import LockFacts
+from core.risk import Fusion, rule_weight, with_weight
+
+FUSION = Fusion(Policy())
+unit = st.floats(0, 1)
+
+
+def all_at(score: float) -> dict[str, float]:
+    return dict.fromkeys(MODEL_WEIGHTS, score)
+
+
+def test_a_rule_weighs_more_with_each_step_above_its_lowest_severity() -> None:
+    assert rule_weight(0.5, 0) == 0.5
+    assert rule_weight(0.5, -1) == 0.5
+    assert rule_weight(0.5, 1) == 0.75
+    assert rule_weight(0.5, 3) == 0.9375
+
+
+def test_one_more_reason_raises_the_risk_and_never_passes_a_hundred() -> None:
+    assert with_weight(0.0, 0.3) == pytest.approx(30)
+    assert with_weight(50.0, 0.5) == 75.0
+    assert with_weight(100.0, 0.5) == 100.0
+
+
+def test_nothing_known_is_no_risk() -> None:
+    assert FUSION.risk(1.0, None) == 0.0
+    assert FUSION.risk(1.0, {}) == 0.0
+
+
+def test_rules_alone_are_their_noisy_or() -> None:
+    assert FUSION.risk(0.5 * 0.4, {}) == pytest.approx(80.0)
+
+
+def test_where_nothing_speaks_events_are_ranked_by_the_models_mean() -> None:
+    risks = [FUSION.risk(1.0, all_at(step / 1000)) for step in range(980)]
+    assert risks == sorted(risks)
+    assert len(set(risks)) == 980
+    assert risks[-1] < 10
+
+
+def test_models_alone_never_reach_the_threshold_of_a_challenge() -> None:
+    assert 60 < FUSION.risk(1.0, all_at(1.0)) < Policy().fraud_score_threshold
+
+
+def test_the_tail_is_complete_before_a_score_of_one() -> None:
+    assert FUSION.risk(1.0, {"gaussian": 0.99995}) == pytest.approx(FUSION.risk(1.0, {"gaussian": 1.0}), abs=0.01)
+
+
+def test_a_model_without_a_weight_only_shadows() -> None:
+    assert FUSION.risk(1.0, {"unknown": 1.0}) == 0.0
+    assert Fusion(Policy(model_weights={"gaussian": 0.0})).risk(1.0, {"gaussian": 1.0}) == 0.0
+
+
+@settings(derandomize=True, max_examples=200)
+@given(
+    unit, st.dictionaries(st.sampled_from(sorted(MODEL_WEIGHTS)), unit), st.sampled_from(sorted(MODEL_WEIGHTS)), unit
+)
+def test_risk_is_in_range_and_grows_with_every_score_and_every_rule(
+    clear: float, scores: dict[str, float], name: str, score: float
+) -> None:
+    scores = {name: score, **scores}
+    risk = FUSION.risk(clear, scores)
+    assert 0.0 <= risk <= 100.0
+    assert FUSION.risk(clear, {**scores, name: max(score, scores[name])}) >= risk - 1e-9
+    assert FUSION.risk(clear * 0.9, scores) >= risk - 1e-9
+
+
+def a_lock(state: LockState = "locked", scope: tuple[str, ...] = CHALLENGE_SCOPE) -> LockFacts:
+    return LockFacts(state, scope, "why", "a", 1_000, 2_000, "rule")
+
+
+@pytest.mark.parametrize(
+    ("risk", "lock", "type_", "time_ms", "verdict"),
+    [
+        (10.0, None, "login", 0, "approve"),
+        (75.0, None, "login", 0, "challenge"),
+        (75.0, None, "page_view", 0, "approve"),
+        (95.0, None, "payout", 0, "block"),
+        (0.0, a_lock(), "payout", 999, "approve"),
+        (0.0, a_lock(), "payout", 1_000, "block"),
+        (0.0, a_lock(), "payout", 1_999, "block"),
+        (0.0, a_lock(), "payout", 2_000, "approve"),
+        (0.0, a_lock(), "page_view", 1_500, "approve"),
+        (0.0, a_lock("challenged"), "login", 1_500, "challenge"),
+        (99.0, a_lock("challenged"), "login", 1_500, "block"),
+        (0.0, a_lock("challenged", ("login",)), "payout", 1_500, "approve"),
+        (80.0, a_lock("unlocked", ()), "payout", 1_500, "challenge"),
+    ],
+)
+def test_the_stricter_of_lock_and_score_decides(
+    risk: float, lock: LockFacts | None, type_: str, time_ms: int, verdict: str
+) -> None:
+    assert FUSION.decide(type_, risk, lock, time_ms) == verdict
