@@ -75,8 +75,8 @@ class Spread:
 class Metrics:
     """What a process counts. known: values of the sets that depend on the configuration, `rule` for example.
 
-    `number` and `spread` hand out a series; keep it, so that nothing is looked up while events pass. A name that is not
-    in the table is a KeyError at once; a wrong count of labels a ValueError.
+    `number` and `spread` hand out a series; keep it, so that nothing is looked up while events pass. A name that is
+    not in the table is a KeyError at once; a wrong count of labels a ValueError.
     """
 
     def __init__(self, known: Mapping[str, Iterable[str]] | None = None) -> None:

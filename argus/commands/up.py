@@ -15,12 +15,8 @@ PORT = click.IntRange(0, 65_535)
 @click.option("--simulate/--no-simulate", default=True, help="Simulated traffic with attacks (on by default).")
 @click.option("--rate", type=click.FloatRange(0, min_open=True), help="Simulated events a second.")
 @click.option("--seed", type=int, help="Seed of the simulation.")
-@click.option(
-    "--duration", "duration_s", type=click.FloatRange(0, min_open=True), help="Stop after this many seconds."
-)
-@click.option(
-    "--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Where everything on disk is kept."
-)
+@click.option("--duration", "duration_s", type=click.FloatRange(0, min_open=True), help="Stop after so many seconds.")
+@click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Where all on disk is kept.")
 @click.option("--broker-port", type=PORT, help="Port of the embedded broker; 0 or none picks a free one.")
 @click.option("--api-port", type=PORT, help="Port of the API and console.")
 @click.option("--metrics-port", type=PORT, help="Port of the first worker's /metrics; the next ones follow it.")
