@@ -106,22 +106,20 @@ class RangeReader:
     with. (The embedded broker's ListOffsets answers the first offset of the last batch, not its end.)
     """
 
-    def __init__(self, bootstrap: str, *, stall_s: float = 30.0, **client: object) -> None:
+    def __init__(self, bootstrap: Sequence[str], *, stall_s: float = 30.0) -> None:
         """stall_s: how long a read may bring nothing before it gives up with `KafkaError`."""
         self._bootstrap = bootstrap
         self._stall_s = stall_s
-        self._client = client
 
     async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[object]]:
         if start >= end:
             return
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
+            bootstrap_servers=list(self._bootstrap),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=20,
             max_partition_fetch_bytes=4 * 1024 * 1024,
-            **self._client,
         )
         await consumer.start()
         try:

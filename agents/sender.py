@@ -5,15 +5,9 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.partitioner import murmur2
 
 from agents.journal import TooLarge
 from agents.shard import Output
-
-
-def partition_of(key: bytes, partitions: int) -> int:
-    """Where Java's clients and aiokafka put a key."""
-    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
 
 
 class KafkaSender:

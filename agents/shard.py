@@ -98,7 +98,7 @@ class Shard:
         self._crash_point = crash_point
         self._next_offset = 0
 
-    async def take_over(self, progress: Callable[[int, int], None] = lambda done, end: None) -> int:
+    async def take_over(self, progress: Callable[[int], None] = lambda remaining: None) -> int:
         """Become the owner: claim an epoch, recover all that is before the claim, finish the last owner's sends.
 
         Returns the number of changelog entries read. Raises `Fenced` if others claim it faster, again and again.
@@ -131,7 +131,7 @@ class Shard:
         return read
 
     async def _recover(
-        self, newest: int, end: int, void: dict[bytes, None], progress: Callable[[int, int], None]
+        self, newest: int, end: int, void: dict[bytes, None], progress: Callable[[int], None]
     ) -> tuple[int, int]:
         """Apply the entries before `end` that count; collect the keys of those that don't in `void`."""
         start = self.store.next_offset
@@ -155,7 +155,7 @@ class Shard:
             # Until void keys are written again, a restart must meet them again.
             self.store.write(changes, entries[-1].offset + 1 if hold is None else hold)
             count += len(entries)
-            progress(entries[-1].offset + 1 - start, end - start)
+            progress(end - entries[-1].offset - 1)
         return count, newest
 
     async def commit(self, writes: Mapping[bytes, bytes | None], outputs: Sequence[Output], meta: Meta) -> None:

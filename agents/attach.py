@@ -1,0 +1,147 @@
+"""Ties agents, lanes and views to a Faust app.
+
+Faust brings batches and rebalances; what happens to a batch is the lanes'. Every topic of one table has the same number
+of partitions, and Faust's copartitioned assignor gives a worker the same partitions of all of them.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import faust
+from faust.types import TP
+from msgspec import Struct
+from rocksdict import Cache
+
+from agents.clients import Clients
+from agents.journal import KafkaJournal
+from agents.lanes import Lanes, Work
+from agents.sender import KafkaSender
+from agents.services import Services
+from agents.shard import Shard
+from agents.views import View
+from tables.store import MEBIBYTE, Store
+
+logger = logging.getLogger(__name__)
+
+
+class Batching(Struct, frozen=True, kw_only=True):
+    """How much of a partition is taken at once, and how long the broker may wait for it."""
+
+    max_records: int
+    max_bytes: int
+    fetch_bytes: int
+    fetch_wait_ms: int
+
+
+class Disk(Struct, frozen=True, kw_only=True):
+    """Where the tables are, and what memory RocksDB may take for all of them."""
+
+    data_dir: Path
+    block_cache_mb: int
+    write_buffer_mb: int = 16
+
+
+class Shards:
+    """Opens the shard of a table's partition."""
+
+    def __init__(
+        self, services: Services, clients: Clients, disk: Disk, owner: str, recheck_s: float
+    ) -> None:
+        self._services = services
+        self._clients = clients
+        self._disk = disk
+        self._owner = owner
+        self._recheck_s = recheck_s
+        self._block_cache = Cache(disk.block_cache_mb * MEBIBYTE)
+
+    def open(self, table: str, changelog: str, partition: int) -> Shard:
+        """Raises OSError where the partition's files can't be opened."""
+        path = self._disk.data_dir / table / str(partition)
+        return Shard(
+            partition=partition,
+            owner=self._owner,
+            store=Store(path, self._block_cache, self._disk.write_buffer_mb),
+            journal=KafkaJournal(self._clients.producer, self._clients.reader, changelog, partition),
+            sender=KafkaSender(self._clients.producer),
+            monotonic=self._services.monotonic,
+            recheck_s=self._recheck_s,
+        )
+
+
+class Table(Struct):
+    """A table's topics, and what is done with one of its partitions."""
+
+    name: str
+    topics: tuple[str, ...]
+    open_work: Callable[[int], Work]
+
+
+class Flow:
+    """Holds and resumes partitions of the app's consumer (see `agents.lanes.Flow`)."""
+
+    def __init__(self, app: faust.App) -> None:
+        self._app = app
+
+    def hold(self, tp: TP) -> None:
+        self._app.consumer.hold(tp)
+
+    def resume(self, tp: TP) -> None:
+        self._app.consumer.resume(tp)
+
+
+def attach(
+    app: faust.App,
+    tables: tuple[Table, ...],
+    clients: Clients,
+    views: Callable[[], tuple[View, ...]],
+    on_fatal: Callable[[BaseException], None],
+    close_s: float,
+) -> Mapping[str, Lanes]:
+    """Register an agent for every topic and follow the assignment. Answers each table's lanes."""
+    lanes = {table.name: Lanes(table.open_work, Flow(app), on_fatal, close_s) for table in tables}
+    for table in tables:
+        for name in table.topics:
+            _agent(app, name, lanes[table.name])
+    first = {table.name: table.topics[0] for table in tables}
+    followed: list[View] = []
+
+    @app.on_partitions_revoked.connect
+    async def revoked(app: faust.App, revoked: set[TP], **_: Any) -> None:
+        for one in lanes.values():
+            await one.revoke()
+
+    @app.on_partitions_assigned.connect
+    async def assigned(app: faust.App, assigned: set[TP], **_: Any) -> None:
+        if not followed:
+            await clients.start()
+            followed.extend(views())
+            for view in followed:
+                await view.start()
+        for name, one in lanes.items():
+            partitions = sorted(tp.partition for tp in assigned if tp.topic == first[name])
+            logger.info("table %s: partitions %s", name, partitions)
+            one.assign(partitions)
+
+    @app.on_before_shutdown.connect
+    async def shutdown(app: faust.App, **_: Any) -> None:
+        for one in lanes.values():
+            await one.revoke()
+        for view in followed:
+            await view.stop()
+        await clients.stop()
+
+    return lanes
+
+
+def _agent(app: faust.App, topic_name: str, lanes: Lanes) -> None:
+    topic = app.topic(
+        topic_name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", internal=False
+    )
+
+    async def hand_over(stream: faust.Stream[bytes]) -> None:
+        async for event in stream.noack().events():
+            await lanes.submit(event)
+
+    app.agent(topic, name=topic_name, concurrency=1)(hand_over)

@@ -1,0 +1,69 @@
+"""The Kafka clients of a worker besides Faust's consumer: one producer, ranges to read, topics to follow."""
+
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from msgspec import Struct
+
+from agents.journal import RangeReader
+
+
+class ClientConfig(Struct, frozen=True, kw_only=True):
+    """bootstrap: "host:port" of some brokers. batch_bytes: of the largest record batch, before compression.
+    request_timeout_s: how long the broker may take to acknowledge; after that the worker stops and starts again."""
+
+    bootstrap: tuple[str, ...]
+    client_id: str
+    batch_bytes: int
+    request_timeout_s: float
+    fetch_wait_ms: int
+    compression: str | None = "lz4"
+
+
+class Clients:
+    """Started once, in the event loop that uses them."""
+
+    def __init__(self, config: ClientConfig) -> None:
+        self._config = config
+        self.reader = RangeReader(config.bootstrap)
+        self._producer: AIOKafkaProducer | None = None
+
+    @property
+    def producer(self) -> AIOKafkaProducer:
+        assert self._producer is not None, "clients are used before they are started"
+        return self._producer
+
+    async def start(self) -> None:
+        config = self._config
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=list(config.bootstrap),
+            client_id=config.client_id,
+            acks="all",
+            compression_type=config.compression,
+            max_batch_size=config.batch_bytes,
+            # Compression may fail to shrink; the frame around the records is small.
+            max_request_size=config.batch_bytes + 64 * 1024,
+            request_timeout_ms=int(config.request_timeout_s * 1_000),
+            linger_ms=0,
+        )
+        await self._producer.start()
+
+    async def stop(self) -> None:
+        if self._producer is not None:
+            await self._producer.stop()
+
+    def open_consumer(self) -> AIOKafkaConsumer:
+        """A consumer without a group, for a topic that is read whole."""
+        return AIOKafkaConsumer(
+            bootstrap_servers=list(self._config.bootstrap),
+            client_id=self._config.client_id,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=self._config.fetch_wait_ms,
+        )
+
+
+def owner_name(client_id: str, pid: int, started_ms: int) -> str:
+    """Names a process in owner markers, for people who read a changelog."""
+    return f"{client_id}/{pid}/{started_ms}"
+
+

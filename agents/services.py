@@ -1,0 +1,80 @@
+"""What the agents are handed: names, rules, tunables, lookups. Nothing here is read from the environment."""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from msgspec import Struct
+
+from core.events import Locate
+from core.policy import Policy
+from core.reputation import Reputation
+from core.rules.book import RuleBook
+from core.rules.custom import CustomRules
+
+
+class TopicNames(Struct, frozen=True, kw_only=True):
+    """Full names of the topics that agents read and write."""
+
+    events: str
+    feedback: str
+    signals: str
+    decisions: str
+    alerts: str
+    locks: str
+    reputation: str
+    rules: str
+    rejected: str
+    users_changelog: str
+    sources_changelog: str
+
+
+class Meter(Protocol):
+    """Where agents report. Calls are cheap and never raise."""
+
+    def batch(self, topic: str, partition: int, records: int, seconds: float, oldest_ms: float) -> None:
+        """One step done. oldest_ms: how old its oldest record was when it was done, by the broker's timestamp."""
+
+    def ingest(self, types: Mapping[str, int], size: int) -> None: ...
+    def rejected(self, topic: str, error: str) -> None: ...
+    def count(self, name: str, value: int) -> None: ...
+    def watermark(self, partition: int, clock_ms: int) -> None: ...
+    def rule_hits(self, hits: Mapping[str, int]) -> None: ...
+    def rule_error(self, rule_id: str) -> None: ...
+    def rules(self, origin: str, loaded: int, accepted: bool) -> None: ...
+    def decisions(self, verdicts: Mapping[str, int]) -> None: ...
+    def alert(self, rule_id: str, severity: str, latency_s: float, alert_id: str) -> None: ...
+    def suppressed(self, count: int) -> None: ...
+    def lock(self, state: str, by: str) -> None: ...
+    def scores(self, by_model: Mapping[str, list[float]], tail: float) -> None: ...
+    def learned(self, models: tuple[str, ...], count: int) -> None: ...
+    def feedback(self, label: str) -> None: ...
+    def stage(self, stage: str, seconds: float) -> None: ...
+    def recovering(self, table: str, partition: int, remaining: int) -> None: ...
+    def recovered(self, table: str, partition: int, seconds: float) -> None: ...
+    def changelog(self, table: str, records: int, size: int) -> None: ...
+    def assigned(self, partitions: int) -> None: ...
+    def snapshot(self, models: tuple[str, ...], size: int) -> None: ...
+
+
+class Services(Struct, kw_only=True):
+    """Everything that deciding needs besides the records and the state.
+
+    partitions: of every topic keyed by user or source. custom, reputation: as they stand at this moment; other tasks
+    swap and fill them. now_ms: the wall clock, for what is from the future and for `detected_at`. snapshot_key:
+    signs model snapshots.
+    """
+
+    topics: TopicNames
+    partitions: int
+    book: RuleBook
+    policy: Policy
+    custom: Callable[[], CustomRules]
+    reputation: Mapping[str, Reputation]
+    locate: Locate
+    now_ms: Callable[[], int]
+    monotonic: Callable[[], float]
+    meter: Meter
+    snapshot_key: bytes
+    model_seed: int
+    cached_users: int
+    snapshot_every: int

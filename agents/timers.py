@@ -1,0 +1,46 @@
+"""Lock expiries to come, on the partition's event clock: kept in the state, so that a takeover finds them."""
+
+from heapq import heapify, heappop, heappush
+from typing import Final
+
+from tables.store import Store
+
+PREFIX: Final = b"d"
+TIME_BYTES: Final = 8
+
+
+class Timers:
+    """What is due when. Entries are (time_ms, user_id); one that is no longer true when it comes due does no harm."""
+
+    def __init__(self, store: Store) -> None:
+        self._heap = [
+            (int.from_bytes(key[1 : 1 + TIME_BYTES], "big"), key[1 + TIME_BYTES :].decode())
+            for key, _ in store.scan(PREFIX)
+        ]
+        heapify(self._heap)
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def due(self, clock_ms: int) -> bool:
+        """Whether anything is."""
+        return bool(self._heap) and self._heap[0][0] <= clock_ms
+
+    def take(self, clock_ms: int, writes: dict[bytes, bytes | None]) -> list[str]:
+        """Users whose time has come; their entries leave the state with `writes`."""
+        users = []
+        while self.due(clock_ms):
+            time_ms, user_id = heappop(self._heap)
+            writes[key(time_ms, user_id)] = None
+            users.append(user_id)
+        return users
+
+    def add(self, time_ms: int, user_id: str, writes: dict[bytes, bytes | None]) -> None:
+        """Remember one more."""
+        heappush(self._heap, (time_ms, user_id))
+        writes[key(time_ms, user_id)] = b""
+
+
+def key(time_ms: int, user_id: str) -> bytes:
+    """In byte order of time."""
+    return PREFIX + time_ms.to_bytes(TIME_BYTES, "big") + user_id.encode()

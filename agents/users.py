@@ -1,0 +1,175 @@
+"""The users table's partition at work: events and feedback in; decisions, alerts, locks and signals out.
+
+A step is decided from the state in memory and on disk, committed by the shard, and only then learnt from. A step too
+large for one changelog batch is forgotten and taken again as two halves.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from agents.intake import unseen
+from agents.journal import TooLarge
+from agents.services import Services
+from agents.shard import Meta, Output, Shard
+from agents.timers import Timers
+from core.state import UserState
+from models.ensemble import Ensemble
+from models.snapshot import SnapshotUnreadable
+from tables.users import UserTable
+
+logger = logging.getLogger(__name__)
+
+IDLE_MS = 5_000
+MODELS_KEY = b"m"
+
+
+class Draft(Struct):
+    """What a step wants to happen. after: called when it has (models learn then, counters count)."""
+
+    outputs: list[Output]
+    writes: dict[bytes, bytes | None]
+    users: dict[str, UserState]
+    clock_ms: int
+    after: Callable[[], None]
+
+
+class Decide(Protocol):
+    """Decides about the records of one topic; pure but for the caches in its argument."""
+
+    def __call__(self, work: "UserWork", records: Sequence[Any]) -> Draft: ...
+
+
+class UserWork:
+    """One partition of the users table while this worker owns it (see `agents.lanes.Work`)."""
+
+    def __init__(
+        self,
+        services: Services,
+        open_shard: Callable[[], Shard],
+        decide: Mapping[str, Decide],
+        missed: Callable[[str, int, int, int], Any],
+        features: Sequence[str],
+    ) -> None:
+        """decide: by topic. missed(topic, partition, start, end): reads records that were skipped in delivery."""
+        self.services = services
+        self.shard = open_shard()
+        self.partition = self.shard.partition
+        self.users = UserTable(self.shard.store, services.cached_users)
+        self.timers = Timers(self.shard.store)
+        self.scorer = Ensemble(features, seed=services.model_seed)
+        self._features = features
+        self._decide = decide
+        self._missed = missed
+        self._snapshot_at = services.snapshot_every
+        self._clock_read_ms = services.now_ms()
+
+    async def start(self) -> None:
+        begin = self.services.monotonic()
+        await self.shard.take_over(lambda remaining: self.services.meter.recovering("users", self.partition, remaining))
+        self.timers = Timers(self.shard.store)
+        self._restore_models()
+        self.services.meter.recovered("users", self.partition, self.services.monotonic() - begin)
+
+    async def apply(self, topic: str, records: list[Any]) -> None:
+        async with self.shard.lock:
+            applied = self.shard.meta.applied.get(topic)
+            fresh = unseen(records, applied)
+            if applied is not None and fresh and fresh[0].offset > applied:
+                await self._catch_up(topic, applied, fresh[0].offset)
+            if fresh:
+                await self._step(topic, fresh)
+            if self.scorer.learned >= self._snapshot_at:
+                await self._save_models()
+
+    async def tick(self) -> None:
+        """Announce what is due though no event says how late it is: an idle partition's clock goes on."""
+        now_ms = self.services.now_ms()
+        idle_ms = now_ms - self._clock_read_ms
+        if idle_ms < IDLE_MS or not self.timers.due(self.shard.meta.clock_ms + idle_ms):
+            return
+        async with self.shard.lock:
+            clock_ms = self.shard.meta.clock_ms + idle_ms
+            self._clock_read_ms = now_ms
+            draft = Draft([], {}, {}, clock_ms, _nothing)
+            await self._commit(draft, dict(self.shard.meta.applied))
+
+    async def stop(self, *, gracefully: bool) -> None:
+        if gracefully:
+            await self._save_models()
+            await self.shard.release()
+        self.shard.store.close()
+
+    async def _catch_up(self, topic: str, start: int, end: int) -> None:
+        """Read what delivery skipped: a rebalance at the wrong moment can move a consumer past unread records."""
+        logger.warning("%s[%d]: delivery skipped from %d to %d, reading it", topic, self.partition, start, end)
+        async for records in self._missed(topic, self.partition, start, end):
+            await self._step(topic, records)
+
+    async def _step(self, topic: str, records: Sequence[Any]) -> None:
+        meter, monotonic = self.services.meter, self.services.monotonic
+        begin = monotonic()
+        draft = self._decide[topic](self, records)
+        decided = monotonic()
+        applied = dict(self.shard.meta.applied)
+        applied[topic] = records[-1].offset + 1
+        try:
+            await self._commit(draft, applied)
+        except TooLarge:
+            self.users.forget(draft.users)
+            self.timers = Timers(self.shard.store)
+            if len(records) == 1:
+                raise
+            middle = len(records) // 2
+            await self._step(topic, records[:middle])
+            await self._step(topic, records[middle:])
+            return
+        draft.after()
+        done = monotonic()
+        meter.stage("decide", decided - begin)
+        meter.stage("commit", done - decided)
+        age_ms = self.services.now_ms() - records[0].timestamp
+        meter.batch(topic, self.partition, len(records), done - begin, age_ms)
+
+    async def _commit(self, draft: Draft, applied: dict[str, int]) -> None:
+        before = self.shard.meta
+        if draft.clock_ms > before.clock_ms:
+            self._clock_read_ms = self.services.now_ms()
+        clock_ms = max(before.clock_ms, draft.clock_ms)
+        if self.timers.due(clock_ms):
+            self._expire(draft, clock_ms)
+        self.users.encode(draft.users, draft.writes)
+        meta = Meta(clock_ms=clock_ms, applied=applied, origins=before.origins)
+        await self.shard.commit(draft.writes, draft.outputs, meta)
+
+    def _expire(self, draft: Draft, clock_ms: int) -> None:
+        from agents.detect import expired_locks
+
+        users = self.timers.take(clock_ms, draft.writes)
+        self.users.load(users, draft.users)
+        draft.outputs.extend(expired_locks(self, users, draft.users, clock_ms))
+
+    def _restore_models(self) -> None:
+        stored = self.shard.store.get(MODELS_KEY)
+        if stored is None:
+            return
+        try:
+            self.scorer = Ensemble.restore(stored, self.services.snapshot_key, self._features)
+            self._snapshot_at = self.scorer.learned + self.services.snapshot_every
+        except SnapshotUnreadable as error:
+            logger.error("models of partition %d start fresh: %s", self.partition, error)
+
+    async def _save_models(self) -> None:
+        self._snapshot_at = self.scorer.learned + self.services.snapshot_every
+        meta = Meta(
+            clock_ms=self.shard.meta.clock_ms, applied=self.shard.meta.applied, origins=self.shard.meta.origins
+        )
+        snapshot = self.scorer.snapshot(self.services.snapshot_key)
+        await self.shard.commit({MODELS_KEY: snapshot}, [], meta)
+        self.services.meter.snapshot(self.scorer.names, len(snapshot))
+
+
+def _nothing() -> None:
+    return

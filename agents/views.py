@@ -1,0 +1,78 @@
+"""Compacted topics that every worker keeps whole: reputation, and user-defined rules.
+
+A view reads all partitions from their beginning, without a group, then follows them. It stops the worker when it can't
+go on: to decide without it would be to decide differently from the other workers.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+logger = logging.getLogger(__name__)
+
+POLL_MS = 250
+QUIET_POLLS = 2
+
+
+class View:
+    """Feeds one compacted topic to `take(key, value)`, where a value of None is a deletion."""
+
+    def __init__(
+        self,
+        topic: str,
+        partitions: int,
+        take: Callable[[bytes, bytes | None], None],
+        open_consumer: Callable[[], AIOKafkaConsumer],
+        on_fatal: Callable[[BaseException], None],
+    ) -> None:
+        self._targets = [TopicPartition(topic, partition) for partition in range(partitions)]
+        self._take = take
+        self._open_consumer = open_consumer
+        self._on_fatal = on_fatal
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Read what is there, then follow in the background. Two quiet polls mean that it has been read: the
+        embedded broker's answers about a topic's end can't be trusted."""
+        consumer = self._open_consumer()
+        await consumer.start()
+        try:
+            consumer.assign(self._targets)
+            await consumer.seek_to_beginning(*self._targets)
+            quiet = 0
+            while quiet < QUIET_POLLS:
+                quiet = 0 if await self._poll(consumer) else quiet + 1
+        except BaseException:
+            await consumer.stop()
+            raise
+        self._task = asyncio.create_task(self._follow(consumer))
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _follow(self, consumer: AIOKafkaConsumer) -> None:
+        try:
+            while True:
+                await self._poll(consumer)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            logger.exception("cannot follow %s", self._targets[0].topic)
+            self._on_fatal(error)
+        finally:
+            await consumer.stop()
+
+    async def _poll(self, consumer: AIOKafkaConsumer) -> bool:
+        fetched = await consumer.getmany(*self._targets, timeout_ms=POLL_MS)
+        for records in fetched.values():
+            for record in records:
+                try:
+                    self._take(record.key, record.value)
+                except Exception:
+                    # One bad record must not take the others down; the sender is at fault, and the log says where.
+                    logger.exception("cannot use %s[%d]@%d", record.topic, record.partition, record.offset)
+        return any(fetched.values())

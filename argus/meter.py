@@ -1,0 +1,118 @@
+"""What agents report, in terms of the declared metrics."""
+
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from argus.measure import Metrics, Number
+
+COUNTERS: Final = {
+    "duplicates": "argus_ingest_duplicates_total",
+    "late": "argus_ingest_late_total",
+    "forwarded": "argus_ingest_forwarded_total",
+}
+
+
+class WorkerMeter:
+    """`agents.services.Meter` on top of the metrics table. Series are looked up once and kept."""
+
+    def __init__(self, metrics: Metrics, agents: Mapping[str, str]) -> None:
+        """agents: full topic name to the name of the agent that reads it."""
+        self._metrics = metrics
+        self._agents = agents
+        self._numbers: dict[tuple[str, ...], Number] = {}
+
+    def batch(self, topic: str, partition: int, records: int, seconds: float, oldest_ms: float) -> None:
+        agent = self._agents[topic]
+        self._metrics.spread("argus_agent_duration_seconds", agent).observe(seconds)
+        self._metrics.spread("argus_agent_batch_records", agent).observe(records)
+        self._number("argus_agent_events_total", agent, "ok").inc(records)
+        self._number("argus_agent_last_success_timestamp_seconds", agent).set(time.time())
+        self._number("argus_consumer_lag_seconds", agent, agent, str(partition)).set(max(0.0, oldest_ms / 1_000))
+
+    def ingest(self, types: Mapping[str, int], size: int) -> None:
+        for type_, count in types.items():
+            self._number("argus_ingest_events_total", type_).inc(count)
+        self._number("argus_ingest_bytes_total").inc(size)
+
+    def rejected(self, topic: str, error: str) -> None:
+        self._number("argus_ingest_rejected_total", error).inc()
+        self._number("argus_agent_events_total", self._agents[topic], "rejected").inc()
+
+    def count(self, name: str, value: int) -> None:
+        self._number(COUNTERS[name]).inc(value)
+
+    def watermark(self, partition: int, clock_ms: int) -> None:
+        self._number("argus_watermark_timestamp_seconds", str(partition)).set(clock_ms / 1_000)
+
+    def rule_hits(self, hits: Mapping[str, int]) -> None:
+        for rule_id, count in hits.items():
+            self._number("argus_rule_hits_total", rule_id).inc(count)
+
+    def rule_error(self, rule_id: str) -> None:
+        self._number("argus_rule_errors_total", rule_id).inc()
+
+    def rules(self, origin: str, loaded: int, accepted: bool) -> None:
+        self._number("argus_rules_loaded", origin).set(loaded)
+        self._number("argus_ruleset_reloads_total", "ok" if accepted else "refused").inc()
+        self._number("argus_ruleset_last_reload_successful").set(float(accepted))
+
+    def decisions(self, verdicts: Mapping[str, int]) -> None:
+        for verdict, count in verdicts.items():
+            self._number("argus_decisions_total", verdict).inc(count)
+
+    def alert(self, rule_id: str, severity: str, latency_s: float, alert_id: str) -> None:
+        severity = severity.lower()
+        self._number("argus_alerts_total", rule_id, severity).inc()
+        self._metrics.spread("argus_alert_latency_seconds", severity).observe(
+            max(0.0, latency_s), {"alert_id": alert_id}
+        )
+
+    def suppressed(self, count: int) -> None:
+        self._number("argus_alerts_suppressed_total", "grouped").inc(count)
+
+    def lock(self, state: str, by: str) -> None:
+        action = {"locked": "lock", "challenged": "challenge"}.get(state, "unlock")
+        self._number("argus_locks_total", action, by).inc()
+
+    def scores(self, by_model: Mapping[str, list[float]], tail: float) -> None:
+        for model, scores in by_model.items():
+            self._metrics.spread("argus_model_score", model).observe_many(scores)
+            anomalies = sum(score > tail for score in scores)
+            self._number("argus_model_predictions_total", model, "anomaly").inc(anomalies)
+            self._number("argus_model_predictions_total", model, "normal").inc(len(scores) - anomalies)
+
+    def learned(self, models: tuple[str, ...], count: int) -> None:
+        for model in models:
+            self._number("argus_model_learned_total", model).inc(count)
+
+    def feedback(self, label: str) -> None:
+        self._number("argus_feedback_total", label).inc()
+
+    def stage(self, stage: str, seconds: float) -> None:
+        self._metrics.spread("argus_stage_duration_seconds", stage).observe(seconds)
+
+    def recovering(self, table: str, partition: int, remaining: int) -> None:
+        self._number("argus_recovery_remaining_records", table, str(partition)).set(remaining)
+
+    def recovered(self, table: str, partition: int, seconds: float) -> None:
+        self._number("argus_recovery_remaining_records", table, str(partition)).set(0)
+        self._metrics.spread("argus_recovery_duration_seconds", table).observe(seconds)
+
+    def changelog(self, table: str, records: int, size: int) -> None:
+        self._number("argus_changelog_records_total", table).inc(records)
+        self._number("argus_changelog_bytes_total", table).inc(size)
+
+    def assigned(self, partitions: int) -> None:
+        self._number("argus_assigned_partitions").set(partitions)
+        self._number("argus_rebalances_total").inc()
+
+    def snapshot(self, models: tuple[str, ...], size: int) -> None:
+        for model in models:
+            self._number("argus_model_state_bytes", model).set(size)
+
+    def _number(self, *key: str) -> Number:
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = self._metrics.number(*key)
+        return number
