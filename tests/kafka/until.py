@@ -1,0 +1,12 @@
+"""Waiting for a condition, with a deadline."""
+
+import time
+from collections.abc import Callable
+
+
+def until(condition: Callable[[], object], within_s: float = 20.0, what: str = "the condition") -> None:
+    """Returns as soon as it holds; fails when the time is over."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not come within {within_s} s"
+        time.sleep(0.02)
