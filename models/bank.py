@@ -1,6 +1,7 @@
 """All that is learnt up to one moment: the models, what their scores are measured against, the usual row."""
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from typing import Any, Self
 
 import numpy as np
@@ -18,7 +19,9 @@ MEDIAN_ROWS = 32
 """A block with fewer rows says too little of what is usual."""
 
 MODELS: Mapping[str, Callable[[Sequence[str], int], Model]] = {
-    model.name: model for model in (HalfSpaceTrees, OneClassSVM, Gaussian)
+    HalfSpaceTrees.name: HalfSpaceTrees,
+    OneClassSVM.name: lambda features, _seed: OneClassSVM(features),
+    Gaussian.name: lambda features, _seed: Gaussian(features),
 }
 
 
@@ -27,7 +30,7 @@ class Bank:
 
     def __init__(self, features: Sequence[str], seed: int, names: Sequence[str]) -> None:
         self.models: list[Model] = [MODELS[name](features, seed) for name in names]
-        self._calibrations = [Calibration() for _ in names]
+        self.calibrations = [Calibration() for _ in names]
         self._medians = np.empty((0, len(features)))
         self._rows = 0
         self._set_usual(len(features))
@@ -38,7 +41,7 @@ class Bank:
 
     @property
     def warm(self) -> bool:
-        return self._rows >= WARM_UP_ROWS and all(calibration.count for calibration in self._calibrations)
+        return self._rows >= WARM_UP_ROWS and all(calibration.count for calibration in self.calibrations)
 
     def filled(self, rows: Matrix) -> Matrix:
         """The rows with what is missing at its usual value (the running median): neither strange nor a reward."""
@@ -49,7 +52,7 @@ class Bank:
         shares = np.zeros((len(rows), len(self.models)))
         if self.warm:
             rows = self.filled(rows)
-            for index, (model, calibration) in enumerate(zip(self.models, self._calibrations, strict=True)):
+            for index, (model, calibration) in enumerate(zip(self.models, self.calibrations, strict=True)):
                 shares[:, index] = calibration.shares(model.score_rows(rows))
         return shares
 
@@ -65,16 +68,16 @@ class Bank:
             row = self.filled(np.array([row], np.float64))[0].tolist()
         return [
             calibration.share(model.score_row(row))
-            for model, calibration in zip(self.models, self._calibrations, strict=True)
+            for model, calibration in zip(self.models, self.calibrations, strict=True)
         ]
 
     def learn(self, rows: Matrix) -> None:
-        """Rows are calibrated against by the score they had before they were learnt; only a model's very first rows, for
-        which it had none, by the one after."""
+        """Later rows are measured against the score that these had before they were learnt; only a model's very
+        first rows, for which it had none, lend the one they have after."""
         if not len(rows):
             return
         rows = np.clip(self.filled(rows), 0.0, 1.0)
-        for model, calibration in zip(self.models, self._calibrations, strict=True):
+        for model, calibration in zip(self.models, self.calibrations, strict=True):
             had_scores = model.ready
             scores = model.learn_rows(rows)
             if model.ready:
@@ -85,15 +88,14 @@ class Bank:
             self._set_usual(rows.shape[1])
 
     def copy(self) -> Self:
-        other = type(self).__new__(type(self))
-        other.__dict__.update(self.__dict__)
-        other.models = [model.copy() for model in self.models]
-        other._calibrations = [calibration.copy() for calibration in self._calibrations]
+        other = copy(self)
+        other.models = [copy(model) for model in self.models]
+        other.calibrations = [copy(calibration) for calibration in self.calibrations]
         return other
 
     def state(self) -> State:
         arrays: dict[str, npt.NDArray[Any]] = {"medians": self._medians, "rows": np.array([self._rows], np.int64)}
-        for model, calibration in zip(self.models, self._calibrations, strict=True):
+        for model, calibration in zip(self.models, self.calibrations, strict=True):
             for part, state in ((model.name, model.state()), (f"{model.name}.calibration", calibration.state())):
                 arrays.update({f"{part}.{name}": array for name, array in state.items()})
         return arrays
@@ -101,7 +103,7 @@ class Bank:
     def restore(self, state: State) -> None:
         if state["medians"].shape[1:] != self._medians.shape[1:]:
             raise ValueError("medians of other features")
-        for model, calibration in zip(self.models, self._calibrations, strict=True):
+        for model, calibration in zip(self.models, self.calibrations, strict=True):
             calibration.restore(_under(state, f"{model.name}.calibration."))
             model.restore(_under(state, f"{model.name}."))
         self._medians, self._rows = state["medians"], int(state["rows"][0])

@@ -14,8 +14,8 @@ class Calibration:
 
     At a score that was seen, the answer is exactly the share of scores below it; between two seen ones it rises in a
     straight line. Beyond the highest of n the share above falls from 1/n as of a heavy tail whose scale is the mean
-    excess of the top hundredth, so even the far-out rank among themselves and none reaches 1.
-    Nothing is changed in place: copies may share their arrays.
+    excess of the top hundredth, so even the far-out rank among themselves, up to a trillion times that scale.
+    As with models, a shallow copy goes its own way.
     """
 
     def __init__(self, recent: Vector | None = None) -> None:
@@ -72,11 +72,6 @@ class Calibration:
             return 1.0 - self._tail / (n * (self._tail + (score - self._highest)))
         floor = ordered[place - 1]
         return (place - 1 + (score - floor) / (ordered[place] - floor)) / n
-
-    def copy(self) -> "Calibration":
-        other = Calibration.__new__(Calibration)
-        other.__dict__.update(self.__dict__)
-        return other
 
     def state(self) -> State:
         return {"recent": self._recent}

@@ -2,36 +2,27 @@
 
 from collections.abc import Sequence
 from itertools import compress
-from typing import NamedTuple
+from typing import Self
 
 import numpy as np
 
 from models.bank import MODELS, Bank
 from models.explain import shares_of
 from models.protocol import FEW_ROWS, Matrix, Row, State
+from models.snapshot import Header, Snapshot, SnapshotUnreadable, pack, unpack
 
 BLOCK_ROWS = 512
 MODEL_NAMES = tuple(MODELS)
-
-
-class EnsembleState(NamedTuple):
-    """Rows counted, rows learnt, untainted rows of the block under way, and both banks."""
-
-    position: int
-    learned: int
-    pending: Matrix
-    bank: State
-    next_bank: State
 
 
 class Ensemble:
     """A `protocol.Scorer`. Deterministic by seed; the same rows get the same scores however they are cut into batches
     of at most `block_rows` rows (in a longer batch, what lies beyond is scored by the newest that is known).
 
-    A batch is scored before anyone knows which of its rows may be learnt, so what a row is scored by cannot hang on the
-    rows right before it. Hence blocks: the rows that were taken note of are counted through in blocks of `block_rows`,
-    and a row in block k is scored by what was learnt from blocks 0 to k - 2. Two banks are held, for the
-    block under way and for the next. It also makes learning cheap: a block at a time, whatever the batches.
+    A batch is scored before anyone knows which of its rows may be learnt, so what a row is scored by cannot hang on
+    the rows right before it. Hence blocks: the rows that were taken note of are counted through in blocks of
+    `block_rows`, and a row in block k is scored by what was learnt from blocks 0 to k - 2. Two banks are held, for
+    the block under way and for the next. It also makes learning cheap: a block at a time, whatever the batches.
     """
 
     def __init__(
@@ -116,20 +107,37 @@ class Ensemble:
         return dict(zip(self.features, shares_of(self._bank_at(at), row), strict=True))
 
     def snapshot(self, key: bytes) -> bytes:
-        from models.snapshot import dump  # restoring needs this module, so this one cannot need that one first
-
-        return dump(self, key)
-
-    def state(self) -> EnsembleState:
-        """What `restored` makes an equal ensemble of."""
+        header = Header(
+            features=self.features,
+            names=self._names,
+            seed=self.seed,
+            block_rows=self.block_rows,
+            position=self._position,
+            learned=self._learned,
+        )
         pending = np.array(self._pending, np.float64).reshape(-1, len(self.features))
-        return EnsembleState(self._position, self._learned, pending, self._bank.state(), self._next_bank.state())
+        return pack(Snapshot(header, pending, self._bank.state(), self._next_bank.state()), key)
 
-    def restore(self, state: EnsembleState) -> None:
-        """Go on from a state of an ensemble built with the same arguments. Errors: KeyError or ValueError if it is not."""
-        if state.pending.shape[1:] != (len(self.features),):
+    @classmethod
+    def restore(cls, raw: bytes, key: bytes, features: Sequence[str]) -> Self:
+        """What `snapshot` was taken of: the same scores to the last bit, and it learns on as that one would.
+
+        Errors: `snapshot.SnapshotUnreadable`.
+        """
+        header, pending, bank, next_bank = unpack(raw, key)
+        if header.features != tuple(features):
+            raise SnapshotUnreadable("features", f"learnt from {', '.join(header.features)}")
+        try:
+            ensemble = cls(features, header.seed, header.names, block_rows=header.block_rows)
+            ensemble._resume(header, pending, bank, next_bank)
+        except (KeyError, ValueError, IndexError) as error:
+            raise SnapshotUnreadable("contents", str(error)) from error
+        return ensemble
+
+    def _resume(self, header: Header, pending: Matrix, bank: State, next_bank: State) -> None:
+        if pending.shape[1:] != (len(self.features),):
             raise ValueError("pending rows of other features")
-        self._bank.restore(state.bank)
-        self._next_bank.restore(state.next_bank)
-        self._pending = list(state.pending)
-        self._position, self._learned = state.position, state.learned
+        self._bank.restore(bank)
+        self._next_bank.restore(next_bank)
+        self._pending = list(pending)
+        self._position, self._learned = header.position, header.learned

@@ -1,7 +1,7 @@
 """How far out an amount or an hour lies, on a bell curve fitted to all that were learnt."""
 
 from collections.abc import Sequence
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 
@@ -22,7 +22,7 @@ class Gaussian:
 
     name: ClassVar[str] = "gaussian"
 
-    def __init__(self, features: Sequence[str], seed: int) -> None:
+    def __init__(self, features: Sequence[str]) -> None:
         chosen = [i for i, name in enumerate(features) if any(word in name for word in FEATURE_WORDS)]
         self._columns = chosen or list(range(len(features)))
         self._rows = 0
@@ -67,11 +67,6 @@ class Gaussian:
             self._rows = total
             self._fit()
         return scores
-
-    def copy(self) -> Self:
-        other = type(self).__new__(type(self))
-        other.__dict__.update(self.__dict__)  # learning replaces what is shared, never changes it
-        return other
 
     def state(self) -> State:
         return {"mean": self._mean, "squares": self._squares, "rows": np.array([self._rows], np.int64)}

@@ -1,6 +1,7 @@
 """Half-space trees: River's, a batch of rows at a time, with River's scores to the last bit."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -24,21 +25,10 @@ class Forest:
     side by side.
     """
 
-    def __init__(self, features: Sequence[str], seed: int) -> None:
-        river = anomaly.HalfSpaceTrees(n_trees=N_TREES, height=HEIGHT, window_size=WINDOW_ROWS, seed=seed)
-        river.learn_one(dict.fromkeys(features, 0.5))  # builds the trees
-        column = {name: index for index, name in enumerate(features)}
-        self.features: list[Indices] = []
-        self.thresholds: list[Vector] = []
-        nodes: list[Any] = list(river.trees)
-        for _ in range(HEIGHT):
-            self.features.append(np.array([column[node.feature] for node in nodes], np.intp))
-            self.thresholds.append(np.array([node.threshold for node in nodes], np.float64))
-            nodes = [child for node in nodes for child in node.children]
-        self._flatten()
-
-    def _flatten(self) -> None:
-        """For walks of one row: levels one after another as lists, and where the left child of each node is."""
+    def __init__(self, features: Sequence[Indices], thresholds: Sequence[Vector]) -> None:
+        """One array a level, from the roots down: the column that a node looks at, and where it splits it."""
+        self.features, self.thresholds = list(features), list(thresholds)
+        # for walks of one row: all levels in a list, and where the left child of each node is
         self.flat_features: list[int] = np.concatenate(self.features).tolist()
         self.flat_thresholds: list[float] = np.concatenate(self.thresholds).tolist()
         start, left = 0, []
@@ -47,6 +37,21 @@ class Forest:
             left.append(below + 2 * np.arange(len(level)))
             start = below
         self.flat_left: list[int] = np.concatenate(left).tolist()
+
+    @classmethod
+    @lru_cache(maxsize=4)
+    def grown(cls, features: tuple[str, ...], seed: int) -> Self:
+        """River's trees of this seed. Growing takes 50 ms, so partitions share them."""
+        river = anomaly.HalfSpaceTrees(n_trees=N_TREES, height=HEIGHT, window_size=WINDOW_ROWS, seed=seed)
+        river.learn_one(dict.fromkeys(features, 0.5))  # builds the trees
+        column = {name: index for index, name in enumerate(features)}
+        level: list[Any] = list(river.trees)
+        columns, thresholds = [], []
+        for _ in range(HEIGHT):
+            columns.append(np.array([column[node.feature] for node in level], np.intp))
+            thresholds.append(np.array([node.threshold for node in level], np.float64))
+            level = [child for node in level for child in node.children]
+        return cls(columns, thresholds)
 
     def leaves(self, rows: Matrix) -> Indices:
         """(trees, rows): the leaf of each row in each tree, counted over all trees."""
@@ -77,29 +82,27 @@ class Forest:
 
     @classmethod
     def restored(cls, state: State) -> Self:
-        forest = cls.__new__(cls)
         ends = np.cumsum([N_TREES << level for level in range(HEIGHT)])
-        if state["features"].shape != (ends[-1],) or state["thresholds"].shape != (ends[-1],):
+        features, thresholds = state["features"].astype(np.intp), state["thresholds"]
+        if features.shape != (ends[-1],) or thresholds.shape != (ends[-1],):
             raise ValueError("half-space trees of another size")
-        forest.features = np.split(state["features"].astype(np.intp), ends[:-1])
-        forest.thresholds = np.split(state["thresholds"].astype(np.float64), ends[:-1])
-        forest._flatten()
-        return forest
+        return cls(np.split(features, ends[:-1]), np.split(thresholds, ends[:-1]))
 
 
 class HalfSpaceTrees:
-    """River's `anomaly.HalfSpaceTrees`: strange is where few rows of the previous window have been. Scores 0..1, and 0
-    before the first window is full. The window counts learnt rows.
+    """River's `anomaly.HalfSpaceTrees`: strange is where few rows of the previous window have been. Scores 0..1,
+    and 0 before the first window is full. The window counts learnt rows.
 
-    A row is scored by the masses of the previous window, which stand still until the next is full; so all rows between
-    two pivots can be scored at once, and since masses are whole numbers the sums are exact in any order. Misses
-    bursts, which become the next window's normal. Tan, Ting and Liu, "Fast anomaly detection for streaming data" (2011).
+    A row is scored by the masses of the previous window, which stand still until the next is full; so all rows
+    between two pivots can be scored at once, and since masses are whole numbers the sums are exact in any order.
+    Misses bursts, which become the next window's normal.
+    Tan, Ting and Liu, "Fast anomaly detection for streaming data" (2011).
     """
 
     name: ClassVar[str] = "half_space_trees"
 
     def __init__(self, features: Sequence[str], seed: int) -> None:
-        self._forest = Forest(features, seed)
+        self._forest = Forest.grown(tuple(features), seed)
         self._learning = np.zeros(N_TREES << HEIGHT, np.int64)
         self._learning_rows = 0
         self._reference: npt.NDArray[np.int64] | None = None
@@ -134,7 +137,7 @@ class HalfSpaceTrees:
             stop = min(len(rows), start + WINDOW_ROWS - self._learning_rows)
             part = leaves[:, start:stop]
             scores[start:stop] = self._scores(part)
-            self._learning += np.bincount(part.ravel(), minlength=len(self._learning))
+            self._learning = self._learning + np.bincount(part.ravel(), minlength=len(self._learning))
             self._learning_rows += stop - start
             if self._learning_rows == WINDOW_ROWS:
                 self._pivot(self._learning)
@@ -172,12 +175,6 @@ class HalfSpaceTrees:
         if self._stops_list is None:
             self._stops_list = np.concatenate(self._levels).tolist()
         return self._stops_list
-
-    def copy(self) -> Self:
-        other = type(self).__new__(type(self))
-        other.__dict__.update(self.__dict__)
-        other._learning = self._learning.copy()
-        return other
 
     def state(self) -> State:
         """Counts of leaves up to a window's rows fit 16 bits. An empty reference: the first window is not full."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 
@@ -20,12 +20,13 @@ class OneClassSVM:
 
     Each feature is cut into equal bins and a row is the unit vector of its bins: a linear machine on raw 0..1 values
     would take a rare flag for more of the normal (River asks for a non-linear map upstream). River's score grows with
-    familiarity, so the sign is turned here. The weights' decay is kept as one factor, so a row costs its own bins only.
+    familiarity, so the sign is turned here. The decay of all weights is kept as one factor, so a row costs its own
+    bins only.
     """
 
     name: ClassVar[str] = "one_class_svm"
 
-    def __init__(self, features: Sequence[str], seed: int) -> None:
+    def __init__(self, features: Sequence[str]) -> None:
         self._width = len(features)
         self._unit = 1.0 / math.sqrt(self._width)
         self._offsets = [BINS * index for index in range(self._width)]
@@ -95,11 +96,6 @@ class OneClassSVM:
         self._rows += len(rows)
         self._set_array()
         return np.array(scores)
-
-    def copy(self) -> Self:
-        other = type(self).__new__(type(self))
-        other.__dict__.update(self.__dict__)  # learning replaces what is shared, never changes it
-        return other
 
     def state(self) -> State:
         return {

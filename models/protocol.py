@@ -1,7 +1,7 @@
 """What a scorer is to the rest of Argus, and what a model is to the ensemble."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Final, Protocol, Self
+from typing import Any, ClassVar, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -44,8 +44,9 @@ class Scorer(Protocol):
 
 
 class Model(Protocol):
-    """One algorithm. Scores grow with strangeness, have no common scale, and are the same numbers however rows are cut
-    into batches. Rows are complete."""
+    """One algorithm. Scores grow with strangeness, have no common scale, and are the same numbers however rows are
+    cut into batches. Rows are complete. Learning replaces what a model holds and never changes it in place, so a
+    shallow copy stands still or learns on by itself."""
 
     name: ClassVar[str]
 
@@ -62,11 +63,8 @@ class Model(Protocol):
     def learn_rows(self, rows: Matrix) -> Vector:
         """Learn in order of the rows; answers the score of each from before it was learnt."""
 
-    def copy(self) -> Self:
-        """One that learns on its own from here on."""
-
     def state(self) -> State:
         """What a snapshot keeps."""
 
     def restore(self, state: State) -> None:
-        """Become what `state` was taken from. Errors: KeyError or ValueError when it is not a state of such a model."""
+        """Become what `state` was taken from. Errors: KeyError or ValueError if that was not such a model."""

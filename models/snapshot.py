@@ -1,4 +1,4 @@
-"""An ensemble as bytes: arrays and numbers, signed, and nothing that could run when it is read.
+"""What an ensemble has learnt, as bytes: arrays and numbers, signed, and nothing that could run when it is read.
 
 Layout: magic (4), format version (2, big-endian), length of the body (4), signature (32), body. The signature is a
 keyed BLAKE2b over all that stands before and after it. The body is compressed msgpack. It is checked before anything
@@ -10,15 +10,16 @@ import zlib
 from hashlib import blake2b
 from importlib.metadata import PackageNotFoundError, version
 from struct import Struct as Layout
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from models.calibration import RECENT_ROWS
-from models.ensemble import Ensemble, EnsembleState
 from models.half_space import HEIGHT, N_TREES, WINDOW_ROWS
 from models.one_class import BINS, LEARNING_RATE, NU
+from models.protocol import Matrix, State
 
 FORMAT_VERSION: Final = 1
 MAGIC: Final = b"ARGM"
@@ -56,17 +57,29 @@ class Array(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """What a snapshot says of itself. libraries: name to the version it was learnt with, to be told, not asked for:
-    the arrays mean the same under any."""
+    """What a snapshot says of itself.
+
+    position: rows taken note of; learned: the untainted among them. libraries: name to the version it was learnt with,
+    to be told, not asked for: the arrays mean the same under any.
+    """
 
     features: tuple[str, ...]
     names: tuple[str, ...]
     seed: int
     block_rows: int
-    params: dict[str, float]
-    libraries: dict[str, str]
     position: int
     learned: int
+    params: dict[str, float] = msgspec.field(default_factory=PARAMS.copy)
+    libraries: dict[str, str] = msgspec.field(default_factory=lambda: {name: _version(name) for name in LIBRARIES})
+
+
+class Snapshot(NamedTuple):
+    """pending: untainted rows of the block under way. bank, next_bank: `models.bank.Bank.state` of both."""
+
+    header: Header
+    pending: Matrix
+    bank: State
+    next_bank: State
 
 
 class Body(msgspec.Struct, frozen=True):
@@ -78,51 +91,28 @@ class Body(msgspec.Struct, frozen=True):
     next_bank: dict[str, Array]
 
 
-def dump(ensemble: Ensemble, key: bytes) -> bytes:
+def pack(snapshot: Snapshot, key: bytes) -> bytes:
     """key: 1 to 64 bytes of secret."""
-    state = ensemble.state()
-    bank = {name: _packed(array) for name, array in state.bank.items()}
-    next_bank = {name: _packed(array) for name, array in state.next_bank.items()}
-    header = Header(
-        features=ensemble.features,
-        names=ensemble.names,
-        seed=ensemble.seed,
-        block_rows=ensemble.block_rows,
-        params=PARAMS,
-        libraries={name: _version(name) for name in LIBRARIES},
-        position=state.position,
-        learned=state.learned,
-    )
+    bank = {name: _packed(array) for name, array in snapshot.bank.items()}
+    next_bank = {name: _packed(array) for name, array in snapshot.next_bank.items()}
     changed = {name: array for name, array in next_bank.items() if array != bank[name]}
-    body = zlib.compress(msgspec.msgpack.encode(Body(header, _packed(state.pending), bank, changed)), level=1)
+    body = msgspec.msgpack.encode(Body(snapshot.header, _packed(snapshot.pending), bank, changed))
+    body = zlib.compress(body, level=1)
     prefix = _PREFIX.pack(MAGIC, FORMAT_VERSION, len(body))
     return prefix + _signature(key, prefix, body) + body
 
 
-def read_header(raw: bytes, key: bytes) -> Header:
-    """What `raw` says of itself, once its signature holds. Errors: SnapshotUnreadable."""
-    return _opened(raw, key).header
-
-
-def restore(raw: bytes, key: bytes, features: tuple[str, ...] | list[str]) -> Ensemble:
-    """The ensemble that `raw` was taken from: the same scores to the last bit, and it learns on as that one would.
-
-    Errors: SnapshotUnreadable.
-    """
+def unpack(raw: bytes, key: bytes) -> Snapshot:
+    """Errors: SnapshotUnreadable."""
     body = _opened(raw, key)
-    header = body.header
-    if header.features != tuple(features):
-        raise SnapshotUnreadable("features", f"learnt from {len(header.features)} others or in another order")
-    if header.params != PARAMS:
-        raise SnapshotUnreadable("parameters", f"learnt with {header.params}")
+    if body.header.params != PARAMS:
+        raise SnapshotUnreadable("parameters", f"learnt with {body.header.params}")
     try:
-        ensemble = Ensemble(header.features, header.seed, header.names, block_rows=header.block_rows)
         bank = {name: _unpacked(array) for name, array in body.bank.items()}
         next_bank = bank | {name: _unpacked(array) for name, array in body.next_bank.items()}
-        ensemble.restore(EnsembleState(header.position, header.learned, _unpacked(body.pending), bank, next_bank))
-    except (KeyError, ValueError, IndexError) as error:
+        return Snapshot(body.header, _unpacked(body.pending), bank, next_bank)
+    except ValueError as error:
         raise SnapshotUnreadable("contents", str(error)) from error
-    return ensemble
 
 
 def _opened(raw: bytes, key: bytes) -> Body:
@@ -151,12 +141,12 @@ def _signature(key: bytes, prefix: bytes, body: bytes) -> bytes:
     return blake2b(prefix + body, digest_size=SIGNATURE_BYTES, key=key, person=b"argus-models").digest()
 
 
-def _packed(array: np.ndarray) -> Array:
+def _packed(array: npt.NDArray[Any]) -> Array:
     little = array.astype(array.dtype.newbyteorder("<"), copy=False)
     return Array(little.dtype.str, array.shape, little.tobytes())
 
 
-def _unpacked(packed: Array) -> np.ndarray:
+def _unpacked(packed: Array) -> npt.NDArray[Any]:
     if packed.dtype not in _DTYPES:
         raise ValueError(f"an array of {packed.dtype}")
     return np.frombuffer(packed.data, packed.dtype).reshape(packed.shape).astype(packed.dtype[1:])
