@@ -1,20 +1,22 @@
 """What is known of a source: how bad, since when, until when, and why.
 
-The sources agent publishes it by source key on a compacted topic, and every worker keeps all of it. It lapses by event
-time, so an old record harms nobody; `lapsed` names what can be forgotten.
+The sources agent publishes it by source key on a compacted topic, and every worker keeps all of it. It lapses by
+event time, so an old record harms nobody.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
-from core.clock import HOUR
+from core.clock import DAY, HOUR
+from core.records import SourceType
+from core.rules.entry import Hit, Severity
 
 VERSION: Final = 1
 
-# Levels. WATCHED: a MEDIUM finding. BAD: a HIGH finding. LISTED: on a list that somebody keeps; the source is hostile.
+# Levels. WATCHED: a MEDIUM finding. BAD: a HIGH finding. LISTED: on a list of hostile sources that somebody keeps.
 CLEAN: Final = 0
 WATCHED: Final = 1
 BAD: Final = 2
@@ -44,18 +46,78 @@ class Reputation(Struct, array_like=True, frozen=True, gc=False):
 encode_reputation = msgspec.msgpack.Encoder().encode
 decode_reputation = msgspec.msgpack.Decoder(Reputation).decode
 
+# For how long a finding stands after it was last made. An address changes hands; a terminal is found by its labels,
+# which are weeks late.
+STANDS_MS: Final[Mapping[SourceType, int]] = {
+    "ip": 3 * HOUR,
+    "network": 3 * HOUR,
+    "device": DAY,
+    "merchant": 14 * DAY,
+    "all": 0,
+}
+# A finding made again is told only once it lengthens the reputation by this part, or moves the share by this much.
+TOLD_PART: Final = 8
+TOLD_SHARE: Final = 0.1
+
+
+def standing(
+    before: Reputation | None, source: SourceType, rule_id: str, hit: Hit, time_ms: int, share: float = 0.0
+) -> Reputation | None:
+    """The reputation after a finding about a source, None where what was told before still tells it well enough."""
+    level = BAD if hit.severity >= Severity.HIGH else WATCHED
+    until_ms = time_ms + STANDS_MS[source]
+    since_ms = time_ms
+    if before is not None and before.level > CLEAN and time_ms < before.until_ms:
+        if level < before.level:
+            return None
+        since_ms = min(time_ms, before.since_ms)
+        if level == before.level:
+            longer_ms = until_ms - before.until_ms
+            if longer_ms < STANDS_MS[source] // TOLD_PART and abs(share - before.share) < TOLD_SHARE:
+                return None
+        until_ms = max(until_ms, before.until_ms)
+    return Reputation(level, rule_id, since_ms, until_ms, share, hit.text)
+
+
+def cleared(before: Reputation, time_ms: int) -> Reputation:
+    """The reputation of a source that was accused wrongly."""
+    return Reputation(CLEAN, before.rule_id, before.since_ms, time_ms, 0.0, "No longer under suspicion")
+
 
 class Reputations(Mapping[str, Reputation]):
-    """All reputations that a worker knows, by source key, at most `REPUTATIONS_MAX`. Unknown keys raise KeyError."""
+    """All reputations that a worker knows, by source key: at most `most`. The worst and the latest to lapse stay."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = REPUTATIONS_MAX) -> None:
         self._known: dict[str, Reputation] = {}
+        self._most = most
+
+    def learn(self, key: str, reputation: Reputation | None) -> None:
+        """Take in what was published. None, or a level of CLEAN, forgets the source."""
+        if reputation is None or reputation.level <= CLEAN:
+            self._known.pop(key, None)
+            return
+        self._known[key] = reputation
+        if len(self._known) > self._most:
+            ranked = sorted(self._known, key=lambda known: (self._known[known].level, self._known[known].until_ms))
+            for known in ranked[: max(1, self._most // 10)]:
+                del self._known[known]
+
+    def lapse(self, clock_ms: int) -> list[str]:
+        """Forget what judges no event of `clock_ms` or later. Answers the keys, so that the topic can forget, too."""
+        lapsed = [key for key, known in self._known.items() if known.until_ms <= clock_ms]
+        for key in lapsed:
+            del self._known[key]
+        return lapsed
 
     def __getitem__(self, key: str) -> Reputation:
         return self._known[key]
 
-    def get(self, key: str, default: Reputation | None = None) -> Reputation | None:  # type: ignore[override]
+    def get(self, key: str, default: Any = None) -> Any:
+        """The inherited one raises and catches a KeyError for every unknown source, which most are."""
         return self._known.get(key, default)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._known
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._known)

@@ -1,70 +1,237 @@
-"""What several users have in common: signals from the detect agent, judged by source.
+"""What several users have in common, judged by source.
 
-Source keys are "ip:1.2.3.4", "network:1.2.3.0/24", "device:d1", "merchant:m1" and "all".
+A source is named by its key: "ip:1.2.3.4", "network:1.2.3.0/24", "device:d1", "merchant:m1", or "all". The detect
+agent collects signals by key, one record per source and batch (`core.signal`); here they are placed in the sources'
+states and the source rules are asked. What comes out are alerts about sources, and their reputation.
 """
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from core.events import Action
-from core.records import Alert
-from core.reputation import Reputation
-from core.source_state import SourceState
+from core.alerting import SHADOW, USERS_MAX, alert, place
+from core.clock import SECOND
+from core.fraud_share import FRAUDS, fraud_share, relabel
+from core.policy import Policy
+from core.records import Alert, Reason, Source, SourceType
+from core.reputation import CLEAN, Reputation, cleared, standing
+from core.risk import RISK_MAX, rule_weight
+from core.rules.custom import CustomRules
+from core.rules.entry import Answer, Hit, Rule, Thresholds
+from core.signal import (
+    ALL,
+    CUSTOM,
+    FAILED,
+    FAILED_LOGIN,
+    FRAUD,
+    LEGIT,
+    LOCKED,
+    LOGIN,
+    PAYMENT,
+    Out,
+    Signal,
+    lock_signal,
+    signals,
+)
+from core.source_state import LOGINS, PAYMENTS, SourceState, add, digest, remember, tally_day, tally_hour
 
-# Kinds of signal; a source rule's `types` name those that wake it.
-FAILED_LOGIN: Final = "failed_login"
-LOGIN: Final = "login"
-SIGNUP: Final = "signup"
-NEW_USER: Final = "new_user"
-NEW_CARD: Final = "new_card"
-PAYMENT: Final = "payment"
-FRAUD: Final = "fraud"
-LEGIT: Final = "legit"
-LOCKED: Final = "locked"
-CUSTOM: Final = "custom"
+__all__ = ["JudgedSources", "Out", "Signal", "SourceState", "judge_sources", "lock_signal", "signals", "source_of"]
 
-# Flags of a login.
-UNFAMILIAR: Final = 1
-MOVED: Final = 2
-
-Out = dict[str, "list[Signal]"]
+_RINGS: Final = {FAILED_LOGIN: LOGINS, LOGIN: LOGINS, PAYMENT: PAYMENTS, FRAUD: FRAUDS, LEGIT: FRAUDS}
+_CONTEXT: Final = {"ip": "ip", "device": "device_id", "merchant": "merchant_id"}
 
 
-class Signal(Struct, array_like=True, frozen=True, gc=False):
-    """One observation for one source. about: the address of a login, the card, the rule behind a lock or a custom
-    window. value: what a custom window sums; of a label, the time of the payment that it is about."""
+class Check(Protocol):
+    """A rule with its thresholds, called with the source's state, the signal in it, and the thresholds."""
 
-    kind: str
-    time_ms: int
-    user_id: str
-    event_id: str
-    about: str = ""
-    flags: int = 0
-    value: float = 0.0
+    @property
+    def rule(self) -> Rule: ...
+    @property
+    def t(self) -> Thresholds: ...
+    @property
+    def mode(self) -> str: ...
+    def check(self, *facts: Any) -> Answer: ...
+
+
+class Book(Protocol):
+    """The source rules that a kind of signal wakes."""
+
+    def source_rules(self, kind: str) -> Sequence[Check]: ...
 
 
 class JudgedSources(Struct):
-    """counts: by metric name and rule id."""
+    """What came out of a batch.
 
-    alerts: list[Alert]
-    reputations: dict[str, Reputation]
-    counts: dict[str, int]
+    reputations: by source key, only those that changed enough to be told. hits: by rule id. suppressed: hits that
+    raised the count of an alert and were not sent. failed: signals that raised, with the exception's text.
+    """
+
+    alerts: list[Alert] = field(default_factory=list)
+    reputations: dict[str, Reputation] = field(default_factory=dict)
+    hits: dict[str, int] = field(default_factory=dict)
+    suppressed: int = 0
+    failed: list[tuple[Signal, str]] = field(default_factory=list)
 
 
-def signals(action: Action, state: Any, seen: Any, out: Out) -> None:
-    """Tell the sources what this event means to them; most events mean nothing. Called once per distinct event, after
-    `observe`. Reads `seen.new_device`, `seen.new_network`, `seen.new_card` (bool) and `state.events`."""
-
-
-def lock_signal(user_id: str, event_id: str, time_ms: int, rule_id: str, out: Out) -> None:
-    """A rule has locked or challenged a user."""
-    out.setdefault("all", []).append(Signal(LOCKED, time_ms, user_id, event_id, rule_id))
+def source_of(key: str) -> Source:
+    """The source that a key names. Raises ValueError for any other text."""
+    if key == ALL:
+        return Source("all", "all")
+    type_, colon, id_ = key.partition(":")
+    if not colon or type_ not in ("ip", "network", "device", "merchant"):
+        raise ValueError(f"not a source key: {key}")
+    known: SourceType = type_  # type: ignore[assignment]
+    return Source(known, id_)
 
 
 def judge_sources(
-    batch: Mapping[str, list[Signal]], states: dict[str, SourceState], *, book: Any, policy: Any, now_ms: int | None
+    batch: Mapping[str, Iterable[Signal]],
+    states: dict[str, SourceState],
+    *,
+    book: Book,
+    policy: Policy,
+    custom: CustomRules | None = None,
+    now_ms: int | None = None,
 ) -> JudgedSources:
-    """Judge a batch of signals. states: prefilled by the caller, new ones are added."""
-    return JudgedSources([], {}, {})
+    """Judge a batch of signals, each source's in order of arrival.
+
+    states: of at least the sources that were here before, changed in place; new ones are added. now_ms: the wall
+    clock for `detected_at`, None to go by each signal's own time. A signal that is older than `policy.late_s` against
+    its source's clock is placed and wakes no rule.
+    """
+    bench = _Bench(book, policy, custom, now_ms)
+    for key, told in batch.items():
+        state = states.get(key)
+        if state is None:
+            state = states[key] = SourceState(key=key)
+        source = source_of(key)
+        for signal in told:
+            try:
+                bench.settle(state, source, signal)
+            except Exception as error:  # noqa: BLE001 - one bad signal never sinks its batch
+                bench.judged.failed.append((signal, repr(error)))
+    return bench.judged
+
+
+def _take_in(state: SourceState, signal: Signal) -> None:
+    """Place a signal in the state."""
+    kind, time_ms = signal.kind, signal.time_ms
+    if time_ms > state.clock_ms:
+        state.clock_ms = time_ms
+    if kind == PAYMENT:
+        add(state, PAYMENTS, (time_ms, digest(signal.user_id), digest(signal.event_id), 0))
+        tally_day(state, time_ms)
+        return
+    if kind in (FRAUD, LEGIT):
+        relabel(state, signal.event_id, signal.user_id, int(signal.value), kind == FRAUD)
+        return
+    about = digest(signal.about) if signal.about else 0
+    add(state, _RINGS.get(kind, kind), (time_ms, remember(state, signal.user_id), about, signal.flags))
+    if state.key == ALL and kind in (LOCKED, FAILED_LOGIN):
+        tally_hour(state, kind, time_ms)
+
+
+def _users(state: SourceState, ring: str, signal: Signal, window_s: float) -> list[str]:
+    """Whom it is about, the newest first, as far as their ids are still known."""
+    since_ms = signal.time_ms - int(window_s * SECOND)
+    names = state.names
+    users: dict[str, None] = {}
+    for time_ms, user, _, flags in reversed(state.rings[ring]):
+        if time_ms <= since_ms or len(users) >= USERS_MAX:
+            break
+        if user in names and (signal.kind != FAILED_LOGIN or flags & FAILED):
+            users[names[user]] = None
+    return list(users)
+
+
+class _Bench:
+    """The judging of one batch."""
+
+    def __init__(self, book: Book, policy: Policy, custom: CustomRules | None, now_ms: int | None) -> None:
+        self.judged = JudgedSources()
+        self._book = book
+        self._late_ms = policy.late_s * SECOND
+        self._custom = custom
+        self._now_ms = now_ms
+        self._checks: dict[tuple[str, str], list[Check]] = {}
+
+    def settle(self, state: SourceState, source: Source, signal: Signal) -> None:
+        """Everything that follows from one signal."""
+        kind, time_ms = signal.kind, signal.time_ms
+        if kind == CUSTOM:
+            self._settle_custom(state, source, signal)
+            return
+        _take_in(state, signal)
+        if time_ms < state.clock_ms - self._late_ms:
+            return
+        for bound in self._asked(kind, source.type):
+            hit = bound.check(state, signal, bound.t)
+            if isinstance(hit, Hit):
+                users = _users(state, _RINGS.get(kind, kind), signal, bound.t["window_s"])
+                shadow = bound.mode == "shadow"
+                self._tell(state, source, signal, bound.rule, hit, SHADOW if shadow else 0, users)
+                if not shadow:
+                    self._accuse(state, source, signal, bound.rule, hit)
+        if kind == LEGIT and state.reputation is not None and state.reputation.level > CLEAN:
+            self._reconsider(state, state.reputation, signal)
+
+    def _asked(self, kind: str, source_type: str) -> list[Check]:
+        asked = self._checks.get((kind, source_type))
+        if asked is None:
+            asked = [bound for bound in self._book.source_rules(kind) if source_type in bound.rule.sources]
+            self._checks[kind, source_type] = asked
+        return asked
+
+    def _settle_custom(self, state: SourceState, source: Source, signal: Signal) -> None:
+        """A signal for a window of a user-defined rule."""
+        found = self._custom.check_source(state, signal) if self._custom is not None else None
+        if found is not None:
+            own, hit, users = found
+            self._tell(state, source, signal, own.rule, hit, SHADOW if own.mode == "shadow" else 0, users)
+
+    def _accuse(self, state: SourceState, source: Source, signal: Signal, rule: Rule, hit: Hit) -> None:
+        if source.type == "all":
+            return
+        share = fraud_share(state)[0] if signal.kind == FRAUD else 0.0
+        told = standing(state.reputation, source.type, rule.id, hit, signal.time_ms, share)
+        if told is not None:
+            state.reputation = self.judged.reputations[state.key] = told
+
+    def _reconsider(self, state: SourceState, reputation: Reputation, signal: Signal) -> None:
+        """A payment turned out to be honest: a merchant that no rule would name any more has its name back."""
+        for bound in self._asked(FRAUD, "merchant"):
+            if bound.mode != "shadow" and isinstance(bound.check(state, signal, bound.t), Hit):
+                return
+        state.reputation = self.judged.reputations[state.key] = cleared(reputation, signal.time_ms)
+
+    def _tell(
+        self, state: SourceState, source: Source, signal: Signal, rule: Rule, hit: Hit, flags: int, users: list[str]
+    ) -> None:
+        """Put a hit into its group, and an alert out if one is due."""
+        judged = self.judged
+        judged.hits[rule.id] = judged.hits.get(rule.id, 0) + 1
+        placed = place(state.groups, rule, hit, state.key, signal.event_id, signal.time_ms, flags)
+        if not placed.send:
+            judged.suppressed += 1
+            return
+        weight = rule_weight(rule.weight, hit.severity - rule.severity)
+        name = _CONTEXT.get(source.type)
+        judged.alerts.append(
+            alert(
+                rule,
+                placed,
+                hit,
+                user_id=None,
+                event_id=signal.event_id,
+                time_ms=signal.time_ms,
+                detected_ms=signal.time_ms if self._now_ms is None else self._now_ms,
+                risk_score=RISK_MAX * weight,
+                reasons=[Reason(rule.id, weight, hit.text)],
+                context={} if name is None else {name: source.id},
+                scores={},
+                contributions={},
+                source=source,
+                users=users,
+            )
+        )

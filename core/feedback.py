@@ -1,0 +1,24 @@
+"""What a label of an event means to the place where it was paid."""
+
+from core.clock import SECOND, to_ms
+from core.events import event_key
+from core.records import Feedback
+from core.signal import FRAUD, LEGIT, Out, Signal
+from core.state import UserState, merchant_of
+
+
+def label_signals(feedback: Feedback, state: UserState | None, out: Out) -> bool:
+    """Tell the merchant what became of a payment, if it is one of the user's newest. Answers whether it was told.
+
+    state: the user's, None if nothing is known of the user. The label's own time tells when it was known; a label
+    never changes what was decided before it came.
+    """
+    paid = merchant_of(state, event_key(feedback.event_id)) if state is not None else None
+    if paid is None or not paid[1]:
+        return False
+    time_s, merchant = paid
+    time_ms = feedback.time if isinstance(feedback.time, int) else to_ms(feedback.time)
+    kind = FRAUD if feedback.label == "fraud" else LEGIT
+    signal = Signal(kind, time_ms, feedback.user_id, feedback.event_id, value=float(time_s * SECOND))
+    out.setdefault(f"merchant:{merchant}", []).append(signal)
+    return True

@@ -1,0 +1,95 @@
+"""What an event means to the sources that it came from, told by the detect agent to the sources agent.
+
+Only what a source rule counts becomes a signal. In ordinary life most events say nothing new about any address,
+device or merchant: of a page view, of a login on the usual device, nothing is told.
+"""
+
+from typing import Final
+
+from msgspec import Struct
+
+from core.events import Action
+from core.observe import Seen
+from core.state import UserState
+
+ALL: Final = "all"
+
+# Kinds of signal; a source rule's `types` name those that wake it.
+FAILED_LOGIN: Final = "failed_login"
+LOGIN: Final = "login"
+SIGNUP: Final = "signup"
+NEW_USER: Final = "new_user"
+NEW_CARD: Final = "new_card"
+PAYMENT: Final = "payment"
+FRAUD: Final = "fraud"
+LEGIT: Final = "legit"
+LOCKED: Final = "locked"
+CUSTOM: Final = "custom"
+
+# Flags of a login. UNFAMILIAR: the device (or where none is named, the network) is new to the user. MOVED: device and
+# network are both new to a user who had others.
+FAILED: Final = 1
+UNFAMILIAR: Final = 2
+MOVED: Final = 4
+
+
+class Signal(Struct, array_like=True, frozen=True, gc=False):
+    """One observation for one source. about: the address of a login, the card, the rule behind a lock or a custom
+    window. value: the time in ms of the payment that a label is about; what a custom window sums."""
+
+    kind: str
+    time_ms: int
+    user_id: str
+    event_id: str
+    about: str = ""
+    flags: int = 0
+    value: float = 0.0
+
+
+Out = dict[str, list[Signal]]
+
+
+def signals(action: Action, _state: UserState, seen: Seen, out: Out) -> None:
+    """Tell the sources what this event means to them. Called once per distinct event, after `observe`."""
+    type_ = action.type
+    device = action.device_id
+    if type_ == "login":
+        _login(action, seen, out)
+    elif type_ == "transaction":
+        if action.merchant_id is not None and not action.failed:
+            _tell(out, f"merchant:{action.merchant_id}", PAYMENT, action)
+        if device is not None and action.card_id is not None and (seen.new_card or seen.new_device):
+            _tell(out, f"device:{device}", NEW_CARD, action, action.card_id)
+    elif type_ == "signup" and action.ip is not None and not action.failed:
+        _tell(out, f"ip:{action.ip}", SIGNUP, action)
+    if seen.new_device and device is not None:
+        _tell(out, f"device:{device}", NEW_USER, action)
+
+
+def lock_signal(user_id: str, event_id: str, time_ms: int, rule_id: str, out: Out) -> None:
+    """A rule has locked or challenged a user."""
+    out.setdefault(ALL, []).append(Signal(LOCKED, time_ms, user_id, event_id, rule_id))
+
+
+def _login(action: Action, seen: Seen, out: Out) -> None:
+    unfamiliar = seen.new_device if action.device_id is not None else seen.new_network
+    if action.ip is None or not (unfamiliar or action.failed):
+        return
+    kind = FAILED_LOGIN if action.failed else LOGIN
+    flags = FAILED if action.failed else 0
+    if unfamiliar:
+        flags |= UNFAMILIAR
+        if seen.new_device and seen.new_network and seen.had_devices and seen.had_networks:
+            flags |= MOVED
+        _tell(out, f"network:{action.network}", kind, action, action.ip, flags)
+        _tell(out, ALL, kind, action, action.ip, flags)
+    _tell(out, f"ip:{action.ip}", kind, action, action.ip, flags)
+
+
+def _tell(out: Out, key: str, kind: str, action: Action, about: str = "", flags: int = 0) -> None:
+    signal = Signal(kind, action.time_ms, action.user_id, action.event_id, about, flags)
+    told = out.get(key)
+    if told is None:
+        out[key] = [signal]
+    else:
+        told.append(signal)
