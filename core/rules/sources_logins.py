@@ -276,8 +276,8 @@ RULES: tuple[Rule, ...] = (
         default_source="Elastic",
         gaps="Locks made by people do not count.",
         examples=(
-            Example(name="30 users under brute force", events=_failed(30, 10, 5), hit=True),
-            Example(name="20 users under brute force", events=_failed(20, 10, 5), hit=False),
+            Example(name="30 users under brute force", events=_failed(30, 10, 1), hit=True),
+            Example(name="20 users under brute force", events=_failed(20, 10, 1), hit=False),
         ),
     ),
 )
