@@ -1,0 +1,84 @@
+"""What detection is handed, what it keeps of an event on its way, and what it hands back."""
+
+from collections.abc import Callable, Sequence
+from typing import Final, Literal, Protocol
+
+from msgspec import Struct, field
+
+from core.events import Action
+from core.observe import Seen
+from core.records import Alert, Decision, Lock
+from core.rules.entry import Answer, Hit, Rule, Thresholds
+from core.signal import Out
+from core.state import UserState
+
+Scores = dict[str, float]
+# A hit, its rule, and the flags of its group.
+Found = tuple[Rule, Hit, int]
+NO_SCORES: Final[Scores] = {}
+
+
+class Scorer(Protocol):
+    """The models, as far as detection needs them. Scores are calibrated: 0..1, the share of past ones below."""
+
+    def score(self, rows: Sequence[Sequence[float]]) -> list[Scores]: ...
+    def learn(self, rows: Sequence[Sequence[float]], mask: Sequence[bool]) -> None: ...
+    def explain(self, row: Sequence[float], at: int = 0) -> Scores: ...
+
+
+class Check(Protocol):
+    """A rule with its thresholds. See `core.rules.entry` for what `check` is called with."""
+
+    @property
+    def rule(self) -> Rule: ...
+    @property
+    def t(self) -> Thresholds: ...
+    @property
+    def check(self) -> Callable[..., Answer]: ...
+    @property
+    def mode(self) -> Literal["live", "shadow", "off"]: ...
+
+
+class Book(Protocol):
+    """The rules that an event of a type wakes, in the order in which they are asked."""
+
+    def user_rules(self, type_: str) -> Sequence[Check]: ...
+    def reputation_rules(self, type_: str) -> Sequence[Check]: ...
+    def model_rules(self, type_: str) -> Sequence[Check]: ...
+
+
+class Judged(Struct):
+    """What came out of a batch.
+
+    decisions: one for each distinct event. signals: by source key. due: (until_ms, user_id) of each lock that will
+    run out. failed: events whose observation or rules raised, with the exception's text; they have a decision from
+    what was known. duplicates, late, learned: events. suppressed: hits that raised an alert's count and weren't sent.
+    hits: by rule id.
+    """
+
+    decisions: list[Decision] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
+    locks: list[Lock] = field(default_factory=list)
+    signals: Out = field(default_factory=dict)
+    due: list[tuple[int, str]] = field(default_factory=list)
+    failed: list[tuple[Action, str]] = field(default_factory=list)
+    hits: dict[str, int] = field(default_factory=dict)
+    duplicates: int = 0
+    late: int = 0
+    learned: int = 0
+    suppressed: int = 0
+
+
+class Case(Struct, gc=False):
+    """An event on its way. clock_ms: the user's, with this event in it; seen: None if it was not observed; at:
+    the row's place among the batch's rows."""
+
+    action: Action
+    state: UserState
+    clock_ms: int
+    seen: Seen | None = None
+    hits: list[Found] | None = None
+    row: list[float] | None = None
+    at: int = 0
+    contributions: Scores | None = None
+    tainted: bool = False

@@ -1,0 +1,182 @@
+"""The second pass over a batch: the rules that read models or reputation, and all that follows from an event's hits:
+risk, alerts, the user's lock, the decision."""
+
+from collections.abc import Mapping
+
+from core.alerting import FED, SHADOW, Group, alert, context_of, place
+from core.clock import rfc3339
+from core.events import Action
+from core.judged import Book, Case, Check, Judged, Scorer, Scores
+from core.observe import Seen
+from core.policy import Policy
+from core.records import Decision, Reason
+from core.reputation import BAD, Reputation
+from core.respond import ACTING_KINDS, NOTHING, STRENGTH, answer, change, lock_at, wanted
+from core.risk import Fusion, rule_weight, with_weight
+from core.rules.entry import Hit, Rule, Severity
+from core.signal import lock_signal
+
+
+class Bench:
+    """The second pass over one batch."""
+
+    def __init__(
+        self,
+        book: Book,
+        policy: Policy,
+        scorer: Scorer | None,
+        reputation: Mapping[str, Reputation],
+        now_ms: int | None,
+        judged: Judged,
+    ) -> None:
+        self.fusion = Fusion(policy)
+        self._book = book
+        self._policy = policy
+        self._scorer = scorer
+        self._reputation = reputation
+        self._now_ms = now_ms
+        self._judged = judged
+        self._checks: dict[str, list[tuple[Check, bool]]] = {}
+
+    def settle(self, case: Case, scores: Scores) -> None:
+        """Everything that follows from one event."""
+        action = case.action
+        if case.seen is not None:
+            self._ask(action, case.seen, case, scores)
+        hits = case.hits
+        if hits is None:
+            self.decide(case, self.fusion.risk(1.0, scores), scores, [])
+            return
+        clear = 1.0
+        weights: list[float] = []
+        reasons: list[Reason] = []
+        for rule, hit, flags in hits:
+            self._judged.hits[rule.id] = self._judged.hits.get(rule.id, 0) + 1
+            weight = rule_weight(rule.weight, hit.severity - rule.severity)
+            weights.append(weight)
+            if not flags & SHADOW:
+                reasons.append(Reason(rule.id, weight, hit.text))
+                if rule.kind in ACTING_KINDS:
+                    clear *= 1.0 - weight
+        risk_score = self.fusion.risk(clear, scores)
+        for (rule, hit, flags), weight in zip(hits, weights, strict=True):
+            group = self._tell(case, rule, hit, flags, weight, risk_score, scores, reasons)
+            if not flags & SHADOW and hit.severity >= Severity.HIGH:
+                self._respond(case, rule, hit, group)
+        self.decide(case, risk_score, scores, [reason.rule_id for reason in reasons])
+
+    def decide(self, case: Case, risk_score: float, scores: Scores, rules: list[str]) -> None:
+        """The event's decision, by its user's lock as it now is."""
+        action = case.action
+        time_ms = action.time_ms
+        lock = case.state.lock
+        verdict = self.fusion.decide(action.type, risk_score, lock, time_ms)
+        if lock is not None and lock_at(lock, time_ms) != "unlocked":
+            case.tainted = True
+        self._judged.decisions.append(
+            Decision(
+                event_id=action.event_id,
+                user_id=action.user_id,
+                time=rfc3339(time_ms),
+                risk_score=risk_score,
+                decision=verdict,
+                scores=scores,
+                rules=rules,
+            )
+        )
+
+    def _ask(self, action: Action, seen: Seen, case: Case, scores: Scores) -> None:
+        """The rules that read models or reputation."""
+        checks = self._checks.get(action.type)
+        if checks is None:
+            checks = self._checks[action.type] = [
+                *((bound, True) for bound in self._book.reputation_rules(action.type)),
+                *((bound, False) for bound in self._book.model_rules(action.type)),
+            ]
+        for bound, by_reputation in checks:
+            if not by_reputation and not scores:
+                continue
+            facts = self._reputation if by_reputation else scores
+            hit = bound.check(action, case.state, seen, bound.t, facts)
+            if isinstance(hit, Hit):
+                if case.hits is None:
+                    case.hits = []
+                live = bound.mode == "live"
+                case.hits.append((bound.rule, hit, FED if live else FED | SHADOW))
+                if live and hit.severity >= Severity.MEDIUM and bound.rule.kind in ACTING_KINDS:
+                    case.tainted = True
+        if self._reputation and not case.tainted and self._from_bad_source(action):
+            case.tainted = True
+
+    def _from_bad_source(self, action: Action) -> bool:
+        keys = (
+            f"ip:{action.ip}",
+            f"network:{action.network}",
+            f"device:{action.device_id}",
+            f"merchant:{action.merchant_id}",
+        )
+        for key in keys:
+            known = self._reputation.get(key)
+            if known is not None and known.level >= BAD and known.in_force(action.time_ms):
+                return True
+        return False
+
+    def _tell(
+        self,
+        case: Case,
+        rule: Rule,
+        hit: Hit,
+        flags: int,
+        weight: float,
+        risk_score: float,
+        scores: Scores,
+        reasons: list[Reason],
+    ) -> Group:
+        """Put a hit into its group, and an alert out if one is due."""
+        action = case.action
+        placed = place(case.state.groups, rule, hit, action.user_id, action.event_id, action.time_ms, flags)
+        if not placed.send:
+            self._judged.suppressed += 1
+            return placed.group
+        if flags & SHADOW:
+            reasons = [Reason(rule.id, weight, hit.text), *reasons]
+        if flags & SHADOW or rule.kind not in ACTING_KINDS:
+            risk_score = with_weight(risk_score, weight)
+        if case.contributions is None:
+            scorer, row = self._scorer, case.row
+            case.contributions = {} if scorer is None or row is None else scorer.explain(row, case.at)
+        self._judged.alerts.append(
+            alert(
+                rule,
+                placed,
+                hit,
+                user_id=action.user_id,
+                event_id=action.event_id,
+                time_ms=action.time_ms,
+                detected_ms=action.time_ms if self._now_ms is None else self._now_ms,
+                risk_score=risk_score,
+                reasons=reasons,
+                context=context_of(action),
+                scores=scores,
+                contributions=case.contributions,
+            )
+        )
+        return placed.group
+
+    def _respond(self, case: Case, rule: Rule, hit: Hit, group: Group) -> None:
+        """Lock or challenge the user if policy says so."""
+        called_for = answer(self._policy, rule.id, rule.kind, hit.severity)
+        if called_for is NOTHING:
+            return
+        action, state = case.action, case.state
+        before = lock_at(state.lock, case.clock_ms)
+        asked = wanted(called_for, hit.text, group.id.hex(), action.time_ms, case.clock_ms)
+        records = change(state, action.user_id, asked, case.clock_ms)
+        if not records:
+            return
+        self._judged.locks.extend(records)
+        lock = state.lock
+        if lock is not None and lock.until_ms is not None:
+            self._judged.due.append((lock.until_ms, action.user_id))
+        if STRENGTH[called_for.state] > STRENGTH[before]:
+            lock_signal(action.user_id, action.event_id, action.time_ms, rule.id, self._judged.signals)

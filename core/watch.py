@@ -1,0 +1,98 @@
+"""The first pass over a batch: one event after the other, reading nothing but what the user did before.
+
+Whatever it finds is the same however the events were cut into batches.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from core.alerting import SHADOW
+from core.clock import SECOND
+from core.events import Action
+from core.features import features
+from core.judged import Book, Case, Found, Judged
+from core.observe import learn_user, observe
+from core.policy import Policy
+from core.respond import ACTING_KINDS
+from core.rules.custom import CustomRules
+from core.rules.entry import Hit, Rule, Severity, Thresholds
+from core.signal import signals
+from core.state import UserState, is_repeat, record_hit, remember
+
+
+def watch(
+    actions: Sequence[Action],
+    users: dict[str, UserState],
+    book: Book,
+    policy: Policy,
+    custom: CustomRules | None,
+    with_rows: bool,
+    judged: Judged,
+) -> list[Case]:
+    """Place each event in its user's state and ask the rules that need nothing else. See `core.detect.judge`."""
+    cases: list[Case] = []
+    checks: dict[str, list[tuple[Any, Thresholds, Rule, int]]] = {}
+    late_ms = policy.late_s * SECOND
+    taint_ms = policy.taint_s * SECOND
+    check_custom = custom.check if custom is not None and custom.rules else None
+    for action in actions:
+        state = users.get(action.user_id)
+        if state is None:
+            state = users[action.user_id] = UserState()
+        elif is_repeat(state, action.key):
+            judged.duplicates += 1
+            continue
+        case = Case(action, state, state.clock_ms)
+        cases.append(case)
+        if action.time_ms < state.clock_ms - late_ms:
+            remember(state, action.key)
+            judged.late += 1
+            continue
+        type_ = action.type
+        asked = checks.get(type_)
+        if asked is None:
+            asked = checks[type_] = [
+                (bound.check, bound.t, bound.rule, SHADOW if bound.mode == "shadow" else 0)
+                for bound in book.user_rules(type_)
+            ]
+        try:
+            seen = observe(state, action)
+            case.clock_ms = state.clock_ms
+            for check, t, rule, flags in asked:
+                hit = check(action, state, seen, t)
+                if hit.__class__ is Hit:
+                    if case.hits is None:
+                        case.hits = []
+                    case.hits.append((rule, hit, flags))
+                    if not flags:
+                        record_hit(state, rule.id, action.time_ms)
+            if check_custom is not None:
+                for own, hit in check_custom(action, state, seen, judged.signals):
+                    if case.hits is None:
+                        case.hits = []
+                    case.hits.append((own.rule, hit, SHADOW if own.mode == "shadow" else 0))
+                    if own.mode != "shadow":
+                        record_hit(state, own.rule.id, action.time_ms)
+            if case.hits is not None:
+                worst = _worst(case.hits)
+                case.tainted = worst >= Severity.MEDIUM
+                if worst >= Severity.HIGH:
+                    state.tainted_until_ms = max(state.tainted_until_ms, action.time_ms + taint_ms)
+            if action.time_ms < state.tainted_until_ms:
+                case.tainted = True
+            signals(action, state, seen, judged.signals)
+            row = features(action, state, seen) if with_rows else None
+            if not case.tainted:
+                learn_user(state, action, seen)
+            case.row, case.seen = row, seen
+        except Exception as error:  # noqa: BLE001 - a rule that raises costs its event only
+            if not is_repeat(state, action.key):
+                remember(state, action.key)
+            case.tainted = True
+            judged.failed.append((action, repr(error)))
+    return cases
+
+
+def _worst(hits: list[Found]) -> int:
+    """The highest severity among live hits of rules that act, -1 for none."""
+    return max((hit.severity for rule, hit, flags in hits if not flags and rule.kind in ACTING_KINDS), default=-1)
