@@ -1,0 +1,64 @@
+"""Browsing that looks like a machine's."""
+
+from typing import Final
+
+from core.clock import SECOND
+from core.events import Action
+from core.observe import Seen
+from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.state import UserState
+from core.windows import count_around, distinct_around
+
+
+def suspicious(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
+    views, paths = 0, 0
+    if len(state.views) >= t["views"]:
+        views = count_around(state.views, action.time_ms, int(t["views_window_s"] * SECOND))
+    if len(state.probes) >= t["sensitive_paths"]:
+        paths = distinct_around(state.probes, action.time_ms, int(t["paths_window_s"] * SECOND), 1)
+    fast, probing = views >= t["views"], paths >= t["sensitive_paths"]
+    if not fast and not probing:
+        return None
+    told = []
+    if fast:
+        told.append(f"{views} pages or more within {t['views_window_s']:.0f} seconds")
+    if probing:
+        told.append(f"{paths} sensitive paths within {t['paths_window_s'] / 60:.0f} minutes")
+    return Hit(Severity.MEDIUM if fast and probing else Severity.LOW, " and ".join(told))
+
+
+def _views(count: int, every_s: float, path: str = "/item/") -> tuple[dict[str, object], ...]:
+    return tuple(event("page_view", n * every_s, path=f"{path}{n}", ip="192.0.2.10") for n in range(count))
+
+
+RULES: Final = (
+    Rule(
+        id="suspicious_browsing",
+        title="Browsing like a machine",
+        kind="SECURITY",
+        severity=Severity.LOW,
+        scope="user",
+        types=("page_view",),
+        check=suspicious,
+        thresholds={"views": 30, "views_window_s": 60, "sensitive_paths": 3, "paths_window_s": 600},
+        period_s=3_600,
+        weight=0.12,
+        attack=("OAT-011", "T1595.003"),
+        suggest=("Slow the session down", "Ask for a captcha"),
+        words="30 page views in any minute, or 3 different sensitive paths (administration, exports, dot files: see "
+        "core.paths) in any 10 minutes. Both together are MEDIUM.",
+        default_source="seeds",
+        gaps="A slow scraper of ordinary pages passes. Views that come over 5 minutes late aren't counted.",
+        examples=(
+            Example(name="one page a second", events=_views(35, 1), hit=True, severity=Severity.LOW),
+            Example(name="probing", events=_views(3, 20, "/admin/"), hit=True, severity=Severity.LOW),
+            Example(name="both", events=_views(35, 1, "/wp-content/"), hit=True, severity=Severity.MEDIUM),
+            Example(name="a reader", events=_views(40, 8), hit=False),
+            Example(
+                name="one admin page over and over",
+                events=tuple(event("page_view", n * 20, path="/admin") for n in range(9)),
+                hit=False,
+            ),
+        ),
+    ),
+)

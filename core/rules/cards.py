@@ -1,0 +1,170 @@
+"""Cards being tried out."""
+
+from typing import Final
+
+from core.clock import DAY, SECOND
+from core.events import Action
+from core.observe import Seen
+from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.state import UserState
+from core.windows import entries_around, most_around
+
+
+def testing(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
+    if not action.failed or len(state.declines) < t["declines"]:
+        return None
+    small = [entry for entry in state.declines if entry[3]]
+    if len(small) < t["declines"] or not state.declines:
+        return None
+    best, cards = 0, 0
+    for part in entries_around(small, action.time_ms, int(t["window_s"] * SECOND)):
+        if len(part) > best:
+            best, cards = len(part), len({card for _, card, _, _ in part})
+            if any(card == 0 for _, card, _, _ in part):
+                cards = max(cards, 2)
+    if best >= t["declines"] and (cards > 1 or best >= t["same_card_declines"]):
+        return Hit(Severity.HIGH, f"{best} small payments declined within {t['window_s'] / 60:.0f} minutes")
+    weekly = max(len({card for _, card, _, _ in part}) for part in entries_around(small, action.time_ms, 7 * DAY))
+    if weekly >= t["week_cards"]:
+        return Hit(Severity.MEDIUM, f"Small payments declined on {weekly} cards within a week")
+    if best >= t["declines"]:
+        return Hit(
+            Severity.MEDIUM, f"{best} small payments on one card declined within {t['window_s'] / 60:.0f} minutes"
+        )
+    return None
+
+
+def declines(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
+    if not action.failed or len(state.declines) <= t["declines"]:
+        return None
+    count = most_around(state.declines, action.time_ms, DAY)
+    if count <= t["declines"]:
+        return None
+    spread = {(card, merchant) for _, card, merchant, _ in state.declines}
+    severity = Severity.MEDIUM if len(spread) > 1 or 0 in next(iter(spread)) or count > 5 else Severity.LOW
+    return Hit(severity, f"{count} declined payments within a day")
+
+
+def many_cards(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
+    if not seen.new_card or len(state.cards) < t["cards"]:
+        return None
+    at_s = action.time_ms // SECOND
+    window_s = int(t["window_s"])
+    firsts = sorted([card.first_s for card in state.cards])
+    count = max(
+        sum([end_s - window_s < first_s <= end_s for first_s in firsts])
+        for end_s in firsts
+        if at_s <= end_s < at_s + window_s
+    )
+    if count < t["cards"]:
+        return None
+    return Hit(Severity.HIGH, f"{count} new cards within {t['window_s'] / 3600:.0f} hours")
+
+
+_HOME: Final = {"ip": "192.0.2.10", "device_id": "d1", "country": "DE"}
+_DAY: Final = 86_400
+
+
+def _declined(count: int, every_s: float, amount: float, cards: int = 1) -> tuple[dict[str, object], ...]:
+    return tuple(
+        event(
+            "transaction", n * every_s, outcome="failure", amount=amount, currency="USD", card_id=f"c{n % cards}",
+            merchant_id="m1", **_HOME,
+        )
+        for n in range(count)
+    )  # fmt: skip
+
+
+def _paid(at: float, card: str, **fields: object) -> dict[str, object]:
+    return event("transaction", at, amount=25, currency="USD", card_id=card, **{**_HOME, **fields})
+
+
+RULES: Final = (
+    Rule(
+        id="card_testing",
+        title="Cards are being tried out",
+        kind="TRANSACTION",
+        severity=Severity.HIGH,
+        scope="user",
+        types=("transaction",),
+        check=testing,
+        thresholds={"declines": 3, "same_card_declines": 5, "week_cards": 4, "window_s": 600},
+        period_s=21_600,
+        weight=0.6,
+        attack=("OAT-001",),
+        suggest=("Stop new cards for this user", "Tell the issuers"),
+        words="3 declined payments of up to 10 dollars in any 10 minutes: HIGH on several cards, or from 5 on; one card "
+        "tried again and again is MEDIUM, since it may be a mistyped number. So are small declines on 4 cards in a week.",
+        default_source="own; Stripe describes the pattern",
+        gaps="Cards that pass leave no trace here but in cards_per_user. The 10 newest declines are kept.",
+        examples=(
+            Example(name="3 cards in 2 minutes", events=_declined(3, 60, 1.0, 3), hit=True, severity=Severity.HIGH),
+            Example(name="a card a day", events=_declined(5, _DAY, 1.0, 5), hit=True, severity=Severity.MEDIUM),
+            Example(name="a mistyped number", events=_declined(3, 60, 8.0), hit=True, severity=Severity.MEDIUM),
+            Example(name="3 declines of a television", events=_declined(3, 60, 800.0, 3), hit=False),
+            Example(name="one decline", events=_declined(1, 60, 1.0), hit=False),
+        ),
+    ),
+    Rule(
+        id="failed_payments",
+        title="Several declined payments in a day",
+        kind="TRANSACTION",
+        severity=Severity.LOW,
+        scope="user",
+        types=("transaction", "payout"),
+        check=declines,
+        thresholds={"declines": 2},
+        period_s=_DAY,
+        weight=0.2,
+        attack=("OAT-001", "OAT-012"),
+        suggest=("Look at the cards and merchants",),
+        words="More than 2 declines in any 24 hours. Up to 5 of one card at one merchant only inform: somebody's card is "
+        "empty.",
+        default_source="Jube",
+        gaps="The reason of a decline isn't known.",
+        examples=(
+            Example(name="3 cards", events=_declined(3, 7_000, 80, 3), hit=True, severity=Severity.MEDIUM),
+            Example(name="an empty card", events=_declined(3, 60, 80), hit=True, severity=Severity.LOW),
+            Example(name="2 declines", events=_declined(2, 60, 80), hit=False),
+            Example(name="one every other day", events=_declined(5, 2 * _DAY, 80), hit=False),
+        ),
+    ),
+    Rule(
+        id="cards_per_user",
+        title="Many new cards on one user",
+        kind="TRANSACTION",
+        severity=Severity.HIGH,
+        scope="user",
+        types=("transaction", "payout"),
+        check=many_cards,
+        thresholds={"cards": 3, "window_s": _DAY},
+        period_s=_DAY,
+        weight=0.55,
+        attack=("OAT-001", "OAT-010"),
+        suggest=("Stop new cards for this user", "Compare the names on the cards"),
+        words="3 cards that the user never used before, within 24 hours. Old cards don't count.",
+        default_source="own",
+        gaps="Whoever pays with three cards on the first day that Argus sees looks the same. 6 cards are known.",
+        examples=(
+            Example(
+                name="3 new cards in an hour",
+                events=(_paid(0, "c1"), _paid(600, "c2"), _paid(3_600, "c3")),
+                hit=True,
+                severity=Severity.HIGH,
+            ),
+            Example(
+                name="one after the other over a week",
+                events=(_paid(0, "c1"), _paid(3 * _DAY, "c2"), _paid(6 * _DAY, "c3")),
+                hit=False,
+            ),
+            Example(
+                name="three old cards in a day",
+                events=(
+                    *(_paid(n * 2 * _DAY, f"c{n}") for n in range(3)),
+                    *(_paid(10 * _DAY + n, f"c{n}") for n in range(3)),
+                ),
+                hit=False,
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,136 @@
+"""Rules that add up what rules and models say. Asked last."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from core.clock import SECOND
+from core.events import Action
+from core.observe import Seen
+from core.records import EVENT_TYPES
+from core.rules.entry import NOT_ENOUGH, Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.state import UserState
+
+WEAK_SIGNALS: Final = "several_weak_signals"
+# Rules that speak of one and the same thing count once.
+SAME_STORY: Final[Mapping[str, str]] = {
+    "new_country_login": "new_device_login",
+    "distributed_brute_force": "login_brute_force",
+    "slow_brute_force": "login_brute_force",
+    "card_testing": "failed_payments",
+    "cards_per_user": "failed_payments",
+    "large_amount": "amount_spike",
+    "new_device_large_payment": "amount_spike",
+    "mfa_bombing": "otp_guessing",
+}
+# Reporting duties are no sign of a takeover.
+NOT_COUNTED: Final = frozenset({WEAK_SIGNALS, "aml_threshold", "aml_structuring", "aml_volume", "aml_round_amounts"})
+
+
+def weak_signals(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
+    hits = state.hits
+    if len(hits) < t["rules"]:
+        return None
+    since_ms = action.time_ms - int(t["window_s"] * SECOND)
+    recent = [rule_id for rule_id, at_ms in hits.items() if at_ms > since_ms and rule_id not in NOT_COUNTED]
+    if len(recent) < t["rules"] or action.time_ms not in hits.values():
+        return None
+    stories = {SAME_STORY.get(rule_id, rule_id) for rule_id in recent}
+    if len(stories) < t["rules"]:
+        return None
+    return Hit(
+        Severity.HIGH,
+        f"{len(recent)} rules spoke within {t['window_s'] / 3600:.0f} hours: {', '.join(sorted(recent))}",
+    )
+
+
+def anomaly(action: Action, state: UserState, seen: Seen, t: Thresholds, scores: Mapping[str, float]) -> Answer:
+    if not scores:
+        return None
+    if state.events < t["least_events"]:
+        return NOT_ENOUGH
+    agreeing = [name for name, score in scores.items() if score >= t["score_0_1"]]
+    if 2 * len(agreeing) <= len(scores):
+        return None
+    extreme = min(scores[name] for name in agreeing) >= t["extreme_0_1"]
+    notable = seen.new_device or seen.new_country or seen.new_payee or seen.ratio >= t["ratio"]
+    names = ", ".join(sorted(agreeing))
+    severity = Severity.HIGH if extreme and notable else Severity.MEDIUM
+    return Hit(severity, f"Unlike almost all that came before, say {names}")
+
+
+_HOME: Final = {"ip": "192.0.2.10", "device_id": "d1", "country": "DE", "session_id": "s1"}
+_NEW: Final = {"ip": "203.0.113.9", "device_id": "d2", "country": "BR", "session_id": "s2"}
+_LIFE: Final = tuple(event("page_view", n * 600, path="/", **_HOME) for n in range(25))
+_PAYMENT: Final = event("transaction", 20_000, amount=30, currency="EUR", **_HOME)
+_BURST: Final = tuple(event("transaction", 9_000 + n, amount=9.5, currency="EUR", **_NEW) for n in range(3))
+_PROBES: Final = tuple(event("page_view", 9_600 + n, path=f"/admin/{n}", **_NEW) for n in range(3))
+
+RULES: Final = (
+    Rule(
+        id=WEAK_SIGNALS,
+        title="Several weak signals on one user",
+        kind="SECURITY",
+        severity=Severity.HIGH,
+        scope="user",
+        types=EVENT_TYPES,
+        check=weak_signals,
+        thresholds={"rules": 3, "window_s": 86_400},
+        period_s=86_400,
+        weight=0.55,
+        attack=("T1078",),
+        suggest=("Look at the user's last day as a whole", "Ask for a second factor"),
+        words="3 different rules on one user within 24 hours, whatever their severity. Rules about the same thing (a new "
+        "device and its new country) count once, reporting duties not at all.",
+        default_source="asked for in SigmaHQ/pySigma#317",
+        gaps="Rules that need reputation or models don't count, nor do a user's own; the 8 newest are remembered.",
+        examples=(
+            Example(
+                name="a new device, quick payments and probing",
+                events=(event("login", 0, **_HOME), event("login", 8_990, **_NEW), *_BURST, *_PROBES),
+                hit=True,
+                severity=Severity.HIGH,
+            ),
+            Example(
+                name="two of them",
+                events=(event("login", 0, **_HOME), event("login", 86_000, **_NEW), *_BURST[:2], *_PROBES),
+                hit=False,
+            ),
+            Example(
+                name="on holiday with a new phone",
+                events=(event("login", 0, **_HOME), event("login", 86_000, **_NEW), *_LIFE[-2:]),
+                hit=False,
+            ),
+        ),
+    ),
+    Rule(
+        id="anomaly",
+        title="Unlike anything usual",
+        kind="SECURITY",
+        severity=Severity.MEDIUM,
+        scope="user",
+        types=("login", "password_change", "mfa_change", "profile_change", "transaction", "payout"),
+        check=anomaly,
+        thresholds={"score_0_1": 0.9995, "extreme_0_1": 0.9999, "ratio": 3.0, "least_events": 20},
+        period_s=86_400,
+        weight=0.3,
+        attack=(),
+        suggest=("Look at what the models hold against the event",),
+        words="More than half of the deciding models rank the event above 99.95 % of what they saw. HIGH above 99.99 % "
+        "and only where something is new or large for the user as well.",
+        default_source="own",
+        gaps="A model ranks against its own partition, and slowly forgets.",
+        inputs=("model",),
+        examples=(
+            Example(name="all agree", events=(*_LIFE, _PAYMENT), scores={"a": 0.9998, "b": 0.9996}, hit=True),
+            Example(
+                name="extreme, and from a new device",
+                events=(*_LIFE, {**_PAYMENT, **_NEW}),
+                scores={"a": 0.99995, "b": 0.99995},
+                hit=True,
+                severity=Severity.HIGH,
+            ),
+            Example(name="one of three", events=(*_LIFE, _PAYMENT), scores={"a": 1.0, "b": 0.4, "c": 0.1}, hit=False),
+            Example(name="hardly known", events=(_PAYMENT,), scores={"a": 1.0, "b": 1.0}, hit=False),
+        ),
+    ),
+)

@@ -1,0 +1,208 @@
+"""Devices and countries that are new to a user."""
+
+from typing import Final
+
+from core.clock import HOUR, SECOND
+from core.events import Action
+from core.observe import FAMILIAR_S, Seen
+from core.rules.entry import NOT_ENOUGH, Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.state import UserState
+
+
+def new_device(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
+    if action.failed or not seen.new_device:
+        return None
+    if not seen.had_devices:
+        return NOT_ENOUGH
+    return Hit(Severity.LOW, "The first login from this device", action.device_id or "")
+
+
+def new_country(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
+    if action.failed or not seen.new_country or seen.vpn:
+        return None
+    if not seen.had_countries:
+        return NOT_ENOUGH
+    return Hit(Severity.LOW, f"The first login from {action.country}", action.country or "")
+
+
+def large_payment(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
+    age_s = seen.device_age_s
+    if action.failed or age_s < 0 or age_s > t["new_for_s"] or seen.usd < t["least_usd"]:
+        return None
+    if seen.payee_age_s >= FAMILIAR_S:
+        return None
+    if len(state.devices) == 1 and not (seen.new_device and seen.had_devices):
+        return NOT_ENOUGH
+    mean = state.amounts.mean
+    if seen.ratio >= 0:
+        if seen.usd <= t["mean_ratio"] * mean and not seen.usd > max(t["large_usd"], mean):
+            return None
+        against = f", {seen.usd / mean:.1f} times the usual"
+    elif seen.usd > t["large_usd"]:
+        against = ""
+    else:
+        return None
+    proven = state.otp_ok_ms >= action.time_ms - age_s * SECOND - HOUR > 0
+    return Hit(
+        Severity.MEDIUM if proven else Severity.HIGH,
+        f"{action.amount:,.2f} {action.currency or ''}".rstrip()
+        + f" paid{against}, from a device that is {age_s / 3600:.1f} hours old",
+    )
+
+
+_HOME: Final = {"ip": "192.0.2.10", "device_id": "d1", "country": "DE"}
+_NEW: Final = {"ip": "203.0.113.9", "device_id": "d2", "country": "DE"}
+_DAY: Final = 86_400
+
+
+def shopping(count: int, amount: float = 40.0, **fields: object) -> tuple[dict[str, object], ...]:
+    """A payment a day, of about one amount."""
+    place = {**_HOME, **fields}
+    return tuple(
+        event("transaction", n * _DAY, amount=amount + n % 3, currency="EUR", merchant_id="m1", **place)
+        for n in range(count)
+    )
+
+
+RULES: Final = (
+    Rule(
+        id="new_device_login",
+        title="Login from a new device",
+        kind="SECURITY",
+        severity=Severity.LOW,
+        scope="user",
+        types=("login",),
+        check=new_device,
+        thresholds={},
+        period_s=_DAY,
+        weight=0.1,
+        attack=("T1078",),
+        suggest=("Tell the user about the login",),
+        words="A successful login from a device that the user was never seen with. Informs; other rules build on it.",
+        default_source="seeds",
+        gaps="The 6 devices used last are known; whoever uses more is told of an old one again.",
+        examples=(
+            Example(
+                name="a second device",
+                events=(event("login", 0, **_HOME), event("login", 3_600, **_NEW)),
+                hit=True,
+                severity=Severity.LOW,
+            ),
+            Example(name="the first device of all", events=(event("login", 0, **_HOME),), hit=False),
+            Example(
+                name="a failure that claims a new device",
+                events=(event("login", 0, **_HOME), event("login", 60, outcome="failure", **_NEW)),
+                hit=False,
+            ),
+        ),
+    ),
+    Rule(
+        id="new_country_login",
+        title="Login from a new country",
+        kind="SECURITY",
+        severity=Severity.LOW,
+        scope="user",
+        types=("login",),
+        check=new_country,
+        thresholds={},
+        period_s=_DAY,
+        weight=0.12,
+        attack=("T1078",),
+        suggest=("Tell the user about the login",),
+        words="A successful login from a country that the user was never seen in, neither end behind a VPN. Informs.",
+        default_source="seeds",
+        gaps="The 8 newest countries are known.",
+        examples=(
+            Example(
+                name="on holiday",
+                events=(event("login", 0, **_HOME), event("login", 2 * _DAY, **{**_HOME, "country": "PT"})),
+                hit=True,
+                severity=Severity.LOW,
+            ),
+            Example(name="the first country of all", events=(event("login", 0, **_HOME),), hit=False),
+            Example(
+                name="a VPN",
+                events=(
+                    event("login", 0, **_HOME),
+                    event("login", 60, ip="203.0.113.9", country="NL", attributes={"vpn": True}),
+                ),
+                hit=False,
+            ),
+        ),
+    ),
+    Rule(
+        id="new_device_large_payment",
+        title="Large payment from a new device",
+        kind="TRANSACTION",
+        severity=Severity.HIGH,
+        scope="user",
+        types=("transaction", "payout"),
+        check=large_payment,
+        thresholds={"new_for_s": _DAY, "mean_ratio": 3.0, "large_usd": 1_000, "least_usd": 50},
+        period_s=21_600,
+        weight=0.6,
+        attack=("T1078", "OAT-012"),
+        suggest=("Hold the payment", "Ask for a second factor", "Ask the user whether the device is theirs"),
+        words="A payment from a device that was first seen within 24 hours, over 3 times the user's mean, or over 1,000 "
+        "dollars where the mean is below that. A user with no other device has no new one. A second factor passed on it "
+        "lowers the severity, and a payee known for a day is no news.",
+        default_source="seeds",
+        gaps="With fewer than 5 payments there is no mean, and only the sum of 1,000 counts. Payments under 50 dollars "
+        "never count.",
+        examples=(
+            Example(
+                name="five times the usual, an hour after the device appeared",
+                events=(
+                    *shopping(8),
+                    event("login", 8 * _DAY, **_NEW),
+                    event("transaction", 8 * _DAY + 3_600, amount=210, currency="EUR", **_NEW),
+                ),
+                hit=True,
+                severity=Severity.HIGH,
+            ),
+            Example(
+                name="little is known, but the sum is large",
+                events=(
+                    event("login", 0, **_HOME),
+                    event("login", _DAY, **_NEW),
+                    event("payout", _DAY + 60, amount=1_500, currency="USD", payee_id="p1", **_NEW),
+                ),
+                hit=True,
+                severity=Severity.HIGH,
+            ),
+            Example(
+                name="a new phone, confirmed by a second factor",
+                events=(
+                    *shopping(8),
+                    event("login", 8 * _DAY, **_NEW),
+                    event("otp", 8 * _DAY + 20, **_NEW),
+                    event("transaction", 8 * _DAY + 3_600, amount=210, currency="EUR", **_NEW),
+                ),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="a new phone and the usual shopping",
+                events=(
+                    *shopping(8),
+                    event("login", 8 * _DAY, **_NEW),
+                    event("transaction", 8 * _DAY + 3_600, amount=60, currency="EUR", **_NEW),
+                ),
+                hit=False,
+            ),
+            Example(
+                name="a new customer",
+                events=(
+                    event("signup", 0, **_HOME),
+                    event("transaction", 600, amount=1_900, currency="EUR", **_HOME),
+                ),
+                hit=False,
+            ),
+            Example(
+                name="1,500 yen are not 1,500 dollars",
+                events=(event("login", 0, **_HOME), event("transaction", 600, amount=1_500, currency="JPY", **_NEW)),
+                hit=False,
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,115 @@
+"""Attacks on the second factor."""
+
+from typing import Final
+
+from core.clock import SECOND
+from core.events import Action
+from core.observe import Seen
+from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.state import UserState
+from core.windows import count_around
+
+
+def guessing(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
+    if not action.failed or len(state.denials) < t["wrong_codes"] or is_push(action):
+        return None
+    denials = state.denials
+    if not seen.late:
+        denials = [at_ms for at_ms in denials if at_ms > state.otp_ok_ms]
+    count = count_around(denials, action.time_ms, int(t["window_s"] * SECOND))
+    if count < t["wrong_codes"]:
+        return None
+    severity = Severity.HIGH if count >= t["challenge_codes"] else Severity.MEDIUM
+    return Hit(severity, f"{count} wrong codes within {t['window_s'] / 60:.0f} minutes")
+
+
+def bombing(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
+    if len(state.denials) < t["denials"] or not is_push(action):
+        return None
+    count = count_around(state.denials, action.time_ms, int(t["window_s"] * SECOND))
+    if count < t["denials"]:
+        return None
+    if not action.failed:
+        return Hit(Severity.HIGH, f"A login was approved after {count} denials: the user may have given in")
+    severity = Severity.HIGH if count >= t["challenge_denials"] else Severity.MEDIUM
+    return Hit(severity, f"{count} login requests denied within {t['window_s'] / 60:.0f} minutes")
+
+
+def is_push(action: Action) -> bool:
+    """Whether the second factor is a request to approve, by the attribute `mfa`."""
+    method = action.attributes.get("mfa")
+    return isinstance(method, str) and "push" in method.lower()
+
+
+_PUSH: Final = {"attributes": {"mfa": "push"}}
+
+
+def _otps(count: int, every_s: float, **fields: object) -> tuple[dict[str, object], ...]:
+    return tuple(event("otp", n * every_s, outcome="failure", **fields) for n in range(count))
+
+
+RULES: Final = (
+    Rule(
+        id="otp_guessing",
+        title="One-time passwords are being guessed",
+        kind="SECURITY",
+        severity=Severity.MEDIUM,
+        scope="user",
+        types=("otp",),
+        check=guessing,
+        thresholds={"wrong_codes": 5, "challenge_codes": 8, "window_s": 600},
+        period_s=3_600,
+        weight=0.4,
+        attack=("T1621", "T1110.001"),
+        suggest=(
+            "Void the code and wait before sending another",
+            "Change the password: whoever guesses codes has it",
+        ),
+        words="Counts wrong codes in any 10 minutes since the last right one: 5 warn, 8 challenge.",
+        default_source="Elastic",
+        gaps="Codes of different requests are counted together, since events do not say which code was tried.",
+        examples=(
+            Example(name="5 wrong codes in 2 minutes", events=_otps(5, 30), hit=True, severity=Severity.MEDIUM),
+            Example(name="8 wrong codes", events=_otps(8, 30), hit=True, severity=Severity.HIGH),
+            Example(
+                name="typing errors, then the right code, then some more",
+                events=(*_otps(3, 30), event("otp", 100), *_otps(6, 30)[4:]),
+                hit=False,
+            ),
+            Example(name="5 wrong codes in a day", events=_otps(5, 7_200), hit=False),
+        ),
+    ),
+    Rule(
+        id="mfa_bombing",
+        title="Login requests are pushed until the user gives in",
+        kind="SECURITY",
+        severity=Severity.MEDIUM,
+        scope="user",
+        types=("otp",),
+        check=bombing,
+        thresholds={"denials": 5, "challenge_denials": 8, "window_s": 600},
+        period_s=3_600,
+        weight=0.45,
+        attack=("T1621",),
+        suggest=("Ask the user whether the login was theirs", "Change the password: the attacker has it"),
+        words="Counts denied push requests (attribute mfa is push) in any 10 minutes: 5 warn, 8 challenge, and so does "
+        "one that is approved after 5 denials.",
+        default_source="Elastic",
+        gaps="Without the attribute mfa, denials are counted as wrong codes by otp_guessing.",
+        examples=(
+            Example(name="5 denials in 5 minutes", events=_otps(5, 60, **_PUSH), hit=True, severity=Severity.MEDIUM),
+            Example(
+                name="the user gives in",
+                events=(*_otps(6, 30, **_PUSH), event("otp", 200, **_PUSH)),
+                hit=True,
+                severity=Severity.HIGH,
+            ),
+            Example(
+                name="one denied by mistake, then approved",
+                events=(*_otps(1, 30, **_PUSH), event("otp", 60, **_PUSH)),
+                hit=False,
+            ),
+            Example(name="wrong codes are no push", events=_otps(5, 30), hit=False),
+        ),
+    ),
+)

@@ -1,0 +1,214 @@
+"""Payments too many, too large, or after too long a silence."""
+
+from typing import Final
+
+from core.clock import DAY, SECOND
+from core.events import Action
+from core.observe import FAMILIAR_S, Seen
+from core.rules.devices import shopping
+from core.rules.entry import NOT_ENOUGH, Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.state import UserState
+from core.windows import count_around
+
+
+def velocity(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
+    if len(state.paid) < t["low"]:
+        return None
+    count = count_around(state.paid, action.time_ms, int(t["window_s"] * SECOND))
+    if count < t["low"]:
+        return None
+    if count >= t["critical"]:
+        severity = Severity.CRITICAL
+    elif count >= t["high"]:
+        severity = Severity.HIGH
+    else:
+        severity = Severity.MEDIUM if count >= t["medium"] else Severity.LOW
+    return Hit(severity, f"{count} payments within {t['window_s']:.0f} seconds")
+
+
+def spike(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
+    usd = seen.usd
+    if usd < t["least_usd"] or action.failed:
+        return None
+    amounts = state.amounts
+    if amounts.n < t["least_payments"]:
+        return NOT_ENOUGH
+    if usd <= t["largest_ratio"] * amounts.largest or seen.payee_age_s >= FAMILIAR_S:
+        return None
+    ratio = usd / amounts.mean
+    if seen.z <= t["sigmas"] and ratio <= t["mean_ratio"]:
+        return None
+    return Hit(Severity.MEDIUM, f"{ratio:.1f} times the usual payment, {seen.z:.1f} deviations above it")
+
+
+def large(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
+    if seen.usd < t["ceiling_usd"] or action.failed or seen.payee_age_s >= FAMILIAR_S:
+        return None
+    return Hit(Severity.MEDIUM, f"A payment of {action.amount:,.2f} {action.currency or ''}".rstrip())
+
+
+def dormant(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
+    if seen.usd <= t["large_usd"] or not state.woke_ms or action.failed:
+        return None
+    awake_ms = action.time_ms - state.woke_ms
+    if state.idle_ms < t["idle_s"] * SECOND or not 0 <= awake_ms <= t["awake_s"] * SECOND:
+        return None
+    return Hit(
+        Severity.MEDIUM, f"A payment of about {seen.usd:,.0f} dollars after {state.idle_ms / DAY:.0f} silent days"
+    )
+
+
+_HOME: Final = {"ip": "192.0.2.10", "device_id": "d1", "country": "DE"}
+_DAY: Final = 86_400
+
+
+def _burst(count: int, every_s: float) -> tuple[dict[str, object], ...]:
+    return tuple(event("transaction", n * every_s, amount=9.5, currency="EUR", **_HOME) for n in range(count))
+
+
+RULES: Final = (
+    Rule(
+        id="payment_velocity",
+        title="Many payments in a minute",
+        kind="TRANSACTION",
+        severity=Severity.LOW,
+        scope="user",
+        types=("transaction", "payout"),
+        check=velocity,
+        thresholds={"low": 3, "medium": 6, "high": 8, "critical": 10, "window_s": 60},
+        period_s=1_800,
+        weight=0.12,
+        attack=("OAT-012",),
+        suggest=("Ask for a second factor", "Look at what was bought"),
+        words="Counts payments and attempts at them in any 60 seconds: 3 inform, 6 wait for an analyst, 8 challenge, 10 "
+        "lock.",
+        default_source="seed Sentinel Stream",
+        gaps="A till that sends its day at once, all of one time, looks the same.",
+        examples=(
+            Example(name="3 in a minute", events=_burst(3, 15), hit=True, severity=Severity.LOW),
+            Example(name="6 in a minute", events=_burst(6, 10), hit=True, severity=Severity.MEDIUM),
+            Example(name="8 in a minute", events=_burst(8, 7), hit=True, severity=Severity.HIGH),
+            Example(name="10 in a minute", events=_burst(10, 6), hit=True, severity=Severity.CRITICAL),
+            Example(
+                name="10 in a minute, backwards", events=_burst(10, 6)[::-1], hit=True, severity=Severity.CRITICAL
+            ),
+            Example(name="3 in 2 minutes", events=_burst(3, 60), hit=False),
+        ),
+    ),
+    Rule(
+        id="amount_spike",
+        title="A payment far above the usual",
+        kind="TRANSACTION",
+        severity=Severity.MEDIUM,
+        scope="user",
+        types=("transaction", "payout"),
+        check=spike,
+        thresholds={"sigmas": 3.0, "mean_ratio": 5.0, "least_payments": 10, "least_usd": 50, "largest_ratio": 1.2},
+        period_s=_DAY,
+        weight=0.35,
+        attack=(),
+        suggest=("Ask the user whether the payment was theirs",),
+        words="A payment over 3 deviations above the user's mean or over 5 times it, once 10 are known, and clearly above "
+        "the largest that the user ever made. Small sums and payees known for a day don't count.",
+        default_source="Fraud Detection Handbook",
+        gaps="Who once bought a car may be robbed of less. A spike isn't learnt, so a real rise in spending is told again "
+        "until payments in between close the gap.",
+        examples=(
+            Example(
+                name="ten times the usual",
+                events=(*shopping(12), event("transaction", 12 * _DAY, amount=400, currency="EUR", **_HOME)),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="hardly anything is known",
+                events=(*shopping(5), event("transaction", 12 * _DAY, amount=400, currency="EUR", **_HOME)),
+                hit=False,
+            ),
+            Example(
+                name="a little more than usual",
+                events=(*shopping(12), event("transaction", 12 * _DAY, amount=46, currency="EUR", **_HOME)),
+                hit=False,
+            ),
+            Example(
+                name="as much as once before",
+                events=(
+                    *shopping(9),
+                    event("transaction", 9 * _DAY, amount=380, currency="EUR", **_HOME),
+                    *shopping(12)[10:],
+                    event("transaction", 12 * _DAY, amount=400, currency="EUR", **_HOME),
+                ),
+                hit=False,
+            ),
+        ),
+    ),
+    Rule(
+        id="large_amount",
+        title="A large payment",
+        kind="TRANSACTION",
+        severity=Severity.MEDIUM,
+        scope="user",
+        types=("transaction", "payout"),
+        check=large,
+        thresholds={"ceiling_usd": 5_000},
+        period_s=_DAY,
+        weight=0.3,
+        attack=(),
+        suggest=("Ask the user whether the payment was theirs",),
+        words="A plain ceiling, in rough dollars for each currency. Payees known for a day are exempt.",
+        default_source="seeds; Fraud Detection Handbook, scenario 1",
+        gaps="Whoever often pays so much to new merchants hears of it once a day.",
+        examples=(
+            Example(name="9,000 euros", events=(event("transaction", 0, amount=9_000, currency="EUR"),), hit=True),
+            Example(name="9,000 yen", events=(event("transaction", 0, amount=9_000, currency="JPY"),), hit=False),
+            Example(
+                name="the mortgage",
+                events=(
+                    event("payout", 0, amount=4_000, currency="EUR", payee_id="bank"),
+                    event("payout", 30 * _DAY, amount=9_000, currency="EUR", payee_id="bank"),
+                ),
+                hit=False,
+            ),
+        ),
+    ),
+    Rule(
+        id="dormant_account",
+        title="A silent account wakes and pays",
+        kind="TRANSACTION",
+        severity=Severity.MEDIUM,
+        scope="user",
+        types=("transaction", "payout"),
+        check=dormant,
+        thresholds={"idle_s": 90 * _DAY, "large_usd": 1_000, "awake_s": _DAY},
+        period_s=_DAY,
+        weight=0.4,
+        attack=("T1078",),
+        suggest=("Ask for a second factor", "Check that contact data are the user's"),
+        words="90 days without a sign of the user, then within a day of the first a payment over 1,000 dollars. Failed "
+        "logins of strangers don't count as signs.",
+        default_source="own",
+        gaps="Silence begins with the first event that Argus saw.",
+        examples=(
+            Example(
+                name="a login and a large payout after 100 days",
+                events=(
+                    event("login", 0, **_HOME),
+                    event("login", 100 * _DAY, **_HOME),
+                    event("payout", 100 * _DAY + 600, amount=1_800, currency="EUR", payee_id="p1", **_HOME),
+                ),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="back after 100 days, for something small",
+                events=(event("login", 0, **_HOME), event("transaction", 100 * _DAY, amount=30, currency="EUR")),
+                hit=False,
+            ),
+            Example(
+                name="a large payment after a month",
+                events=(event("login", 0, **_HOME), event("transaction", 31 * _DAY, amount=1_800, currency="EUR")),
+                hit=False,
+            ),
+        ),
+    ),
+)

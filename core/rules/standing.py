@@ -1,0 +1,227 @@
+"""What the standing of a source (address, network, device, merchant) means for the user who comes from it."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from core.events import Action
+from core.observe import FAMILIAR_S, Seen
+from core.reputation import BAD, LISTED, WATCHED, Reputation
+from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.state import UserState
+
+Standings = Mapping[str, Reputation]
+
+
+def _of(reputation: Standings, type_: str, name: str | None, time_ms: int) -> Reputation | None:
+    if name is None:
+        return None
+    found = reputation.get(f"{type_}:{name}")
+    return found if found is not None and found.in_force(time_ms) else None
+
+
+def _worst(action: Action, reputation: Standings) -> tuple[str, Reputation] | None:
+    worst = None
+    for type_, name in (("ip", action.ip), ("device", action.device_id), ("network", action.network)):
+        found = _of(reputation, type_, name, action.time_ms)
+        if found is not None and (worst is None or found.level > worst[1].level):
+            worst = (f"{type_} {name}", found)
+    return worst
+
+
+def compromised_merchant(
+    action: Action, state: UserState, seen: Seen, t: Thresholds, reputation: Standings
+) -> Answer:
+    if not reputation:
+        return None
+    found = _of(reputation, "merchant", action.merchant_id, action.time_ms)
+    if found is None:
+        return None
+    severity = Severity.HIGH if found.level >= BAD else Severity.MEDIUM
+    return Hit(
+        severity,
+        f"Merchant {action.merchant_id}: {found.text or 'payments there were fraud'}",
+        action.merchant_id or "",
+    )
+
+
+def bad_source(action: Action, state: UserState, seen: Seen, t: Thresholds, reputation: Standings) -> Answer:
+    if not reputation or action.failed:
+        return None
+    worst = _worst(action, reputation)
+    if worst is None:
+        return None
+    name, found = worst
+    at_home = seen.device_age_s >= FAMILIAR_S
+    if found.level >= LISTED:
+        severity = Severity.MEDIUM if at_home else Severity.HIGH
+    elif found.level >= BAD:
+        severity = Severity.LOW if at_home else Severity.MEDIUM
+    elif at_home:
+        return None
+    else:
+        severity = Severity.LOW
+    return Hit(severity, f"From {name}: {found.text or 'known for attacks'}", name)
+
+
+def attacker_logged_in(action: Action, state: UserState, seen: Seen, t: Thresholds, reputation: Standings) -> Answer:
+    if not reputation or action.failed or seen.device_age_s >= FAMILIAR_S:
+        return None
+    worst = _worst(action, reputation)
+    if worst is None or worst[1].level < WATCHED or action.time_ms - worst[1].since_ms > t["window_s"] * 1_000:
+        return None
+    name, found = worst
+    if not (seen.new_device or seen.new_network):
+        return None
+    had_others = seen.had_devices or seen.had_networks
+    severity = Severity.CRITICAL if found.level >= BAD and had_others else Severity.HIGH
+    return Hit(severity, f"A login succeeded from {name}, which attacks others: {found.text or found.rule_id}", name)
+
+
+_HOME: Final = {"ip": "192.0.2.10", "device_id": "d1", "country": "DE"}
+_AWAY: Final = {"ip": "203.0.113.9", "device_id": "x", "country": "DE"}
+_DAY: Final = 86_400
+_FOREVER: Final = 1 << 53
+
+
+def _standing(level: int) -> dict[str, object]:
+    # The stories begin on 2026-03-02T09:00:00Z; two days in.
+    return {"level": level, "rule_id": "credential_stuffing", "since_ms": 1_772_614_800_000, "until_ms": _FOREVER}
+
+
+RULES: Final = (
+    Rule(
+        id="compromised_merchant",
+        title="Payment at a compromised merchant",
+        kind="TRANSACTION",
+        severity=Severity.MEDIUM,
+        scope="user",
+        types=("transaction", "payout"),
+        check=compromised_merchant,
+        thresholds={},
+        period_s=_DAY,
+        weight=0.45,
+        attack=("OAT-001",),
+        suggest=("Ask the user whether the payment was theirs", "Replace the card"),
+        words="The merchant's payments were confirmed as fraud too often, as far as labels have come in: MEDIUM, or HIGH "
+        "where the share is large.",
+        default_source="Fraud Detection Handbook, scenario 2",
+        gaps="Labels come days late, and so does this.",
+        inputs=("reputation",),
+        examples=(
+            Example(
+                name="a skimmed till",
+                events=(event("transaction", 2 * _DAY + 60, amount=20, merchant_id="m9", **_HOME),),
+                reputation={"merchant:m9": _standing(2)},
+                hit=True,
+                severity=Severity.HIGH,
+            ),
+            Example(
+                name="a suspicious till",
+                events=(event("transaction", 2 * _DAY + 60, amount=20, merchant_id="m9", **_HOME),),
+                reputation={"merchant:m9": _standing(1)},
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="another merchant",
+                events=(event("transaction", 2 * _DAY + 60, amount=20, merchant_id="m1", **_HOME),),
+                reputation={"merchant:m9": _standing(2)},
+                hit=False,
+            ),
+            Example(
+                name="before it became known",
+                events=(event("transaction", 60, amount=20, merchant_id="m9", **_HOME),),
+                reputation={"merchant:m9": _standing(2)},
+                hit=False,
+            ),
+        ),
+    ),
+    Rule(
+        id="bad_source",
+        title="Activity from a source of attacks",
+        kind="SECURITY",
+        severity=Severity.LOW,
+        scope="user",
+        types=("signup", "password_change", "mfa_change", "profile_change", "transaction", "payout"),
+        check=bad_source,
+        thresholds={},
+        period_s=_DAY,
+        weight=0.15,
+        attack=("T1078",),
+        suggest=("Ask for a second factor",),
+        words="The address, network or device is known for attacks on others. Its level sets the severity, one less from "
+        "a device that the user has had for a day: offices and carriers share addresses.",
+        default_source="own",
+        gaps="Page views are let pass, to keep shared addresses quiet.",
+        inputs=("reputation",),
+        examples=(
+            Example(
+                name="a payment from an address that stuffs credentials",
+                events=(event("transaction", 2 * _DAY + 60, amount=20, **_AWAY),),
+                reputation={"ip:203.0.113.9": _standing(2)},
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="a listed address",
+                events=(event("payout", 2 * _DAY + 60, amount=20, **_AWAY),),
+                reputation={"ip:203.0.113.9": _standing(3)},
+                hit=True,
+                severity=Severity.HIGH,
+            ),
+            Example(
+                name="an office from which somebody guessed passwords",
+                events=(event("login", 0, **_HOME), event("transaction", 2 * _DAY + 60, amount=20, **_HOME)),
+                reputation={"ip:192.0.2.10": _standing(1)},
+                hit=False,
+            ),
+        ),
+    ),
+    Rule(
+        id="attacker_logged_in",
+        title="A login succeeded from a source of attacks",
+        kind="SECURITY",
+        severity=Severity.HIGH,
+        scope="user",
+        types=("login",),
+        check=attacker_logged_in,
+        thresholds={"window_s": 10_800},
+        period_s=21_600,
+        weight=0.75,
+        attack=("T1078", "T1110.004"),
+        suggest=("End all sessions", "Reset the password", "Ask the user whether the login was theirs"),
+        words="A login from an address, network or device that attacks others, within 180 minutes of being found out, on "
+        "a device or network that is new to the user. CRITICAL where the finding was HIGH and the user has others.",
+        default_source="Elastic",
+        gaps="A new customer in an office with an attacker is challenged.",
+        inputs=("reputation",),
+        examples=(
+            Example(
+                name="stuffing that fits",
+                events=(event("login", 0, **_HOME), event("login", 2 * _DAY + 60, **_AWAY)),
+                reputation={"ip:203.0.113.9": _standing(2)},
+                hit=True,
+                severity=Severity.CRITICAL,
+            ),
+            Example(
+                name="a user never seen before",
+                events=(event("login", 2 * _DAY + 60, **_AWAY),),
+                reputation={"ip:203.0.113.9": _standing(2)},
+                hit=True,
+                severity=Severity.HIGH,
+            ),
+            Example(
+                name="the user's own device in the attacker's network",
+                events=(event("login", 0, **_HOME), event("login", 2 * _DAY + 60, **{**_HOME, "ip": "203.0.113.9"})),
+                reputation={"ip:203.0.113.9": _standing(2)},
+                hit=False,
+            ),
+            Example(
+                name="a day later",
+                events=(event("login", 0, **_HOME), event("login", 3 * _DAY + 60, **_AWAY)),
+                reputation={"ip:203.0.113.9": _standing(2)},
+                hit=False,
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,281 @@
+"""Signs that somebody else is in the account."""
+
+from typing import Final
+
+from core.clock import MINUTE, SECOND
+from core.events import Action
+from core.observe import FAMILIAR_S, UNKNOWN, Seen
+from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.state import UserState, short
+from core.windows import entries_around
+
+
+def success_after_attack(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
+    if action.failed or len(state.failures) < t["strange_failures"]:
+        return None
+    known_device = seen.device_age_s >= FAMILIAR_S or (seen.device_age_s == UNKNOWN and seen.network_age_s > 0)
+    if known_device:
+        return None
+    since_ms = action.time_ms - int(t["window_s"] * SECOND)
+    recent = [entry for entry in state.failures if since_ms < entry[0] <= action.time_ms]
+    strange = sum([entry[4] for entry in recent])
+    if strange < t["strange_failures"] and len(recent) < t["failures"]:
+        return None
+    network = short(seen.network_mark)
+    from_there = network != 0 and any(entry[2] == network for entry in recent)
+    if not from_there and not seen.new_device and not seen.new_network:
+        return None
+    where = "from a network that the attack came from" if from_there else "from a place new to the user"
+    return Hit(
+        Severity.CRITICAL if from_there and strange >= t["strange_failures"] else Severity.HIGH,
+        f"A login succeeded {where}, after {len(recent)} failures within {t['window_s'] / 60:.0f} minutes",
+    )
+
+
+def session_hijack(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
+    if seen.session_holder:
+        what = "device"
+        severity = Severity.HIGH
+    elif seen.session_network:
+        if action.device_id is not None or action.user_agent is not None:
+            if not (seen.session_country and seen.new_network) or seen.vpn:
+                return None
+            severity = Severity.MEDIUM
+        elif seen.session_country and not seen.vpn:
+            severity = Severity.HIGH
+        elif seen.new_network:
+            severity = Severity.LOW
+        else:
+            return None
+        what = "network"
+    else:
+        return None
+    return Hit(severity, f"The session has moved to another {what}", action.session_id or "")
+
+
+def change_then_payout(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
+    change = state.change
+    if change is None or action.failed:
+        return None
+    if action.payee_id is None and action.type != "payout":
+        return None
+    age_ms = action.time_ms - change.time_ms
+    if not 0 <= age_ms <= t["window_s"] * SECOND:
+        return None
+    at_home = seen.at_home and change.familiar
+    large = seen.usd >= t["large_usd"] or seen.ratio >= t["mean_ratio"]
+    if seen.payee_age_s >= FAMILIAR_S:
+        if at_home or not large:
+            return None
+        severity = Severity.HIGH
+        whom = "a known payee from where the user was never before"
+    else:
+        severity = Severity.HIGH if at_home and not large else Severity.CRITICAL
+        whom = "a payee new to the user" if action.payee_id is not None else "an unnamed payee"
+    what = change.type.replace("_", " ")
+    return Hit(
+        severity, f"{seen.usd:,.0f} dollars or so went to {whom}, {age_ms / MINUTE:.0f} minutes after a {what}"
+    )
+
+
+_HOME: Final = {"ip": "192.0.2.10", "device_id": "d1", "country": "DE"}
+_AWAY: Final = {"ip": "203.0.113.9", "device_id": "x", "country": "BR"}
+_DAY: Final = 86_400
+_LOGIN: Final = event("login", 0, **_HOME)
+
+
+def _guesses(count: int, **place: str) -> tuple[dict[str, object], ...]:
+    return tuple(event("login", _DAY + n * 60, outcome="failure", **place) for n in range(count))
+
+
+RULES: Final = (
+    Rule(
+        id="success_after_attack",
+        title="A login succeeded on a user under attack",
+        kind="SECURITY",
+        severity=Severity.HIGH,
+        scope="user",
+        types=("login",),
+        check=success_after_attack,
+        thresholds={"failures": 10, "strange_failures": 5, "window_s": 10_800},
+        period_s=21_600,
+        weight=0.75,
+        attack=("T1078", "T1110"),
+        suggest=("End all sessions", "Reset the password", "Ask the user whether the login was theirs"),
+        words="A login that succeeds within 180 minutes of 10 failures, or of 5 from places strange to the user, from a "
+        "device that isn't long known and a place that is new or that the attack came from. CRITICAL from the attack's "
+        "own network. The user's own device, known for a day, is never held against them.",
+        default_source="Elastic",
+        gaps="An attacker who guesses from the user's own network is taken for the user.",
+        examples=(
+            Example(
+                name="the attacker gets in",
+                events=(_LOGIN, *_guesses(6, **_AWAY), event("login", _DAY + 600, **_AWAY)),
+                hit=True,
+                severity=Severity.CRITICAL,
+            ),
+            Example(
+                name="from a third place",
+                events=(
+                    _LOGIN,
+                    *_guesses(6, **_AWAY),
+                    event("login", _DAY + 600, ip="198.51.100.7", device_id="y", country="US"),
+                ),
+                hit=True,
+                severity=Severity.HIGH,
+            ),
+            Example(
+                name="the user logs in while somebody guesses",
+                events=(_LOGIN, *_guesses(6, **_AWAY), event("login", _DAY + 600, **_HOME)),
+                hit=False,
+            ),
+            Example(
+                name="a forgetful user",
+                events=(_LOGIN, *_guesses(6, **_HOME), event("login", _DAY + 600, **_HOME)),
+                hit=False,
+            ),
+        ),
+    ),
+    Rule(
+        id="session_hijack",
+        title="A session has moved to another device",
+        kind="SECURITY",
+        severity=Severity.HIGH,
+        scope="user",
+        types=(
+            "login",
+            "logout",
+            "mfa_change",
+            "password_change",
+            "profile_change",
+            "page_view",
+            "transaction",
+            "payout",
+            "deposit",
+        ),
+        check=session_hijack,
+        thresholds={},
+        period_s=_DAY,
+        weight=0.6,
+        attack=("T1539", "T1550.004"),
+        suggest=("End the session", "Ask for a new login"),
+        words="One session id within 24 hours on two devices (by device_id, else by user agent). A network alone changes "
+        "whenever a phone leaves home: it counts only into another country, not through a VPN, MEDIUM where the device "
+        "is the same; and it informs where nothing names the device and the network is new.",
+        default_source="Panther",
+        gaps="A thief with the same device id in the same country is not seen here. The 4 newest sessions are known. A "
+        "browser that updates itself within a session looks like another where there is no device_id.",
+        examples=(
+            Example(
+                name="another device",
+                events=(
+                    event("login", 0, session_id="s1", **_HOME),
+                    event("page_view", 600, session_id="s1", path="/", **_AWAY),
+                ),
+                hit=True,
+                severity=Severity.HIGH,
+            ),
+            Example(
+                name="another country, and nothing says which device",
+                events=(
+                    event("login", 0, session_id="s1", ip="192.0.2.1", country="DE"),
+                    event("transaction", 600, session_id="s1", ip="203.0.113.1", country="BR", amount=5),
+                ),
+                hit=True,
+                severity=Severity.HIGH,
+            ),
+            Example(
+                name="a phone leaves home",
+                events=(
+                    event("login", 0, session_id="s1", **_HOME),
+                    event("page_view", 600, session_id="s1", path="/", **{**_HOME, "ip": "198.51.100.3"}),
+                ),
+                hit=False,
+            ),
+            Example(
+                name="two sessions on two devices",
+                events=(event("login", 0, session_id="s1", **_HOME), event("login", 600, session_id="s2", **_AWAY)),
+                hit=False,
+            ),
+        ),
+    ),
+    Rule(
+        id="credential_change_payout",
+        title="Money leaves after a change of credentials",
+        kind="SECURITY",
+        severity=Severity.CRITICAL,
+        scope="user",
+        types=("payout", "transaction"),
+        check=change_then_payout,
+        thresholds={"window_s": _DAY, "large_usd": 1_000, "mean_ratio": 3.0},
+        period_s=_DAY,
+        weight=0.85,
+        attack=("T1098", "T1657"),
+        suggest=("Hold the payout", "Call the user on the number known before", "Undo the change"),
+        words="A password, second factor or contact changed, and within 24 hours a payout, or a payment to a payee, that "
+        "the user hasn't paid for a day before. Where both happen on a device and network that the user has long had, a "
+        "small sum only challenges. A payee known for a day is news only for a large sum from elsewhere.",
+        default_source="own",
+        gaps="A change that arrives after its payout isn't joined to it. A profile_change without the attribute field "
+        "counts as one of contact data.",
+        examples=(
+            Example(
+                name="a thief changes the password and cashes out",
+                events=(
+                    _LOGIN,
+                    event("password_change", 2 * _DAY, **_AWAY),
+                    event("payout", 2 * _DAY + 600, amount=300, currency="EUR", payee_id="mule", **_AWAY),
+                ),
+                hit=True,
+                severity=Severity.CRITICAL,
+            ),
+            Example(
+                name="from the user's own device, but a large sum",
+                events=(
+                    _LOGIN,
+                    event("mfa_change", 2 * _DAY, **_HOME),
+                    event("payout", 2 * _DAY + 600, amount=2_500, currency="EUR", payee_id="mule", **_HOME),
+                ),
+                hit=True,
+                severity=Severity.CRITICAL,
+            ),
+            Example(
+                name="at home, a small sum to somebody new",
+                events=(
+                    _LOGIN,
+                    event("password_change", 2 * _DAY, **_HOME),
+                    event("payout", 2 * _DAY + 600, amount=30, currency="EUR", payee_id="friend", **_HOME),
+                ),
+                hit=True,
+                severity=Severity.HIGH,
+            ),
+            Example(
+                name="a new password, and the rent as ever",
+                events=(
+                    event("payout", 0, amount=900, currency="EUR", payee_id="landlord", **_HOME),
+                    event("password_change", 2 * _DAY, **_HOME),
+                    event("payout", 2 * _DAY + 600, amount=900, currency="EUR", payee_id="landlord", **_HOME),
+                ),
+                hit=False,
+            ),
+            Example(
+                name="a new picture is no credential",
+                events=(
+                    _LOGIN,
+                    event("profile_change", 2 * _DAY, attributes={"field": "picture"}, **_HOME),
+                    event("payout", 2 * _DAY + 600, amount=300, currency="EUR", payee_id="friend", **_HOME),
+                ),
+                hit=False,
+            ),
+            Example(
+                name="shopping after a reset",
+                events=(
+                    _LOGIN,
+                    event("password_change", 2 * _DAY, **_HOME),
+                    event("transaction", 2 * _DAY + 600, amount=300, currency="EUR", merchant_id="m1", **_HOME),
+                ),
+                hit=False,
+            ),
+        ),
+    ),
+)

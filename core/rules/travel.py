@@ -1,0 +1,104 @@
+"""Being in two places at once."""
+
+from typing import Final
+
+from core.clock import HOUR, SECOND
+from core.events import Action
+from core.observe import FAMILIAR_S, Seen
+from core.records import EVENT_TYPES
+from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.state import UserState
+
+
+def impossible(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
+    kilometres = seen.kilometres
+    if kilometres < t["least_km"] or seen.travel_ms > t["memory_s"] * SECOND:
+        return None
+    hours = max(seen.travel_ms, SECOND) / HOUR
+    speed_kmh = kilometres / hours
+    if speed_kmh <= t["speed_kmh"]:
+        return None
+    quiet = seen.vpn or seen.network_age_s >= FAMILIAR_S
+    why = ", one end behind a VPN or in a network of the user's" if quiet else ""
+    return Hit(
+        Severity.LOW if quiet else Severity.HIGH,
+        f"{kilometres:,.0f} km from the last place in {hours * 60:,.0f} minutes, {speed_kmh:,.0f} km/h{why}",
+    )
+
+
+_BERLIN: Final = {"ip": "192.0.2.10", "country": "DE", "lat": 52.5, "lon": 13.4}
+_LIMA: Final = {"ip": "203.0.113.9", "country": "PE", "lat": -12.0, "lon": -77.0}
+_MUNICH: Final = {"ip": "198.51.100.7", "country": "DE", "lat": 48.1, "lon": 11.6}
+_VPN: Final = {"attributes": {"vpn": True}}
+
+RULES: Final = (
+    Rule(
+        id="impossible_travel",
+        title="Impossible travel",
+        kind="SECURITY",
+        severity=Severity.HIGH,
+        scope="user",
+        types=tuple(type_ for type_ in EVENT_TYPES if type_ != "otp"),
+        check=impossible,
+        thresholds={"speed_kmh": 900, "least_km": 500, "memory_s": 86_400},
+        period_s=21_600,
+        weight=0.6,
+        attack=("T1078",),
+        suggest=("Ask the user where they are", "End the sessions of the stranger place"),
+        words="Two successful events too far apart for their times: over 900 km/h and 500 km, within 24 hours. The same "
+        "address is skipped, and 500 km is more than what mobile networks and look-ups of addresses err by. Where "
+        "either end is behind a VPN (attribute vpn), or the network has been the user's for a day, it only informs.",
+        default_source="Panther; Elastic has 800 km/h",
+        gaps="Only the newest place is kept. Where events tell only countries, the distance is that of their borders, "
+        "roughly, so neighbours never count. A VPN that nobody marks is told once, then its network is known.",
+        examples=(
+            Example(
+                name="Berlin and, 30 minutes later, Lima",
+                events=(event("login", 0, **_BERLIN), event("login", 1_800, **_LIMA)),
+                hit=True,
+                severity=Severity.HIGH,
+            ),
+            Example(
+                name="out of order",
+                events=(event("login", 1_800, **_LIMA), event("login", 0, **_BERLIN)),
+                hit=True,
+                severity=Severity.HIGH,
+            ),
+            Example(
+                name="countries alone",
+                events=(
+                    event("login", 0, ip="192.0.2.1", country="DE"),
+                    event("transaction", 600, ip="203.0.113.1", country="JP"),
+                ),
+                hit=True,
+                severity=Severity.HIGH,
+            ),
+            Example(
+                name="a VPN is switched on",
+                events=(event("login", 0, **_BERLIN), event("login", 60, **_LIMA, **_VPN)),
+                hit=True,
+                severity=Severity.LOW,
+            ),
+            Example(
+                name="a flight to a holiday",
+                events=(event("login", 0, **_BERLIN), event("login", 15 * 3_600, **_LIMA)),
+                hit=False,
+            ),
+            Example(
+                name="a mobile network that comes out in Munich",
+                events=(event("login", 0, **_BERLIN), event("login", 60, **{**_MUNICH, "lat": 49.5})),
+                hit=False,
+            ),
+            Example(
+                name="one address that a look-up moves about",
+                events=(event("login", 0, **_BERLIN), event("login", 60, **{**_LIMA, "ip": "192.0.2.10"})),
+                hit=False,
+            ),
+            Example(
+                name="a stranger elsewhere who gets the password wrong",
+                events=(event("login", 0, **_BERLIN), event("login", 60, outcome="failure", **_LIMA)),
+                hit=False,
+            ),
+        ),
+    ),
+)

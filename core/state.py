@@ -1,0 +1,224 @@
+"""What is kept of a user: one record, bounded in bytes, packed by `tables.users`.
+
+Rings and sets are ordered and capped; what is over a cap goes, oldest first. Ids of devices, networks, cards, payees
+and sessions are kept as digests, so that their length never counts. Only `core.observe` changes facts about events.
+"""
+
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Final
+
+from msgspec import Struct, field
+
+from core.alerting import Group
+from core.clock import DAY, HOUR, MINUTE
+from core.respond import LockFacts
+
+VERSION: Final = 1
+IDS_KEPT: Final = 256
+KEY_BYTES: Final = 8
+
+# Caps and retention. A ring must hold what its rules count: the largest threshold that reads it, and its window plus a
+# day for events that come late.
+DEVICES_MAX: Final = 6
+NETWORKS_MAX: Final = 8
+COUNTRIES_MAX: Final = 8
+CARDS_MAX: Final = 6
+PAYEES_MAX: Final = 10
+MERCHANTS_MAX: Final = 10
+SESSIONS_MAX: Final = 4
+FAILURES_MAX: Final = 20
+FAILURES_MS: Final = 8 * DAY
+DENIALS_MAX: Final = 10
+DENIALS_MS: Final = DAY
+PAID_MAX: Final = 16
+PAID_MS: Final = DAY + HOUR
+MONEY_MAX: Final = 10
+MONEY_MS: Final = 2 * DAY
+DECLINES_MAX: Final = 10
+DECLINES_MS: Final = 8 * DAY
+ODD_MAX: Final = 6
+ODD_MS: Final = 15 * DAY
+TALL_MAX: Final = 4
+TALL_MS: Final = 2 * DAY
+ROUND_MAX: Final = 4
+ROUND_MS: Final = 31 * DAY
+DEPOSITS_MAX: Final = 4
+DEPOSITS_MS: Final = DAY + HOUR
+VIEWS_MAX: Final = 30
+VIEWS_MS: Final = 5 * MINUTE
+PROBES_MAX: Final = 5
+PROBES_MS: Final = HOUR
+PAYMENTS_MAX: Final = 16
+PAYMENTS_TEXT_BYTES: Final = 192
+HITS_MAX: Final = 8
+HITS_MS: Final = 2 * DAY
+
+Failure = tuple[int, int, int, str, int]
+Decline = tuple[int, int, int, int]
+Payment = tuple[int, bytes, str]
+
+
+class Known(Struct, array_like=True, gc=False):
+    """Something that the user has: its digest, and the seconds at which it was first and last seen."""
+
+    mark: int
+    first_s: int
+    last_s: int
+
+
+class Session(Struct, array_like=True, gc=False):
+    """Whose a session is. holder: digest of the device, or of the user agent where there is none; 0 for unknown."""
+
+    mark: int
+    holder: int
+    network: int
+    country: str
+    last_s: int
+
+
+class Place(Struct, array_like=True, gc=False):
+    """Where the user was last. lat, lon: degrees, both None where only the country is known; ip: digest."""
+
+    time_ms: int
+    lat: float | None
+    lon: float | None
+    country: str
+    ip: int
+    network: int
+    vpn: bool
+
+
+class Change(Struct, array_like=True, gc=False):
+    """The newest change of a password, a second factor or contact data. familiar: made where the user is at home."""
+
+    time_ms: int
+    type: str
+    familiar: bool
+
+
+class Amounts(Struct, array_like=True, gc=False):
+    """What the user pays, in rough dollars (`core.money`), learnt from untainted payments only.
+
+    mean, m2: Welford's, with n capped, so that old habits fade; typical: a mean that no single payment moves far;
+    largest: ever learnt.
+    """
+
+    n: int = 0
+    mean: float = 0.0
+    m2: float = 0.0
+    typical: float = 0.0
+    largest: float = 0.0
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation; 0 for fewer than two payments."""
+        return float((self.m2 / (self.n - 1)) ** 0.5) if self.n > 1 else 0.0
+
+
+class UserState(Struct, array_like=True, gc=False):
+    """A user's memory. `clock_ms` is the newest event time and never goes back; `events` counts every distinct event.
+
+    failures: failed logins as (time_ms, ip, network, country, strange), digests of 32 bits, strange 1 where neither
+    device nor network is the user's; denials: failed second factors; paid: times of payments; money: their rough
+    dollars; declines: (time_ms, card, merchant, small), digests of 32 bits; odd: payments of several times the typical;
+    tall: payments and deposits just under a reporting threshold; round: large round amounts to new payees; views and
+    probes: page views, and those of sensitive paths as (time_ms, digest); payments: (time in seconds, event key,
+    merchant) of the newest, for labels that come later; hours: events by hour of the day, halved when one is full;
+    active_ms: the newest event that the user made (a failed login is anybody's); woke_ms, idle_ms: the end and the
+    length of the newest long silence; groups, lock: see `core.alerting`, `core.respond`; hits: rule to its newest hit.
+    """
+
+    version: int = VERSION
+    clock_ms: int = 0
+    first_ms: int = 0
+    events: int = 0
+    ids: bytes = b""
+    active_ms: int = 0
+    woke_ms: int = 0
+    idle_ms: int = 0
+    signup_ms: int = 0
+    tainted_until_ms: int = 0
+    otp_ok_ms: int = 0
+    lock_version: int = 0
+    lock: LockFacts | None = None
+    place: Place | None = None
+    change: Change | None = None
+    amounts: Amounts = field(default_factory=Amounts)
+    hours: bytearray = field(default_factory=lambda: bytearray(24))
+    devices: list[Known] = field(default_factory=list)
+    networks: list[Known] = field(default_factory=list)
+    cards: list[Known] = field(default_factory=list)
+    payees: list[Known] = field(default_factory=list)
+    merchants: list[int] = field(default_factory=list)
+    countries: dict[str, int] = field(default_factory=dict)
+    sessions: list[Session] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    denials: list[int] = field(default_factory=list)
+    paid: list[int] = field(default_factory=list)
+    money: list[tuple[int, float]] = field(default_factory=list)
+    deposits: list[tuple[int, float]] = field(default_factory=list)
+    declines: list[Decline] = field(default_factory=list)
+    odd: list[int] = field(default_factory=list)
+    tall: list[int] = field(default_factory=list)
+    round: list[int] = field(default_factory=list)
+    views: list[int] = field(default_factory=list)
+    probes: list[tuple[int, int]] = field(default_factory=list)
+    payments: list[Payment] = field(default_factory=list)
+    hits: dict[str, int] = field(default_factory=dict)
+    groups: dict[str, Group] = field(default_factory=dict)
+
+
+@lru_cache(maxsize=65_536)
+def mark(text: str) -> int:
+    """63 bits of a digest of `text`, the same in every process. 0 is never an answer: it stands for nothing."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") >> 1 or 1
+
+
+def short(full_mark: int) -> int:
+    """The 32 bits of a mark that are enough to tell a few dozen apart."""
+    return full_mark & 0xFFFFFFFF
+
+
+def find(known: list[Known], full_mark: int) -> Known | None:
+    """The one with that mark."""
+    for item in known:
+        if item.mark == full_mark:
+            return item
+    return None
+
+
+def is_repeat(state: UserState, key: bytes) -> bool:
+    """Whether the event with this key is among the user's last `IDS_KEPT`."""
+    ids = state.ids
+    at = ids.find(key)
+    while at > 0 and at % KEY_BYTES:
+        at = ids.find(key, at + 1)
+    return at >= 0
+
+
+def remember(state: UserState, key: bytes) -> None:
+    """Count a distinct event and know it again. `core.observe` calls it; call it for an event that isn't observed."""
+    state.events += 1
+    ids = state.ids + key
+    state.ids = ids if len(ids) <= IDS_KEPT * KEY_BYTES else ids[KEY_BYTES:]
+
+
+def record_hit(state: UserState, rule_id: str, time_ms: int) -> None:
+    """Remember that a rule spoke, for rules that add up what others say. Call it for each live hit as it is found,
+    so that the rules that come after it see it."""
+    hits = state.hits
+    if hits.get(rule_id, -1) >= time_ms:
+        return
+    hits[rule_id] = time_ms
+    if len(hits) > HITS_MAX:
+        del hits[min(hits, key=hits.__getitem__)]
+
+
+def merchant_of(state: UserState, key: bytes) -> tuple[int, str] | None:
+    """The time in seconds and the merchant of one of the user's newest payments, by its event key. The merchant is
+    empty where there was none, or none of reasonable length."""
+    for time_s, payment_key, merchant in reversed(state.payments):
+        if payment_key == key:
+            return time_s, merchant
+    return None

@@ -1,0 +1,86 @@
+"""A user's state as bytes: packed msgpack, an array whose first item is the version of its shape.
+
+A record of an older version is upgraded as it is read. One of a newer version was written by a newer Argus; reading it
+as something else would lose what it says, so that is an error.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from core.state import VERSION, UserState
+
+USER_MAX_BYTES: Final = 8 * 1024
+
+
+class NewerVersion(Exception):
+    """The record was written by a newer Argus: stop, and start that one. version: the record's."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"a user's state has version {version}, this Argus reads up to {VERSION}")
+        self.version = version
+
+
+class Unreadable(Exception):
+    """The bytes are no user's state."""
+
+
+def _from_0(items: list[Any]) -> list[Any]:
+    """Version 0 had no countries' first sight: they were a plain list of codes, all as old as the user."""
+    countries = items[_COUNTRIES]
+    items[_COUNTRIES] = {country: items[_FIRST_MS] // 1_000 for country in countries}
+    return items
+
+
+_COUNTRIES: Final = UserState.__struct_fields__.index("countries")
+_FIRST_MS: Final = UserState.__struct_fields__.index("first_ms")
+# From a version to the next, on the bare list of items (the version is the first).
+UPGRADES: Final[Mapping[int, Callable[[list[Any]], list[Any]]]] = {0: _from_0}
+
+_encoder = msgspec.msgpack.Encoder()
+_decode = msgspec.msgpack.Decoder(UserState).decode
+_decode_bare = msgspec.msgpack.Decoder(list[Any]).decode
+# An array of 16 to 65,535 items, its length, and a version below 128.
+_HEAD: Final = bytes([0xDC, *len(UserState.__struct_fields__).to_bytes(2, "big"), VERSION])
+
+
+def encode_user(state: UserState) -> bytes:
+    """The state in the newest shape, at most `USER_MAX_BYTES`."""
+    raw = _encoder.encode(state)
+    return raw if len(raw) <= USER_MAX_BYTES else _encoder.encode(_shed(state, len(raw)))
+
+
+def _shed(state: UserState, size: int) -> UserState:
+    """Give up what costs least to lose, until the rest fits: ids of events that an alert's update would have told,
+    the longest ones first."""
+    waiting = sorted(state.groups.values(), key=lambda group: sum(map(len, group.pending)))
+    while size > USER_MAX_BYTES and waiting:
+        group = waiting.pop()
+        size -= sum(len(event_id.encode()) for event_id in group.pending)
+        group.pending = []
+    return state
+
+
+def decode_user(raw: bytes) -> UserState:
+    """The state in `raw`, upgraded if it is older. Raises `NewerVersion`, and `Unreadable` for anything else."""
+    try:
+        if raw.startswith(_HEAD):
+            return _decode(raw)
+        return _upgraded(raw)
+    except msgspec.MsgspecError as error:
+        raise Unreadable(f"not a user's state: {error}") from error
+
+
+def _upgraded(raw: bytes) -> UserState:
+    items = _decode_bare(raw)
+    version = items[0] if items else None
+    if not isinstance(version, int) or isinstance(version, bool) or version < 0:
+        raise Unreadable("a user's state begins with its version")
+    if version > VERSION:
+        raise NewerVersion(version)
+    while version < VERSION:
+        items = UPGRADES[version](items)
+        version += 1
+        items[0] = version
+    return msgspec.convert(items, UserState)
