@@ -1,7 +1,8 @@
 """The console script: finds the command, and turns whatever goes wrong into one line and an exit status.
 
 Status 2: wrong use or a wrong setting; 1: it could not be done; 130: Ctrl-C. A traceback is shown with
-`--debug` only. Each command is a module of `argus.commands`, imported when it is asked for, so that `argus --help` is quick.
+`--debug` only. Each command is a module of `argus.commands`, imported when it is asked for, so that `argus --help` is
+quick.
 """
 
 import importlib

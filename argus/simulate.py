@@ -33,12 +33,10 @@ def new_run() -> str:
 def to_file(config: Config, out: Path | None, labels: Path | None, feedback: Path | None) -> int:
     """Write everything at full speed. out: None for standard output."""
     with ExitStack() as stack:
-        files = [
-            stack.enter_context(path.open("w", encoding="utf-8")) if path else None for path in (labels, feedback)
-        ]
-        target: TextIO = stack.enter_context(out.open("w", encoding="utf-8")) if out else sys.stdout
+        paths = (out, labels, feedback)
+        target, truth, said = (stack.enter_context(p.open("w", encoding="utf-8")) if p else None for p in paths)
         progress = stack.enter_context(bar("Simulating", config.events))
-        count = write(config, target, files[0], progress, files[1])
+        count = write(config, target or sys.stdout, truth, progress, said)
     sys.stderr.write(f"{count:,} events of {config.users:,} users, seed {config.seed}\n")
     return 0
 

@@ -56,10 +56,11 @@ def command(
         raise click.UsageError("--rate is for the broker; a file is written at full speed")
     settings = shell.settings(broker=broker, simulate_rate=rate, seed=seed, simulate_users=users)
     named = None if attacks is None else tuple(name.strip() for name in attacks.split(",") if name.strip() != "none")
+    # A file's world has the simulation's own size unless one is given.
+    size = {"users": users or settings.simulate_users} if users or out is None else {}
     try:
         config = Config(
-            # A file's world has the simulation's own size unless one is given.
-            users=users or (Config.users if out else settings.simulate_users),
+            **size,
             days=days,
             events=events,
             seed=settings.seed,

@@ -19,4 +19,5 @@ def create(shell: Shell, broker: str | None, partitions: int | None, replication
     """Declare every topic; status 1 where one exists with another shape."""
     from argus import topics
 
-    return topics.run(shell.settings(broker=broker, partitions=partitions, replication=replication))
+    settings = shell.settings(broker=broker, partitions=partitions, replication=replication)
+    return topics.create(settings.broker, settings, click.echo)
