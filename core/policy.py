@@ -52,8 +52,10 @@ class Policy(Struct, frozen=True, kw_only=True):
     fraud_score_threshold: float = 75.0
     # The risk score from which an event is blocked.
     block_score_threshold: float = 95.0
-    # The event types that a risk score alone may hold up; the others need a lock.
+    # The event types that a risk score alone may challenge; the others need a lock.
     score_scope: tuple[str, ...] = CHALLENGE_SCOPE
+    # Those of them that it may block. Not logins: failures by anybody raise their score.
+    score_block_scope: tuple[str, ...] = CHALLENGE_SCOPE[1:]
     # What each model's far tail adds to the risk when it stands alone; a model that isn't named shadows.
     model_weights: dict[str, float] = field(default_factory=lambda: dict(MODEL_WEIGHTS))
     # A model's tail begins at this quantile of its scores and is complete at the second.

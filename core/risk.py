@@ -43,6 +43,7 @@ class Fusion:
         self._challenge = policy.fraud_score_threshold
         self._block = policy.block_score_threshold
         self._score_scope = frozenset(policy.score_scope)
+        self._score_block_scope = frozenset(policy.score_block_scope)
 
     def risk(self, clear: float, scores: Mapping[str, float] | None) -> float:
         """0..100. clear: the product over the event's rules of 1 - weight, 1.0 if none hit; scores: calibrated."""
@@ -68,7 +69,8 @@ class Fusion:
         """The stricter of what the lock in force and the risk score say. lock: as of after this event."""
         by_score: Verdict = "approve"
         if risk_score >= self._challenge and type_ in self._score_scope:
-            by_score = "block" if risk_score >= self._block else "challenge"
+            blocks = risk_score >= self._block and type_ in self._score_block_scope
+            by_score = "block" if blocks else "challenge"
         if lock is None or type_ not in lock.scope:
             return by_score
         state = lock_at(lock, time_ms)

@@ -473,11 +473,8 @@ def test_an_event_that_cannot_even_be_placed_is_decided_and_known_again() -> Non
 
 
 def test_an_event_that_fails_in_both_passes_is_told_once() -> None:
-    class Odd(Hit):
-        """A hit that no alert can be made of."""
-
-    hits: list[Hit] = [Hit("HIGH", "not a severity")]  # type: ignore[arg-type]
-    judged = run([paid(1)], Bound("odd", lambda *_: hits[0]))
+    no_severity: Any = "HIGH"
+    judged = run([paid(1)], Bound("odd", lambda *_: Hit(no_severity, "It did")))
     assert len(judged.failed) == len(judged.decisions) == 1
     assert judged.decisions[0].decision == "approve"
 

@@ -80,7 +80,8 @@ def a_lock(state: LockState = "locked", scope: tuple[str, ...] = CHALLENGE_SCOPE
     [
         (10.0, None, "login", 0, "approve"),
         (75.0, None, "login", 0, "challenge"),
-        (75.0, None, "page_view", 0, "approve"),
+        (99.0, None, "login", 0, "challenge"),
+        (99.0, None, "page_view", 0, "approve"),
         (95.0, None, "payout", 0, "block"),
         (0.0, a_lock(), "payout", 999, "approve"),
         (0.0, a_lock(), "payout", 1_000, "block"),
@@ -88,7 +89,7 @@ def a_lock(state: LockState = "locked", scope: tuple[str, ...] = CHALLENGE_SCOPE
         (0.0, a_lock(), "payout", 2_000, "approve"),
         (0.0, a_lock(), "page_view", 1_500, "approve"),
         (0.0, a_lock("challenged"), "login", 1_500, "challenge"),
-        (99.0, a_lock("challenged"), "login", 1_500, "block"),
+        (99.0, a_lock("challenged"), "payout", 1_500, "block"),
         (0.0, a_lock("challenged", ("login",)), "payout", 1_500, "approve"),
         (80.0, a_lock("unlocked", ()), "payout", 1_500, "challenge"),
     ],
