@@ -1,7 +1,7 @@
 """Ties agents, lanes and views to a Faust app.
 
-Faust brings batches and rebalances; what happens to a batch is the lanes'. Every topic of one table has the same number
-of partitions, and Faust's copartitioned assignor gives a worker the same partitions of all of them.
+Faust brings batches and rebalances; what happens to a batch is the lanes'. Every topic of one table has the same
+number of partitions, and Faust's copartitioned assignor gives a worker the same partitions of all of them.
 """
 
 import logging
@@ -46,9 +46,7 @@ class Disk(Struct, frozen=True, kw_only=True):
 class Shards:
     """Opens the shard of a table's partition."""
 
-    def __init__(
-        self, services: Services, clients: Clients, disk: Disk, owner: str, recheck_s: float
-    ) -> None:
+    def __init__(self, services: Services, clients: Clients, disk: Disk, owner: str, recheck_s: float) -> None:
         self._services = services
         self._clients = clients
         self._disk = disk
@@ -108,12 +106,12 @@ def attach(
     followed: list[View] = []
 
     @app.on_partitions_revoked.connect
-    async def revoked(app: faust.App, revoked: set[TP], **_: Any) -> None:
+    async def revoked(_app: faust.App, **_: Any) -> None:
         for one in lanes.values():
             await one.revoke()
 
     @app.on_partitions_assigned.connect
-    async def assigned(app: faust.App, assigned: set[TP], **_: Any) -> None:
+    async def assigned(_app: faust.App, assigned: set[TP], **_: Any) -> None:
         if not followed:
             await clients.start()
             followed.extend(views())
@@ -125,7 +123,7 @@ def attach(
             one.assign(partitions)
 
     @app.on_before_shutdown.connect
-    async def shutdown(app: faust.App, **_: Any) -> None:
+    async def shutdown(_app: faust.App, **_: Any) -> None:
         for one in lanes.values():
             await one.revoke()
         for view in followed:

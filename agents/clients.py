@@ -1,6 +1,5 @@
 """The Kafka clients of a worker besides Faust's consumer: one producer, ranges to read, topics to follow."""
 
-
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from msgspec import Struct
 
@@ -65,5 +64,3 @@ class Clients:
 def owner_name(client_id: str, pid: int, started_ms: int) -> str:
     """Names a process in owner markers, for people who read a changelog."""
     return f"{client_id}/{pid}/{started_ms}"
-
-

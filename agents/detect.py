@@ -5,34 +5,18 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from agents.intake import Rejections
+from agents.outputs import signal_outputs, verdict_outputs
 from agents.placing import Placing
 from agents.services import Services
 from agents.shard import Output
 from agents.users import Draft, UserWork
 from core.detect import Judged, judge
 from core.events import Action, Rejected, decode_action
-from core.records import Lock, encode
-from core.respond import expire
-from core.sources import Signal
-from core.state import UserState
 
 logger = logging.getLogger(__name__)
 
 FORWARDED_HEADER = "argus-forwarded"
-
-
-class Signals(msgspec.Struct, array_like=True):
-    """What one step of a users partition tells the sources of one signals partition; `sequence` is the step's."""
-
-    upstream: int
-    sequence: int
-    by_source: dict[str, list[Signal]]
-
-
-encode_signals = msgspec.msgpack.Encoder().encode
 
 
 class Detect:
@@ -92,53 +76,6 @@ class Detect:
     @staticmethod
     def _forward(record: Any, action: Action, home: int) -> Output:
         return Output(record.topic, home, action.user_id.encode(), record.value, ((FORWARDED_HEADER, b"1"),))
-
-
-def verdict_outputs(work: UserWork, judged: Judged) -> list[Output]:
-    """Decisions, alerts and locks, to the partition of the same number: all are keyed by the user."""
-    topics, partition = work.services.topics, work.partition
-    outputs = [
-        Output(topics.decisions, partition, decision.user_id.encode(), encode(decision))
-        for decision in judged.decisions
-    ]
-    outputs += [
-        Output(topics.alerts, partition, (alert.user_id or "").encode(), encode(alert)) for alert in judged.alerts
-    ]
-    outputs += [lock_output(work, lock) for lock in judged.locks]
-    return outputs
-
-
-def lock_output(work: UserWork, lock: Lock) -> Output:
-    return Output(work.services.topics.locks, work.partition, lock.user_id.encode(), encode(lock))
-
-
-def signal_outputs(work: UserWork, signals: dict[str, list[Signal]], place: Placing) -> list[Output]:
-    """One record for each partition of the signals topic that has a source in it."""
-    by_partition: dict[int, dict[str, list[Signal]]] = {}
-    for source, observed in signals.items():
-        by_partition.setdefault(place(source), {})[source] = observed
-    sequence = work.shard.meta.sequence + 1
-    return [
-        Output(
-            work.services.topics.signals,
-            partition,
-            str(work.partition).encode(),
-            encode_signals(Signals(work.partition, sequence, by_source)),
-        )
-        for partition, by_source in by_partition.items()
-    ]
-
-
-def expired_locks(work: UserWork, user_ids: list[str], users: dict[str, UserState], clock_ms: int) -> list[Output]:
-    """Announce the locks that are over by the partition's clock."""
-    outputs = []
-    for user_id in user_ids:
-        state = users.get(user_id)
-        lock = expire(state, user_id, clock_ms) if state is not None else None
-        if lock is not None:
-            outputs.append(lock_output(work, lock))
-            work.services.meter.lock(lock.state, lock.by)
-    return outputs
 
 
 def report(services: Services, judged: Judged, actions: Sequence[Action], arrived: dict[str, int]) -> None:

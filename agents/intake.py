@@ -1,4 +1,4 @@
-"""Reading a batch of records: what can't be read goes to the rejected topic, value untouched, and the rest goes on."""
+"""Reading a batch of records: what can't be read goes to the rejected topic, value untouched; the rest goes on."""
 
 import logging
 from collections import Counter

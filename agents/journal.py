@@ -10,7 +10,7 @@ stopped, lost the partition, and woke up to finish its sentence. An epoch begins
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -30,7 +30,7 @@ class Entry(Struct, frozen=True, gc=False):
     epoch: int
 
 
-class Append(NamedTuple):
+class Append(Struct, frozen=True, gc=False):
     """Where a batch of `count` entries landed."""
 
     base_offset: int
@@ -118,7 +118,8 @@ class RangeReader:
             bootstrap_servers=list(self._bootstrap),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            fetch_max_wait_ms=20,
+            # Data at hand is answered at once; a short wait would be given up in a long log (`agents.patience`).
+            fetch_max_wait_ms=500,
             max_partition_fetch_bytes=4 * 1024 * 1024,
         )
         await consumer.start()

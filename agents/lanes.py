@@ -82,7 +82,7 @@ class Lane:
             await self.work.stop(gracefully=True)
         except asyncio.CancelledError:
             raise
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - whatever it is, this process must not go on
             await self.work.stop(gracefully=False)
             self._on_fatal(error)
 

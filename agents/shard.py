@@ -13,12 +13,13 @@ What holds, whatever is killed or stopped, and when:
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, Protocol
 
 import msgspec
 from msgspec import Struct
 
-from agents.journal import OWNER_KEY, Entry, Journal
+from agents.journal import OWNER_KEY, Journal, TooLarge
 from tables.store import Store
 
 META_KEY: Final = b"\x00meta"
@@ -98,7 +99,7 @@ class Shard:
         self._crash_point = crash_point
         self._next_offset = 0
 
-    async def take_over(self, progress: Callable[[int], None] = lambda remaining: None) -> int:
+    async def take_over(self, progress: Callable[[int], None] = lambda _remaining: None) -> int:
         """Become the owner: claim an epoch, recover all that is before the claim, finish the last owner's sends.
 
         Returns the number of changelog entries read. Raises `Fenced` if others claim it faster, again and again.
@@ -119,9 +120,8 @@ class Shard:
             raise Fenced(f"partition {self.partition} was claimed by others {TAKEOVER_TRIES} times")
         self.epoch = claim
         self._next_offset = marker.base_offset + 1
-        if void:
-            await self._append({key: self.store.get(key) for key in void})
-        self.store.write({OWNER_KEY: claim.to_bytes(4, "big") + self._owner}, self._next_offset)
+        await self._write_again(list(void), {})
+        self.store.write({OWNER_KEY: _owner_value(claim, self._owner)}, self._next_offset)
         self._crash_point("recovered")
         meta, outbox = self.store.get(META_KEY), self.store.get(OUTBOX_KEY)
         self.meta = _decode_meta(meta) if meta else Meta()
@@ -138,7 +138,7 @@ class Shard:
         if start > end:
             raise Fenced(
                 f"the changelog of partition {self.partition} ends at {end}, the local state stands for {start}: the "
-                "broker has lost data, or this is another broker; delete the data directory to start from the broker's"
+                "broker has lost data, or is another one; delete the data directory to start from the broker's"
             )
         count, hold = 0, start if void else None
         async for entries in self._journal.read(start, end):
@@ -149,9 +149,13 @@ class Shard:
                         void[entry.key] = None
                         hold = entry.offset if hold is None else hold
                     continue
-                newest = entry.epoch
+                if entry.epoch > newest:
+                    # Kept even where compaction has taken the marker: a restart must judge the rest by it.
+                    newest = entry.epoch
+                    changes[OWNER_KEY] = _owner_value(entry.epoch, b"")
                 void.pop(entry.key, None)
-                changes[entry.key] = entry.value if entry.key != OWNER_KEY else _owner_value(entry)
+                value = entry.value
+                changes[entry.key] = value if entry.key != OWNER_KEY else _owner_value(entry.epoch, value or b"")
             # Until void keys are written again, a restart must meet them again.
             self.store.write(changes, entries[-1].offset + 1 if hold is None else hold)
             count += len(entries)
@@ -169,39 +173,68 @@ class Shard:
         entries[META_KEY] = _encode(meta)
         entries[OUTBOX_KEY] = _encode(outputs)
         self._crash_point("decided")
+        appending_at = self._monotonic()
         await self._append(entries)
-        appended_at = self._monotonic()
         self._crash_point("appended")
         self.store.write(entries, self._next_offset)
         self._crash_point("stored")
         if outputs:
-            if self._monotonic() - appended_at > self._recheck_s:
-                await self._append({OWNER_KEY: self._owner})
+            if self._monotonic() - appending_at > self._recheck_s:
+                await self.confirm()
             await self._sender.send(outputs)
             self._crash_point("sent")
         self.meta = meta
 
+    async def confirm(self) -> None:
+        """Ask the changelog whether this process still owns the partition, and undo what others have appended since.
+
+        For an owner with nothing to do, now and then within the changelog's compaction lag. Raises `Fenced`.
+        """
+        await self._append({OWNER_KEY: self._owner})
+
     async def release(self) -> None:
         """Give the partition up in good order: everything is sent, and the next owner needs to send nothing again."""
-        await self._append({OUTBOX_KEY: None})
+        # Not a delete: once compacted away, it would leave an old outbox in an old local state to be sent again.
+        await self._append({OUTBOX_KEY: _encode([])})
 
-    async def _append(self, entries: Mapping[bytes, bytes | None]) -> None:
-        """Append and find out who else has written since. Raises `Fenced`."""
+    async def _append(
+        self, entries: Mapping[bytes, bytes | None], newer: Mapping[bytes, bytes | None] = MappingProxyType({})
+    ) -> None:
+        """Append and find out who else has written since. Raises `Fenced`.
+
+        newer: what this step has appended already and not stored yet."""
         appended = await self._journal.append(entries, self.epoch)
         expected, self._next_offset = self._next_offset, appended.base_offset + appended.count
         if appended.base_offset == expected:
             return
-        void: dict[bytes, None] = {}
+        void, seen = dict[bytes, None](), 0
         async for foreign in self._journal.read(expected, appended.base_offset):
+            seen += len(foreign)
             for entry in foreign:
                 if entry.epoch > self.epoch:
                     raise Fenced(f"partition {self.partition} has an owner of epoch {entry.epoch}, not {self.epoch}")
-                # Of our own epoch: our own batch, appended twice by a retry.
-                if entry.epoch < self.epoch and entry.key not in entries and entry.key != OWNER_KEY:
+                # One of our own epoch is our own batch, appended twice by a retry, and maybe late.
+                if entry.key not in entries and entry.key != OWNER_KEY:
                     void[entry.key] = None
-        if void:
-            await self._append({key: self.store.get(key) for key in void})
+        if seen != appended.base_offset - expected:
+            raise Fenced(
+                f"the changelog of partition {self.partition} has lost entries between {expected} and "
+                f"{appended.base_offset} (compacted, or another log): who owns it now can't be told"
+            )
+        await self._write_again(list(void), {**newer, **entries})
+
+    async def _write_again(self, keys: list[bytes], newer: Mapping[bytes, bytes | None]) -> None:
+        """Append what the state has for `keys`, in as many batches as that takes."""
+        if not keys:
+            return
+        try:
+            await self._append({key: newer[key] if key in newer else self.store.get(key) for key in keys}, newer)
+        except TooLarge:
+            if len(keys) == 1:
+                raise
+            await self._write_again(keys[: len(keys) // 2], newer)
+            await self._write_again(keys[len(keys) // 2 :], newer)
 
 
-def _owner_value(entry: Entry) -> bytes:
-    return entry.epoch.to_bytes(4, "big") + (entry.value or b"")
+def _owner_value(epoch: int, owner: bytes) -> bytes:
+    return epoch.to_bytes(4, "big") + owner

@@ -1,13 +1,13 @@
 """The sources table's partition at work: signals in; alerts about sources and their reputation out."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
-from agents.detect import Signals
 from agents.intake import unseen
 from agents.journal import TooLarge
+from agents.outputs import Signals
 from agents.services import Services
 from agents.shard import Meta, Output, Shard
 from core.records import encode
@@ -24,9 +24,9 @@ _decode = msgspec.msgpack.Decoder(Signals).decode
 class SourceWork:
     """One partition of the sources table while this worker owns it (see `agents.lanes.Work`)."""
 
-    def __init__(self, services: Services, open_shard: Callable[[], Shard], cached_sources: int) -> None:
+    def __init__(self, services: Services, shard: Shard, cached_sources: int) -> None:
         self.services = services
-        self.shard = open_shard()
+        self.shard = shard
         self._cached_sources = cached_sources
         self._cache: dict[str, SourceState] = {}
 
@@ -57,7 +57,9 @@ class SourceWork:
         batch = merged(records, origins)
         states = self._load(batch)
         now_ms = services.now_ms()
-        judged = judge_sources(batch, states, book=services.book, policy=services.policy, now_ms=now_ms)
+        judged = judge_sources(
+            batch, states, book=services.book, policy=services.policy, custom=services.custom(), now_ms=now_ms
+        )
         writes: dict[bytes, bytes | None] = {
             SOURCE_PREFIX + source.encode(): encode_source(state) for source, state in states.items()
         }
@@ -107,7 +109,7 @@ class SourceWork:
         for alert in judged.alerts:
             source = alert.source
             assert isinstance(source, msgspec.Struct)
-            key = source.id if source.type == "all" else f"{source.type}:{source.id}"
+            key = "all" if source.type == "all" else f"{source.type}:{source.id}"
             outputs.append(Output(topics.alerts, partition, key.encode(), encode(alert)))
         for key, reputation in judged.reputations.items():
             outputs.append(Output(topics.reputation, partition, key.encode(), encode_reputation(reputation)))
@@ -115,8 +117,8 @@ class SourceWork:
 
 
 def merged(records: Sequence[Any], origins: dict[str, int]) -> dict[str, list[Signal]]:
-    """The signals of a batch by source. A record whose step is not newer than the last one of its upstream partition is
-    a repeat; `origins` remembers the newest."""
+    """The signals of a batch by source. A record whose step is not newer than the last one of its upstream partition
+    is a repeat; `origins` remembers the newest."""
     batch: dict[str, list[Signal]] = {}
     for record in records:
         told = _decode(record.value)

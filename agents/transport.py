@@ -10,6 +10,7 @@ changed, and why (faust-streaming 0.15.3; `tests/agents/test_transport.py` fails
 - `ConsumerThread._create_worker_consumer`: Faust hard-codes a fetch wait of 1,500 ms (the embedded broker waits it
   out), and takes a round-robin assignor where no table is registered: events, commands and feedback of a user must
   arrive at the same worker, which is what Faust's own copartitioned assignor does.
+- `ConsumerThread._fetch_records`: a fetch that is given up too early is given longer (`agents.patience`).
 """
 
 import asyncio
@@ -21,6 +22,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from agents.patience import Patience
+
 FULL_POLL_S = 0.5
 
 
@@ -30,6 +33,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         conf = self.app.conf
         self._assignor = self.app.assignor
+        self._patience: Patience | None = None
         auth = driver.credentials_to_aiokafka_auth(conf.broker_credentials, conf.ssl_context)
         batching = self.app.batching
         return aiokafka.AIOKafkaConsumer(
@@ -52,6 +56,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             connections_max_idle_ms=conf.consumer_connections_max_idle_ms,
             **auth,
         )
+
+    async def _fetch_records(
+        self, consumer: aiokafka.AIOKafkaConsumer, active_partitions: set[TP], **more: Any
+    ) -> Any:
+        records = await super()._fetch_records(consumer, active_partitions, **more)
+        if self._patience is None:
+            self._patience = Patience(consumer, self.app.batching.fetch_wait_ms)
+        self._patience.after(bool(records), active_partitions or ())
+        return records
 
 
 class Consumer(driver.Consumer):
@@ -126,7 +139,7 @@ class Consumer(driver.Consumer):
         return int(newest) + 1
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        return
+        """A batch has no gaps that matter."""
 
 
 class Transport(driver.Transport):

@@ -15,10 +15,12 @@ from agents.journal import TooLarge
 from agents.services import Services
 from agents.shard import Meta, Output, Shard
 from agents.timers import Timers
+from core.records import encode
+from core.respond import expire
 from core.state import UserState
 from models.ensemble import Ensemble
 from models.snapshot import SnapshotUnreadable
-from tables.users import UserTable
+from tables.user_table import UserTable
 
 logger = logging.getLogger(__name__)
 
@@ -48,14 +50,14 @@ class UserWork:
     def __init__(
         self,
         services: Services,
-        open_shard: Callable[[], Shard],
+        shard: Shard,
         decide: Mapping[str, Decide],
         missed: Callable[[str, int, int, int], Any],
         features: Sequence[str],
     ) -> None:
         """decide: by topic. missed(topic, partition, start, end): reads records that were skipped in delivery."""
         self.services = services
-        self.shard = open_shard()
+        self.shard = shard
         self.partition = self.shard.partition
         self.users = UserTable(self.shard.store, services.cached_users)
         self.timers = Timers(self.shard.store)
@@ -68,10 +70,11 @@ class UserWork:
 
     async def start(self) -> None:
         begin = self.services.monotonic()
-        await self.shard.take_over(lambda remaining: self.services.meter.recovering("users", self.partition, remaining))
+        meter = self.services.meter
+        await self.shard.take_over(lambda remaining: meter.recovering("users", self.partition, remaining))
         self.timers = Timers(self.shard.store)
         self._restore_models()
-        self.services.meter.recovered("users", self.partition, self.services.monotonic() - begin)
+        meter.recovered("users", self.partition, self.services.monotonic() - begin)
 
     async def apply(self, topic: str, records: list[Any]) -> None:
         async with self.shard.lock:
@@ -145,11 +148,15 @@ class UserWork:
         await self.shard.commit(draft.writes, draft.outputs, meta)
 
     def _expire(self, draft: Draft, clock_ms: int) -> None:
-        from agents.detect import expired_locks
-
         users = self.timers.take(clock_ms, draft.writes)
         self.users.load(users, draft.users)
-        draft.outputs.extend(expired_locks(self, users, draft.users, clock_ms))
+        for user_id in users:
+            state = draft.users.get(user_id)
+            lock = expire(state, user_id, clock_ms) if state is not None else None
+            if lock is not None:
+                topic = self.services.topics.locks
+                draft.outputs.append(Output(topic, self.partition, user_id.encode(), encode(lock)))
+                self.services.meter.lock(lock.state, lock.by)
 
     def _restore_models(self) -> None:
         stored = self.shard.store.get(MODELS_KEY)

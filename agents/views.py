@@ -1,7 +1,7 @@
 """Compacted topics that every worker keeps whole: reputation, and user-defined rules.
 
-A view reads all partitions from their beginning, without a group, then follows them. It stops the worker when it can't
-go on: to decide without it would be to decide differently from the other workers.
+A view reads all partitions from their beginning, without a group, then follows them. It stops the worker when it
+can't go on: to decide without it would be to decide differently from the other workers.
 """
 
 import asyncio
@@ -9,6 +9,8 @@ import logging
 from collections.abc import Callable
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from agents.patience import Patience
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +28,9 @@ class View:
         take: Callable[[bytes, bytes | None], None],
         open_consumer: Callable[[], AIOKafkaConsumer],
         on_fatal: Callable[[BaseException], None],
+        wait_ms: int,
     ) -> None:
+        self._wait_ms = wait_ms
         self._targets = [TopicPartition(topic, partition) for partition in range(partitions)]
         self._take = take
         self._open_consumer = open_consumer
@@ -38,6 +42,7 @@ class View:
         embedded broker's answers about a topic's end can't be trusted."""
         consumer = self._open_consumer()
         await consumer.start()
+        self._patience = Patience(consumer, self._wait_ms)
         try:
             consumer.assign(self._targets)
             await consumer.seek_to_beginning(*self._targets)
@@ -75,4 +80,6 @@ class View:
                 except Exception:
                     # One bad record must not take the others down; the sender is at fault, and the log says where.
                     logger.exception("cannot use %s[%d]@%d", record.topic, record.partition, record.offset)
-        return any(fetched.values())
+        found = any(fetched.values())
+        self._patience.after(found, self._targets)
+        return found

@@ -1,0 +1,50 @@
+"""The learn agent's step: labels to what they mean for the places that were paid."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from agents.intake import Rejections
+from agents.outputs import signal_outputs
+from agents.placing import Placing
+from agents.shard import Output
+from agents.users import Draft, UserWork
+from core.events import Rejected, read_feedback
+from core.feedback import label_signals
+from core.records import Feedback
+from core.sources import Out
+
+
+class Learn:
+    """Decides about feedback records (see `agents.users.Decide`)."""
+
+    def __init__(self, place: Placing, rejections: Rejections) -> None:
+        self._place = place
+        self._rejections = rejections
+
+    def __call__(self, work: UserWork, records: Sequence[Any]) -> Draft:
+        now_ms, meter = work.services.now_ms(), work.services.meter
+        outputs: list[Output] = []
+        labels: list[Feedback] = []
+        for record in records:
+            try:
+                feedback = read_feedback(record.value or b"")
+            except Rejected as rejected:
+                outputs.append(self._rejections.output(record, rejected, now_ms))
+                meter.rejected(record.topic, rejected.error)
+                continue
+            home = self._place(feedback.user_id)
+            if home == work.partition:
+                labels.append(feedback)
+            else:
+                outputs.append(Output(record.topic, home, feedback.user_id.encode(), record.value))
+        users = work.users.load([feedback.user_id for feedback in labels], {})
+        signals: Out = {}
+        for feedback in labels:
+            label_signals(feedback, users.get(feedback.user_id), signals)
+        outputs += signal_outputs(work, signals, self._place)
+
+        def report() -> None:
+            for feedback in labels:
+                meter.feedback(feedback.label)
+
+        return Draft(outputs, {}, {}, 0, report)

@@ -1,0 +1,59 @@
+"""User-defined rules from a file and from the rules topic: a bad set is refused, and the old one goes on."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from agents.services import Meter
+from core.rules.custom import BadRule, CustomRules
+
+logger = logging.getLogger(__name__)
+
+RULES_MAX = 1_000
+
+
+class LiveRules:
+    """The user-defined rules in force. The topic's word on a rule replaces the file's."""
+
+    def __init__(
+        self,
+        regex: Callable[[str], Any],
+        read: Callable[[bytes], Any],
+        meter: Meter,
+        from_file: Mapping[str, Any],
+    ) -> None:
+        """read: a record's value to a definition. Raises `BadRule` where the file's rules are wrong: a worker that
+        starts says so at once."""
+        self._regex = regex
+        self._read = read
+        self._meter = meter
+        self._definitions: dict[str, Any] = dict(from_file)
+        self._from_file = dict(from_file)
+        self._rules = CustomRules.compile(self._definitions.values(), regex=regex)
+        meter.rules("custom", len(self._rules.rules), True)
+
+    def current(self) -> CustomRules:
+        """The set in force; replaced as a whole, never changed."""
+        return self._rules
+
+    def take(self, key: bytes, value: bytes | None) -> None:
+        """Take a record of the rules topic: a definition, or (None) the end of one."""
+        rule_id = key.decode("utf-8", "replace")
+        wanted = dict(self._definitions)
+        try:
+            if value is not None:
+                wanted[rule_id] = self._read(value)
+            elif rule_id in self._from_file:
+                wanted[rule_id] = self._from_file[rule_id]
+            else:
+                wanted.pop(rule_id, None)
+            if len(wanted) > RULES_MAX:
+                raise BadRule(rule_id, 0, 0, f"there are {RULES_MAX} rules already")
+            rules = CustomRules.compile(wanted.values(), regex=self._regex)
+        except BadRule as error:
+            logger.error("a rule was refused, the others go on: %s", error)
+            self._meter.rules("custom", len(self._rules.rules), False)
+            return
+        self._definitions, self._rules = wanted, rules
+        logger.info("user-defined rules: %d in force", len(rules.rules))
+        self._meter.rules("custom", len(rules.rules), True)

@@ -1,0 +1,185 @@
+"""The app factory: settings in, a Faust app with all of Argus's agents out."""
+
+import os
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import faust
+import re2
+from msgspec import Struct
+
+from agents.attach import Batching, Disk, Shards, Table, attach
+from agents.clients import ClientConfig, Clients, owner_name
+from agents.detect import Detect
+from agents.intake import Rejections
+from agents.lanes import Lanes
+from agents.learn import Learn
+from agents.placing import Placing
+from agents.rules import LiveRules
+from agents.services import Services, TopicNames
+from agents.sources import SourceWork
+from agents.transport import Transport
+from agents.users import UserWork
+from agents.views import View
+from argus.geo import make_locate
+from argus.measure import Metrics
+from argus.meter import WorkerMeter
+from argus.rule_files import read_rules
+from argus.settings import Settings
+from core.features import FEATURES
+from core.reputation import Reputations, decode_reputation
+from core.rules.book import RuleBook
+
+CACHED_SOURCES: Final = 2_000
+SNAPSHOT_EVERY: Final = 20_000
+KEY_BYTES: Final = 32
+
+
+class Worker(Struct):
+    """A worker that is ready to run."""
+
+    app: faust.App
+    lanes: dict[str, Lanes]
+    metrics: Metrics
+
+
+def topic_names(settings: Settings) -> TopicNames:
+    """The full names of the topics that agents use."""
+    return TopicNames(**{name: settings.topic(name.replace("_", "-")) for name in TopicNames.__struct_fields__})
+
+
+def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Worker:
+    """on_fatal: ends the process; what it was working on comes again. Raises `SettingsError` or `OSError` before
+    anything is connected."""
+    topics = topic_names(settings)
+    agents = {
+        topics.events: "detect",
+        topics.feedback: "learn",
+        topics.signals: "sources",
+        topics.reputation: "reputation",
+        topics.rules: "rules",
+    }
+    book = RuleBook(settings.thresholds, settings.modes)
+    metrics = Metrics(
+        {"rule": book.by_id, "detection": book.by_id, "partition": map(str, range(settings.partitions))}
+    )
+    meter = WorkerMeter(metrics, agents)
+    rules = LiveRules(re2.compile, meter, read_rules(settings.rules_file, re2.compile))
+    reputations = Reputations()
+    services = Services(
+        topics=topics,
+        partitions=settings.partitions,
+        book=book,
+        policy=settings.policy,
+        custom=rules.current,
+        reputation=reputations,
+        locate=make_locate(settings.geo_city_file),
+        now_ms=lambda: time.time_ns() // 1_000_000,
+        monotonic=time.monotonic,
+        meter=meter,
+        snapshot_key=snapshot_key(settings.data_dir),
+        model_seed=settings.seed,
+        cached_users=max(1, settings.state_cache_users // settings.partitions),
+        snapshot_every=SNAPSHOT_EVERY,
+    )
+    app = _faust_app(settings)
+    client_id = f"{settings.app_id}-worker"
+    clients = Clients(
+        ClientConfig(
+            bootstrap=tuple(settings.broker.split(",")),
+            client_id=client_id,
+            batch_bytes=settings.batch_max_bytes,
+            request_timeout_s=max(settings.session_timeout_s, 10.0),
+            fetch_wait_ms=settings.fetch_max_wait_ms,
+        )
+    )
+    shards = Shards(
+        services,
+        clients,
+        Disk(data_dir=settings.data_dir, block_cache_mb=settings.block_cache_mb),
+        owner_name(client_id, os.getpid(), services.now_ms()),
+        recheck_s=settings.session_timeout_s / 2,
+    )
+    place, rejections = Placing(settings.partitions), Rejections(topics.rejected)
+    decide = {topics.events: Detect(place, rejections), topics.feedback: Learn(place, rejections)}
+
+    def open_users(partition: int) -> UserWork:
+        shard = shards.open("users", topics.users_changelog, partition)
+        return UserWork(services, shard, decide, clients.reader.read, FEATURES)
+
+    def open_sources(partition: int) -> SourceWork:
+        return SourceWork(services, shards.open("sources", topics.sources_changelog, partition), CACHED_SOURCES)
+
+    def views() -> tuple[View, ...]:
+        return tuple(
+            View(topic, partitions, take, clients.open_consumer, on_fatal, settings.fetch_max_wait_ms)
+            for topic, partitions, take in (
+                (topics.reputation, settings.partitions, lambda key, value: take_reputation(reputations, key, value)),
+                (topics.rules, 1, rules.take),
+            )
+        )
+
+    lanes = attach(
+        app,
+        (
+            Table("users", (topics.events, topics.feedback), open_users),
+            Table("sources", (topics.signals,), open_sources),
+        ),
+        clients,
+        views,
+        on_fatal,
+        close_s=settings.rebalance_timeout_s * 0.7,
+    )
+    return Worker(app, dict(lanes), metrics)
+
+
+def take_reputation(reputations: Reputations, key: bytes, value: bytes | None) -> None:
+    """Take in a record of the reputation topic."""
+    reputations.learn(key.decode(), decode_reputation(value) if value is not None else None)
+
+
+def _faust_app(settings: Settings) -> faust.App:
+    app = faust.App(
+        settings.app_id,
+        broker=[f"kafka://{server}" for server in settings.broker.split(",")],
+        datadir=str(settings.data_dir / "faust"),
+        store="memory://",
+        topic_partitions=settings.partitions,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        web_enabled=False,
+        # The agents' own tables keep no changelog with Faust, so it has none to copy; standbys are 0 on purpose.
+        table_standby_replicas=0,
+        consumer_auto_offset_reset="earliest",
+        broker_commit_interval=settings.commit_interval_s,
+        broker_session_timeout=settings.session_timeout_s,
+        broker_heartbeat_interval=settings.heartbeat_interval_s,
+        broker_rebalance_timeout=settings.rebalance_timeout_s,
+        broker_request_timeout=max(90.0, settings.session_timeout_s * 2),
+        stream_processing_timeout=900.0,
+        stream_wait_empty=False,
+    )
+    app.batching = Batching(
+        max_records=settings.batch_max_records,
+        max_bytes=settings.batch_max_bytes // 2,
+        fetch_bytes=settings.fetch_max_bytes,
+        fetch_wait_ms=settings.fetch_max_wait_ms,
+    )
+    app.transport = Transport(app.conf.broker_consumer, app)
+    return app
+
+
+def snapshot_key(data_dir: Path) -> bytes:
+    """The key that signs model snapshots: made at first start, readable by its owner alone."""
+    path = data_dir / "snapshot.key"
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        key = secrets.token_bytes(KEY_BYTES)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(key)
+        return key
