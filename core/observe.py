@@ -1,93 +1,32 @@
 """Placing an event in its user's memory, and telling what was notable about it.
 
-Order of arrival matters as little as it can: rings take a late event where it belongs, "first seen" only moves back,
-"last" facts (the clock, the place, the newest change) only move forward. A failed login or second factor is anybody's:
-it adds to no set of what the user has, and moves no fact about where the user is.
+Order of arrival matters as little as it can: rings take a late event where it belongs, "first seen" only moves
+back, "last" facts (the clock, the place, the newest change) only move forward. A failed login or second factor is
+anybody's: it adds to no set of what the user has, and moves no fact about where the user is.
 """
 
 from typing import Final
 
-from msgspec import Struct
-
 from core import state as bounds
-from core.clock import DAY, HOUR, SECOND
+from core.clock import DAY, SECOND
 from core.events import Action
 from core.geodesy import country_gap_km, distance_km
-from core.money import rough_dollars
+from core.habits import learn_user
+from core.ledger import place_deposit, place_payment
 from core.paths import is_sensitive
-from core.state import Change, Known, Place, Session, UserState, find, mark, remember, short
-from core.windows import insert, insert_entry, insert_money
+from core.seen import FAMILIAR_S, PAYMENT_TYPES, UNKNOWN, Seen
+from core.state import Change, Place, Session, UserState, last_s, mark, meet, remember, short
+from core.windows import insert, insert_entry
 
-# What has been the user's for this long is familiar: most takeovers are cashed out or noticed within a day.
-FAMILIAR_S: Final = DAY // SECOND
+__all__ = ["FAMILIAR_S", "PAYMENT_TYPES", "UNKNOWN", "Seen", "learn_user", "observe"]
+
 # A silence that is worth remembering once it ends.
 IDLE_MS: Final = 30 * DAY
-# A payment of this many times the typical is odd, once there are some to compare it with.
-ODD_RATIO: Final = 3.0
-ODD_AFTER: Final = 5
-# Rough dollars: a decline up to SMALL looks like a card being tried.
-SMALL_USD: Final = 10.0
-JUST_UNDER_USD: Final = (8_000.0, 10_000.0)
-ROUND_USD: Final = 1_000.0
-AMOUNTS_REMEMBERED: Final = 200
-TYPICAL_SHARE: Final = 0.1
-TYPICAL_REACH: Final = 3.0
-HOUR_MAX: Final = 127
 CONTACT_FIELDS: Final = frozenset({"email", "mail", "phone", "mobile", "telephone", "address", "recovery", "payout"})
-UNKNOWN: Final = -1
-PAYMENT_TYPES: Final = frozenset({"transaction", "payout"})
-
-
-class Seen(Struct, gc=False):
-    """What an event was against the state before it.
-
-    late: older than the user's clock; gap_ms: since the user's newest activity, -1 for a first or late one;
-    new_*: never met before (False where the event doesn't name one); *_age_s: since it was first met, 0 if new, -1 if
-    not named; had_*: there was one before, without which "new" means little; own: made by the user as far as anybody
-    can tell; usd: rough dollars, 0 for none; ratio: of usd to the typical payment, -1 with too few to compare; z: by
-    mean and deviation, 0 with too few; kilometres, travel_ms: from the last place, -1 if either is not known, counting
-    only what borders and errors cannot explain; vpn: either end is behind one; same_ip: as at the last place;
-    session_*: what changed within the session.
-    """
-
-    late: bool = False
-    own: bool = True
-    gap_ms: int = UNKNOWN
-    new_device: bool = False
-    new_network: bool = False
-    new_country: bool = False
-    new_card: bool = False
-    new_payee: bool = False
-    new_merchant: bool = False
-    had_devices: bool = False
-    had_networks: bool = False
-    had_countries: bool = False
-    device_age_s: int = UNKNOWN
-    network_age_s: int = UNKNOWN
-    payee_age_s: int = UNKNOWN
-    usd: float = 0.0
-    ratio: float = UNKNOWN
-    z: float = 0.0
-    kilometres: float = UNKNOWN
-    travel_ms: int = UNKNOWN
-    vpn: bool = False
-    same_ip: bool = False
-    session_holder: bool = False
-    session_network: bool = False
-    session_country: bool = False
-    network_mark: int = 0
-
-    @property
-    def at_home(self) -> bool:
-        """The user has long had both device and network, or the one of them that the event names."""
-        device, network = self.device_age_s, self.network_age_s
-        if device == UNKNOWN:
-            return network >= FAMILIAR_S
-        return device >= FAMILIAR_S and (network == UNKNOWN or network >= FAMILIAR_S)
 
 
 def observe(state: UserState, action: Action) -> Seen:
-    """Put an event that is neither a repeat nor too late into the state. Answers what it was against what was known."""
+    """Put an event that is neither a repeat nor too late into the state, and tell what it was against it."""
     time_ms = action.time_ms
     time_s = time_ms // SECOND
     type_ = action.type
@@ -110,11 +49,11 @@ def observe(state: UserState, action: Action) -> Seen:
         if action.session_id is not None:
             _session(state, action, seen, time_s)
         if type_ in PAYMENT_TYPES:
-            _payment(state, action, seen)
+            place_payment(state, action, seen)
         elif type_ == "page_view":
             _view(state, action)
         elif type_ == "deposit":
-            _deposit(state, action, seen)
+            place_deposit(state, action, seen)
         elif type_ == "otp":
             state.otp_ok_ms = max(state.otp_ok_ms, time_ms)
         elif type_ == "signup":
@@ -135,45 +74,17 @@ def observe(state: UserState, action: Action) -> Seen:
     return seen
 
 
-def learn_user(state: UserState, action: Action, seen: Seen) -> None:
-    """Let an event that nobody objects to shape what is usual for the user. Call it after all checks of the event."""
-    if not seen.own:
-        return
-    hours = state.hours
-    hour = action.time_ms // HOUR % 24
-    hours[hour] += 1
-    if hours[hour] >= HOUR_MAX:
-        for at, count in enumerate(hours):
-            hours[at] = count // 2
-    usd = seen.usd
-    if usd <= 0 or action.failed or action.type not in PAYMENT_TYPES:
-        return
-    amounts = state.amounts
-    if amounts.n >= AMOUNTS_REMEMBERED:
-        amounts.m2 *= (AMOUNTS_REMEMBERED - 2) / (AMOUNTS_REMEMBERED - 1)
-    else:
-        amounts.n += 1
-    delta = usd - amounts.mean
-    amounts.mean += delta / amounts.n
-    amounts.m2 += delta * (usd - amounts.mean)
-    share = max(TYPICAL_SHARE, 1 / amounts.n)
-    reach = usd if amounts.n <= 2 else min(usd, TYPICAL_REACH * amounts.typical)
-    amounts.typical += share * (reach - amounts.typical)
-    if usd > amounts.largest:
-        amounts.largest = usd
-
-
 def _whose(state: UserState, action: Action, seen: Seen, time_s: int) -> None:
     """Device, network and country: whether the user had them, and now has."""
     own = seen.own
     if action.device_id is not None:
         seen.had_devices = bool(state.devices)
-        seen.device_age_s = _meet(state.devices, mark(action.device_id), time_s, bounds.DEVICES_MAX, own)
+        seen.device_age_s = meet(state.devices, mark(action.device_id), time_s, bounds.DEVICES_MAX, own)
         seen.new_device = seen.device_age_s == 0
     if action.network is not None:
         seen.had_networks = bool(state.networks)
         seen.network_mark = network = mark(action.network)
-        seen.network_age_s = _meet(state.networks, network, time_s, bounds.NETWORKS_MAX, own)
+        seen.network_age_s = meet(state.networks, network, time_s, bounds.NETWORKS_MAX, own)
         seen.new_network = seen.network_age_s == 0
     country = action.country
     if country is not None:
@@ -187,29 +98,6 @@ def _whose(state: UserState, action: Action, seen: Seen, time_s: int) -> None:
                     del countries[min(countries, key=countries.__getitem__)]
         else:
             seen.had_countries = True
-
-
-def _meet(known: list[Known], full_mark: int, time_s: int, most: int, own: bool) -> int:
-    """The age in seconds of one of the user's things, at least 1; 0 if it is new. Unless the event is somebody
-    else's, it is now known; the one not met for longest makes room."""
-    item = find(known, full_mark)
-    if item is None:
-        if own:
-            if len(known) >= most:
-                known.remove(min(known, key=_last_s))
-            known.append(Known(full_mark, time_s, time_s))
-        return 0
-    age_s = time_s - item.first_s
-    if own:
-        if age_s < 0:
-            item.first_s = time_s
-        elif time_s > item.last_s:
-            item.last_s = time_s
-    return age_s if age_s > 0 else 1
-
-
-def _last_s(item: Known | Session) -> int:
-    return item.last_s
 
 
 def _activity(state: UserState, seen: Seen, time_ms: int) -> None:
@@ -272,88 +160,8 @@ def _session(state: UserState, action: Action, seen: Seen, time_s: int) -> None:
         since_s = state.clock_ms // SECOND - 2 * FAMILIAR_S
         kept = [session for session in sessions if session.last_s >= since_s]
         if len(kept) > bounds.SESSIONS_MAX:
-            kept.remove(min(kept, key=_last_s))
+            kept.remove(min(kept, key=last_s))
         state.sessions = kept
-
-
-def _payment(state: UserState, action: Action, seen: Seen) -> None:
-    time_ms, clock_ms = action.time_ms, state.clock_ms
-    time_s = time_ms // SECOND
-    if action.payee_id is not None:
-        seen.payee_age_s = _meet(state.payees, mark(action.payee_id), time_s, bounds.PAYEES_MAX, not action.failed)
-        seen.new_payee = seen.payee_age_s == 0
-    card = merchant = 0
-    if action.card_id is not None:
-        card = mark(action.card_id)
-        seen.new_card = _meet(state.cards, card, time_s, bounds.CARDS_MAX, True) == 0
-    merchant_text = ""
-    if action.merchant_id is not None:
-        merchant = mark(action.merchant_id)
-        seen.new_merchant = _meet_merchant(state.merchants, merchant)
-        merchant_text = action.merchant_id
-    payments = state.payments
-    if len(merchant_text) * 4 > bounds.PAYMENTS_TEXT_BYTES:
-        merchant_text = ""
-    payments.append((time_s, action.key, merchant_text))
-    if len(payments) > bounds.PAYMENTS_MAX:
-        del payments[0]
-    if len(merchant_text) > 12:
-        _shorten(payments)
-    insert(state.paid, time_ms, bounds.PAID_MAX, clock_ms - bounds.PAID_MS)
-    amount = action.amount
-    seen.usd = usd = 0.0 if amount is None else rough_dollars(amount, action.currency)
-    if action.failed:
-        entry = (time_ms, short(card), short(merchant), int(usd <= SMALL_USD))
-        insert_entry(state.declines, entry, bounds.DECLINES_MAX, clock_ms - bounds.DECLINES_MS)
-    if usd <= 0:
-        return
-    amounts = state.amounts
-    if amounts.n >= ODD_AFTER:
-        seen.ratio = usd / amounts.typical
-        sd = amounts.sd
-        seen.z = (usd - amounts.mean) / max(sd, 0.1 * amounts.mean)
-        if seen.ratio >= ODD_RATIO:
-            insert(state.odd, time_ms, bounds.ODD_MAX, clock_ms - bounds.ODD_MS)
-    if not action.failed:
-        insert_money(state.money, time_ms, usd, bounds.MONEY_MAX, clock_ms - bounds.MONEY_MS)
-        if usd >= ROUND_USD:
-            _reportable(state, action, usd)
-            amount = action.amount or 0.0
-            if amount % ROUND_USD == 0 and seen.payee_age_s < FAMILIAR_S:
-                insert(state.round, time_ms, bounds.ROUND_MAX, clock_ms - bounds.ROUND_MS)
-
-
-def _meet_merchant(merchants: list[int], merchant: int) -> bool:
-    if merchant in merchants:
-        if merchants[-1] != merchant:
-            merchants.remove(merchant)
-            merchants.append(merchant)
-        return False
-    merchants.append(merchant)
-    if len(merchants) > bounds.MERCHANTS_MAX:
-        del merchants[0]
-    return True
-
-
-def _shorten(payments: list[bounds.Payment]) -> None:
-    """Drop the oldest until the names of merchants fit their bound in bytes."""
-    spare = bounds.PAYMENTS_TEXT_BYTES - sum(len(text.encode()) for _, _, text in payments)
-    while spare < 0:
-        spare += len(payments[0][2].encode())
-        del payments[0]
-
-
-def _reportable(state: UserState, action: Action, usd: float) -> None:
-    if JUST_UNDER_USD[0] <= usd < JUST_UNDER_USD[1]:
-        insert(state.tall, action.time_ms, bounds.TALL_MAX, state.clock_ms - bounds.TALL_MS)
-
-
-def _deposit(state: UserState, action: Action, seen: Seen) -> None:
-    if action.amount is None or action.failed:
-        return
-    seen.usd = usd = rough_dollars(action.amount, action.currency)
-    insert_money(state.deposits, action.time_ms, usd, bounds.DEPOSITS_MAX, state.clock_ms - bounds.DEPOSITS_MS)
-    _reportable(state, action, usd)
 
 
 def _view(state: UserState, action: Action) -> None:

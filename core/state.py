@@ -18,8 +18,8 @@ VERSION: Final = 1
 IDS_KEPT: Final = 256
 KEY_BYTES: Final = 8
 
-# Caps and retention. A ring must hold what its rules count: the largest threshold that reads it, and its window plus a
-# day for events that come late.
+# Caps and retention. A ring must hold what its rules count: the largest threshold that reads it, and its window plus
+# a day for events that come late.
 DEVICES_MAX: Final = 6
 NETWORKS_MAX: Final = 8
 COUNTRIES_MAX: Final = 8
@@ -121,12 +121,13 @@ class UserState(Struct, array_like=True, gc=False):
 
     failures: failed logins as (time_ms, ip, network, country, strange), digests of 32 bits, strange 1 where neither
     device nor network is the user's; denials: failed second factors; paid: times of payments; money: their rough
-    dollars; declines: (time_ms, card, merchant, small), digests of 32 bits; odd: payments of several times the typical;
-    tall: payments and deposits just under a reporting threshold; round: large round amounts to new payees; views and
-    probes: page views, and those of sensitive paths as (time_ms, digest); payments: (time in seconds, event key,
-    merchant) of the newest, for labels that come later; hours: events by hour of the day, halved when one is full;
-    active_ms: the newest event that the user made (a failed login is anybody's); woke_ms, idle_ms: the end and the
-    length of the newest long silence; groups, lock: see `core.alerting`, `core.respond`; hits: rule to its newest hit.
+    dollars; declines: (time_ms, card, merchant, small), digests of 32 bits; odd: payments of several times the
+    typical; tall: payments and deposits just under a reporting threshold; round: large round amounts to new payees;
+    views and probes: page views, and those of sensitive paths as (time_ms, digest); payments: (time in seconds, event
+    key, merchant) of the newest, for labels that come later; hours: events by hour of the day, halved when one is
+    full; active_ms: the newest event that the user made (a failed login is anybody's); woke_ms, idle_ms: the end and
+    the length of the newest long silence; groups, lock: see `core.alerting`, `core.respond`; hits: rule to its newest
+    hit.
     """
 
     version: int = VERSION
@@ -186,6 +187,30 @@ def find(known: list[Known], full_mark: int) -> Known | None:
         if item.mark == full_mark:
             return item
     return None
+
+
+def meet(known: list[Known], full_mark: int, time_s: int, most: int, own: bool) -> int:
+    """The age in seconds of one of the user's things, at least 1; 0 if it is new. Unless the event is somebody
+    else's, it is now known; the one not met for longest makes room."""
+    item = find(known, full_mark)
+    if item is None:
+        if own:
+            if len(known) >= most:
+                known.remove(min(known, key=last_s))
+            known.append(Known(full_mark, time_s, time_s))
+        return 0
+    age_s = time_s - item.first_s
+    if own:
+        if age_s < 0:
+            item.first_s = time_s
+        elif time_s > item.last_s:
+            item.last_s = time_s
+    return age_s if age_s > 0 else 1
+
+
+def last_s(item: Known | Session) -> int:
+    """By which the one not met for longest is found."""
+    return item.last_s
 
 
 def is_repeat(state: UserState, key: bytes) -> bool:

@@ -1,7 +1,7 @@
 """A user's state as bytes: packed msgpack, an array whose first item is the version of its shape.
 
-A record of an older version is upgraded as it is read. One of a newer version was written by a newer Argus; reading it
-as something else would lose what it says, so that is an error.
+A record of an older version is upgraded as it is read. One of a newer version was written by a newer Argus; reading
+it as something else would lose what it says, so that is an error.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ class Unreadable(Exception):
 def _from_0(items: list[Any]) -> list[Any]:
     """Version 0 had no countries' first sight: they were a plain list of codes, all as old as the user."""
     countries = items[_COUNTRIES]
-    items[_COUNTRIES] = {country: items[_FIRST_MS] // 1_000 for country in countries}
+    items[_COUNTRIES] = dict.fromkeys(countries, items[_FIRST_MS] // 1000)
     return items
 
 

@@ -63,8 +63,8 @@ class RuleBook:
     """All rules, bound. A rule that is off is in `by_id` only.
 
     overrides: `rule_<id>_<threshold>` to its value; modes: rule id to its mode. A name that no rule has is a
-    ValueError that tells it. The lookups answer rules in the order in which they must be asked, and an empty tuple for a
-    type or kind that no rule is about.
+    ValueError that tells it. The lookups answer rules in the order in which they must be asked, and an empty tuple
+    for a type or kind that no rule is about.
     """
 
     def __init__(self, overrides: Mapping[str, float] = {}, modes: Mapping[str, Mode] = {}) -> None:

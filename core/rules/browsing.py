@@ -1,11 +1,13 @@
 """Browsing that looks like a machine's."""
 
+# Every check has one signature, used or not.
+# ruff: noqa: ARG001
 from typing import Final
 
 from core.clock import SECOND
 from core.events import Action
-from core.observe import Seen
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.seen import Seen
 from core.state import UserState
 from core.windows import count_around, distinct_around
 

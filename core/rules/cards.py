@@ -1,11 +1,13 @@
 """Cards being tried out."""
 
+# Every check has one signature, used or not.
+# ruff: noqa: ARG001
 from typing import Final
 
 from core.clock import DAY, SECOND
 from core.events import Action
-from core.observe import Seen
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.seen import Seen
 from core.state import UserState
 from core.windows import entries_around, most_around
 
@@ -93,8 +95,9 @@ RULES: Final = (
         weight=0.6,
         attack=("OAT-001",),
         suggest=("Stop new cards for this user", "Tell the issuers"),
-        words="3 declined payments of up to 10 dollars in any 10 minutes: HIGH on several cards, or from 5 on; one card "
-        "tried again and again is MEDIUM, since it may be a mistyped number. So are small declines on 4 cards in a week.",
+        words="3 declined payments of up to 10 dollars in any 10 minutes: HIGH on several cards, or from 5 on; one "
+        "card tried again and again is MEDIUM, since it may be a mistyped number. So are small declines on 4 cards "
+        "in a week.",
         default_source="own; Stripe describes the pattern",
         gaps="Cards that pass leave no trace here but in cards_per_user. The 10 newest declines are kept.",
         examples=(
@@ -118,8 +121,8 @@ RULES: Final = (
         weight=0.2,
         attack=("OAT-001", "OAT-012"),
         suggest=("Look at the cards and merchants",),
-        words="More than 2 declines in any 24 hours. Up to 5 of one card at one merchant only inform: somebody's card is "
-        "empty.",
+        words="More than 2 declines in any 24 hours. Up to 5 of one card at one merchant only inform: somebody's "
+        "card is empty.",
         default_source="Jube",
         gaps="The reason of a decline isn't known.",
         examples=(

@@ -1,13 +1,15 @@
 """Rules that add up what rules and models say. Asked last."""
 
+# Every check has one signature, used or not.
+# ruff: noqa: ARG001
 from collections.abc import Mapping
 from typing import Final
 
 from core.clock import SECOND
 from core.events import Action
-from core.observe import Seen
 from core.records import EVENT_TYPES
 from core.rules.entry import NOT_ENOUGH, Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.seen import Seen
 from core.state import UserState
 
 WEAK_SIGNALS: Final = "several_weak_signals"
@@ -79,8 +81,8 @@ RULES: Final = (
         weight=0.55,
         attack=("T1078",),
         suggest=("Look at the user's last day as a whole", "Ask for a second factor"),
-        words="3 different rules on one user within 24 hours, whatever their severity. Rules about the same thing (a new "
-        "device and its new country) count once, reporting duties not at all.",
+        words="3 different rules on one user within 24 hours, whatever their severity. Rules about the same thing "
+        "(a new device and its new country) count once, reporting duties not at all.",
         default_source="asked for in SigmaHQ/pySigma#317",
         gaps="Rules that need reputation or models don't count, nor do a user's own; the 8 newest are remembered.",
         examples=(
@@ -115,8 +117,8 @@ RULES: Final = (
         weight=0.3,
         attack=(),
         suggest=("Look at what the models hold against the event",),
-        words="More than half of the deciding models rank the event above 99.95 % of what they saw. HIGH above 99.99 % "
-        "and only where something is new or large for the user as well.",
+        words="More than half of the deciding models rank the event above 99.95 % of what they saw. HIGH above "
+        "99.99 % and only where something is new or large for the user as well.",
         default_source="own",
         gaps="A model ranks against its own partition, and slowly forgets.",
         inputs=("model",),

@@ -1,11 +1,13 @@
 """Devices and countries that are new to a user."""
 
+# Every check has one signature, used or not.
+# ruff: noqa: ARG001
 from typing import Final
 
 from core.clock import HOUR, SECOND
 from core.events import Action
-from core.observe import FAMILIAR_S, Seen
 from core.rules.entry import NOT_ENOUGH, Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.seen import FAMILIAR_S, Seen
 from core.state import UserState
 
 
@@ -143,12 +145,12 @@ RULES: Final = (
         weight=0.6,
         attack=("T1078", "OAT-012"),
         suggest=("Hold the payment", "Ask for a second factor", "Ask the user whether the device is theirs"),
-        words="A payment from a device that was first seen within 24 hours, over 3 times the user's mean, or over 1,000 "
-        "dollars where the mean is below that. A user with no other device has no new one. A second factor passed on it "
-        "lowers the severity, and a payee known for a day is no news.",
+        words="A payment from a device that was first seen within 24 hours, over 3 times the user's mean, or over "
+        "1,000 dollars where the mean is below that. A user with no other device has no new one. A second factor "
+        "passed on it lowers the severity, and a payee known for a day is no news.",
         default_source="seeds",
-        gaps="With fewer than 5 payments there is no mean, and only the sum of 1,000 counts. Payments under 50 dollars "
-        "never count.",
+        gaps="With fewer than 5 payments there is no mean, and only the sum of 1,000 counts. Payments under 50 "
+        "dollars never count.",
         examples=(
             Example(
                 name="five times the usual, an hour after the device appeared",

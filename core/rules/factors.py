@@ -1,11 +1,13 @@
 """Attacks on the second factor."""
 
+# Every check has one signature, used or not.
+# ruff: noqa: ARG001
 from typing import Final
 
 from core.clock import SECOND
 from core.events import Action
-from core.observe import Seen
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.seen import Seen
 from core.state import UserState
 from core.windows import count_around
 
@@ -92,8 +94,8 @@ RULES: Final = (
         weight=0.45,
         attack=("T1621",),
         suggest=("Ask the user whether the login was theirs", "Change the password: the attacker has it"),
-        words="Counts denied push requests (attribute mfa is push) in any 10 minutes: 5 warn, 8 challenge, and so does "
-        "one that is approved after 5 denials.",
+        words="Counts denied push requests (attribute mfa is push) in any 10 minutes: 5 warn, 8 challenge, and so "
+        "does one that is approved after 5 denials.",
         default_source="Elastic",
         gaps="Without the attribute mfa, denials are counted as wrong codes by otp_guessing.",
         examples=(

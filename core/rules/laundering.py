@@ -1,11 +1,13 @@
 """Reporting duties (kind COMPLIANCE: a case, never a lock) and money mules."""
 
+# Every check has one signature, used or not.
+# ruff: noqa: ARG001
 from typing import Final
 
 from core.clock import DAY, HOUR, SECOND
 from core.events import Action
-from core.observe import Seen
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.seen import Seen
 from core.state import UserState
 from core.windows import count_around, sum_around
 
@@ -110,7 +112,8 @@ RULES: Final = (
         suggest=_REPORT,
         words="10,000 dollars or more in one sum, or together within any 24 hours; in and out apart.",
         default_source="31 CFR 1010.311",
-        gaps="The duty is about cash; events don't say what is. Of over 10 payments in 2 days, the oldest are kept as one.",
+        gaps="The duty is about cash; events don't say what is. Of over 10 payments in 2 days, the oldest are kept "
+        "as one.",
         examples=(
             Example(name="12,000 at once", events=(_out(0, 12_000),), hit=True, severity=Severity.CRITICAL),
             Example(name="in four parts", events=tuple(_out(n * 3_600, 2_600) for n in range(4)), hit=True),

@@ -1,11 +1,13 @@
 """Guessing a user's password: fast, from many places, and slowly."""
 
+# Every check has one signature, used or not.
+# ruff: noqa: ARG001
 from typing import Final
 
 from core.clock import DAY, SECOND
 from core.events import Action
-from core.observe import Seen
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.seen import Seen
 from core.state import UserState
 from core.windows import entries_around, most_around
 
@@ -83,10 +85,11 @@ RULES: Final = (
         weight=0.35,
         attack=("T1110.001", "OAT-007"),
         suggest=("Ask for a second factor at the next login", "Look for the same source on other users"),
-        words="Counts failed logins of a user in any 10 minutes: 5 warn, 10 challenge logins. Failed logins alone never "
-        "lock, since anybody could then lock anybody out.",
+        words="Counts failed logins of a user in any 10 minutes: 5 warn, 10 challenge logins. Failed logins alone "
+        "never lock, since anybody could then lock anybody out.",
         default_source="PCI DSS 4 8.3.4 and Auth0 (10), Keycloak (30 minutes); 5 is own",
-        gaps="A program with an old password looks the same. Guessing below 5 in 10 minutes is left to slow_brute_force.",
+        gaps="A program with an old password looks the same. Guessing below 5 in 10 minutes is left to "
+        "slow_brute_force.",
         examples=(
             Example(
                 name="5 failures in 4 minutes", events=_failures(5, 60, **_HOME), hit=True, severity=Severity.MEDIUM
@@ -120,7 +123,8 @@ RULES: Final = (
         weight=0.4,
         attack=("T1110.001", "OAT-007"),
         suggest=("Ask for a second factor at the next login", "Block the networks for logins if they hit others too"),
-        words="In any 30 minutes: 10 failed logins from 5 addresses, which lie in 2 countries or 3 networks, or are 8.",
+        words="In any 30 minutes: 10 failed logins from 5 addresses, which lie in 2 countries or 3 networks, or are "
+        "8.",
         default_source="Elastic",
         gaps="Only the 20 newest failures are kept, so the figures in the text stop growing there.",
         examples=(
@@ -144,10 +148,11 @@ RULES: Final = (
         weight=0.3,
         attack=("T1110.001", "OAT-007"),
         suggest=("Ask for a second factor at the next login",),
-        words="Counts failed logins from places where neither device nor network was ever the user's: 8 in any day or 14 "
-        "in any week. The user's own typing errors don't count, however many.",
+        words="Counts failed logins from places where neither device nor network was ever the user's: 8 in any day "
+        "or 14 in any week. The user's own typing errors don't count, however many.",
         default_source="own",
-        gaps="Up to 7 a day for less than 2 days pass. A new phone on a new network with a forgotten password can count.",
+        gaps="Up to 7 a day for less than 2 days pass. A new phone on a new network with a forgotten password can "
+        "count.",
         examples=(
             Example(
                 name="one guess an hour",

@@ -1,12 +1,14 @@
 """Payments too many, too large, or after too long a silence."""
 
+# Every check has one signature, used or not.
+# ruff: noqa: ARG001
 from typing import Final
 
 from core.clock import DAY, SECOND
 from core.events import Action
-from core.observe import FAMILIAR_S, Seen
 from core.rules.devices import shopping
 from core.rules.entry import NOT_ENOUGH, Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.seen import FAMILIAR_S, Seen
 from core.state import UserState
 from core.windows import count_around
 
@@ -80,8 +82,8 @@ RULES: Final = (
         weight=0.12,
         attack=("OAT-012",),
         suggest=("Ask for a second factor", "Look at what was bought"),
-        words="Counts payments and attempts at them in any 60 seconds: 3 inform, 6 wait for an analyst, 8 challenge, 10 "
-        "lock.",
+        words="Counts payments and attempts at them in any 60 seconds: 3 inform, 6 wait for an analyst, 8 "
+        "challenge, 10 lock.",
         default_source="seed Sentinel Stream",
         gaps="A till that sends its day at once, all of one time, looks the same.",
         examples=(
@@ -108,11 +110,11 @@ RULES: Final = (
         weight=0.35,
         attack=(),
         suggest=("Ask the user whether the payment was theirs",),
-        words="A payment over 3 deviations above the user's mean or over 5 times it, once 10 are known, and clearly above "
-        "the largest that the user ever made. Small sums and payees known for a day don't count.",
+        words="A payment over 3 deviations above the user's mean or over 5 times it, once 10 are known, and clearly "
+        "above the largest that the user ever made. Small sums and payees known for a day don't count.",
         default_source="Fraud Detection Handbook",
-        gaps="Who once bought a car may be robbed of less. A spike isn't learnt, so a real rise in spending is told again "
-        "until payments in between close the gap.",
+        gaps="Who once bought a car may be robbed of less. A spike isn't learnt, so a real rise in spending is told "
+        "again until payments in between close the gap.",
         examples=(
             Example(
                 name="ten times the usual",
@@ -184,8 +186,8 @@ RULES: Final = (
         weight=0.4,
         attack=("T1078",),
         suggest=("Ask for a second factor", "Check that contact data are the user's"),
-        words="90 days without a sign of the user, then within a day of the first a payment over 1,000 dollars. Failed "
-        "logins of strangers don't count as signs.",
+        words="90 days without a sign of the user, then within a day of the first a payment over 1,000 dollars. "
+        "Failed logins of strangers don't count as signs.",
         default_source="own",
         gaps="Silence begins with the first event that Argus saw.",
         examples=(

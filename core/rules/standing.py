@@ -1,12 +1,14 @@
 """What the standing of a source (address, network, device, merchant) means for the user who comes from it."""
 
+# Every check has one signature, used or not.
+# ruff: noqa: ARG001
 from collections.abc import Mapping
 from typing import Final
 
 from core.events import Action
-from core.observe import FAMILIAR_S, Seen
 from core.reputation import BAD, LISTED, WATCHED, Reputation
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.seen import FAMILIAR_S, Seen
 from core.state import UserState
 
 Standings = Mapping[str, Reputation]
@@ -102,8 +104,8 @@ RULES: Final = (
         weight=0.45,
         attack=("OAT-001",),
         suggest=("Ask the user whether the payment was theirs", "Replace the card"),
-        words="The merchant's payments were confirmed as fraud too often, as far as labels have come in: MEDIUM, or HIGH "
-        "where the share is large.",
+        words="The merchant's payments were confirmed as fraud too often, as far as labels have come in: MEDIUM, or "
+        "HIGH where the share is large.",
         default_source="Fraud Detection Handbook, scenario 2",
         gaps="Labels come days late, and so does this.",
         inputs=("reputation",),
@@ -149,8 +151,8 @@ RULES: Final = (
         weight=0.15,
         attack=("T1078",),
         suggest=("Ask for a second factor",),
-        words="The address, network or device is known for attacks on others. Its level sets the severity, one less from "
-        "a device that the user has had for a day: offices and carriers share addresses.",
+        words="The address, network or device is known for attacks on others. Its level sets the severity, one less "
+        "from a device that the user has had for a day: offices and carriers share addresses.",
         default_source="own",
         gaps="Page views are let pass, to keep shared addresses quiet.",
         inputs=("reputation",),
@@ -190,8 +192,9 @@ RULES: Final = (
         weight=0.75,
         attack=("T1078", "T1110.004"),
         suggest=("End all sessions", "Reset the password", "Ask the user whether the login was theirs"),
-        words="A login from an address, network or device that attacks others, within 180 minutes of being found out, on "
-        "a device or network that is new to the user. CRITICAL where the finding was HIGH and the user has others.",
+        words="A login from an address, network or device that attacks others, within 180 minutes of being found "
+        "out, on a device or network that is new to the user. CRITICAL where the finding was HIGH and the user has "
+        "others.",
         default_source="Elastic",
         gaps="A new customer in an office with an attacker is challenged.",
         inputs=("reputation",),

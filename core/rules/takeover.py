@@ -1,13 +1,13 @@
 """Signs that somebody else is in the account."""
 
+# Every check has one signature, used or not.
 from typing import Final
 
 from core.clock import MINUTE, SECOND
 from core.events import Action
-from core.observe import FAMILIAR_S, UNKNOWN, Seen
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.seen import FAMILIAR_S, UNKNOWN, Seen
 from core.state import UserState, short
-from core.windows import entries_around
 
 
 def success_after_attack(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -30,27 +30,6 @@ def success_after_attack(action: Action, state: UserState, seen: Seen, t: Thresh
         Severity.CRITICAL if from_there and strange >= t["strange_failures"] else Severity.HIGH,
         f"A login succeeded {where}, after {len(recent)} failures within {t['window_s'] / 60:.0f} minutes",
     )
-
-
-def session_hijack(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
-    if seen.session_holder:
-        what = "device"
-        severity = Severity.HIGH
-    elif seen.session_network:
-        if action.device_id is not None or action.user_agent is not None:
-            if not (seen.session_country and seen.new_network) or seen.vpn:
-                return None
-            severity = Severity.MEDIUM
-        elif seen.session_country and not seen.vpn:
-            severity = Severity.HIGH
-        elif seen.new_network:
-            severity = Severity.LOW
-        else:
-            return None
-        what = "network"
-    else:
-        return None
-    return Hit(severity, f"The session has moved to another {what}", action.session_id or "")
 
 
 def change_then_payout(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -102,9 +81,9 @@ RULES: Final = (
         weight=0.75,
         attack=("T1078", "T1110"),
         suggest=("End all sessions", "Reset the password", "Ask the user whether the login was theirs"),
-        words="A login that succeeds within 180 minutes of 10 failures, or of 5 from places strange to the user, from a "
-        "device that isn't long known and a place that is new or that the attack came from. CRITICAL from the attack's "
-        "own network. The user's own device, known for a day, is never held against them.",
+        words="A login that succeeds within 180 minutes of 10 failures, or of 5 from places strange to the user, "
+        "from a device that isn't long known and a place that is new or that the attack came from. CRITICAL from "
+        "the attack's own network. The user's own device, known for a day, is never held against them.",
         default_source="Elastic",
         gaps="An attacker who guesses from the user's own network is taken for the user.",
         examples=(
@@ -137,69 +116,6 @@ RULES: Final = (
         ),
     ),
     Rule(
-        id="session_hijack",
-        title="A session has moved to another device",
-        kind="SECURITY",
-        severity=Severity.HIGH,
-        scope="user",
-        types=(
-            "login",
-            "logout",
-            "mfa_change",
-            "password_change",
-            "profile_change",
-            "page_view",
-            "transaction",
-            "payout",
-            "deposit",
-        ),
-        check=session_hijack,
-        thresholds={},
-        period_s=_DAY,
-        weight=0.6,
-        attack=("T1539", "T1550.004"),
-        suggest=("End the session", "Ask for a new login"),
-        words="One session id within 24 hours on two devices (by device_id, else by user agent). A network alone changes "
-        "whenever a phone leaves home: it counts only into another country, not through a VPN, MEDIUM where the device "
-        "is the same; and it informs where nothing names the device and the network is new.",
-        default_source="Panther",
-        gaps="A thief with the same device id in the same country is not seen here. The 4 newest sessions are known. A "
-        "browser that updates itself within a session looks like another where there is no device_id.",
-        examples=(
-            Example(
-                name="another device",
-                events=(
-                    event("login", 0, session_id="s1", **_HOME),
-                    event("page_view", 600, session_id="s1", path="/", **_AWAY),
-                ),
-                hit=True,
-                severity=Severity.HIGH,
-            ),
-            Example(
-                name="another country, and nothing says which device",
-                events=(
-                    event("login", 0, session_id="s1", ip="192.0.2.1", country="DE"),
-                    event("transaction", 600, session_id="s1", ip="203.0.113.1", country="BR", amount=5),
-                ),
-                hit=True,
-                severity=Severity.HIGH,
-            ),
-            Example(
-                name="a phone leaves home",
-                events=(
-                    event("login", 0, session_id="s1", **_HOME),
-                    event("page_view", 600, session_id="s1", path="/", **{**_HOME, "ip": "198.51.100.3"}),
-                ),
-                hit=False,
-            ),
-            Example(
-                name="two sessions on two devices",
-                events=(event("login", 0, session_id="s1", **_HOME), event("login", 600, session_id="s2", **_AWAY)),
-                hit=False,
-            ),
-        ),
-    ),
-    Rule(
         id="credential_change_payout",
         title="Money leaves after a change of credentials",
         kind="SECURITY",
@@ -212,12 +128,12 @@ RULES: Final = (
         weight=0.85,
         attack=("T1098", "T1657"),
         suggest=("Hold the payout", "Call the user on the number known before", "Undo the change"),
-        words="A password, second factor or contact changed, and within 24 hours a payout, or a payment to a payee, that "
-        "the user hasn't paid for a day before. Where both happen on a device and network that the user has long had, a "
-        "small sum only challenges. A payee known for a day is news only for a large sum from elsewhere.",
+        words="A password, second factor or contact changed, and within 24 hours a payout, or a payment to a payee, "
+        "that the user hasn't paid for a day before. Where both happen on a device and network that the user has "
+        "long had, a small sum only challenges. A payee known for a day is news only for a large sum from elsewhere.",
         default_source="own",
-        gaps="A change that arrives after its payout isn't joined to it. A profile_change without the attribute field "
-        "counts as one of contact data.",
+        gaps="A change that arrives after its payout isn't joined to it. A profile_change without the attribute "
+        "field counts as one of contact data.",
         examples=(
             Example(
                 name="a thief changes the password and cashes out",

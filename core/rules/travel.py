@@ -1,12 +1,14 @@
-"""Being in two places at once."""
+"""Being in two places at once, with a body or with a session."""
 
+# Every check has one signature, used or not.
+# ruff: noqa: ARG001
 from typing import Final
 
 from core.clock import HOUR, SECOND
 from core.events import Action
-from core.observe import FAMILIAR_S, Seen
 from core.records import EVENT_TYPES
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.seen import FAMILIAR_S, Seen
 from core.state import UserState
 
 
@@ -26,10 +28,34 @@ def impossible(action: Action, state: UserState, seen: Seen, t: Thresholds) -> A
     )
 
 
+def session_hijack(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
+    if seen.session_holder:
+        what = "device"
+        severity = Severity.HIGH
+    elif seen.session_network:
+        if action.device_id is not None or action.user_agent is not None:
+            if not (seen.session_country and seen.new_network) or seen.vpn:
+                return None
+            severity = Severity.MEDIUM
+        elif seen.session_country and not seen.vpn:
+            severity = Severity.HIGH
+        elif seen.new_network:
+            severity = Severity.LOW
+        else:
+            return None
+        what = "network"
+    else:
+        return None
+    return Hit(severity, f"The session has moved to another {what}", action.session_id or "")
+
+
 _BERLIN: Final = {"ip": "192.0.2.10", "country": "DE", "lat": 52.5, "lon": 13.4}
 _LIMA: Final = {"ip": "203.0.113.9", "country": "PE", "lat": -12.0, "lon": -77.0}
 _MUNICH: Final = {"ip": "198.51.100.7", "country": "DE", "lat": 48.1, "lon": 11.6}
 _VPN: Final = {"attributes": {"vpn": True}}
+_HOME: Final = {"ip": "192.0.2.10", "device_id": "d1", "country": "DE"}
+_AWAY: Final = {"ip": "203.0.113.9", "device_id": "x", "country": "BR"}
+_DAY: Final = 86_400
 
 RULES: Final = (
     Rule(
@@ -45,12 +71,14 @@ RULES: Final = (
         weight=0.6,
         attack=("T1078",),
         suggest=("Ask the user where they are", "End the sessions of the stranger place"),
-        words="Two successful events too far apart for their times: over 900 km/h and 500 km, within 24 hours. The same "
-        "address is skipped, and 500 km is more than what mobile networks and look-ups of addresses err by. Where "
-        "either end is behind a VPN (attribute vpn), or the network has been the user's for a day, it only informs.",
+        words="Two successful events too far apart for their times: over 900 km/h and 500 km, within 24 hours. The "
+        "same address is skipped, and 500 km is more than what mobile networks and look-ups of addresses err by. "
+        "Where either end is behind a VPN (attribute vpn), or the network has been the user's for a day, it only "
+        "informs.",
         default_source="Panther; Elastic has 800 km/h",
-        gaps="Only the newest place is kept. Where events tell only countries, the distance is that of their borders, "
-        "roughly, so neighbours never count. A VPN that nobody marks is told once, then its network is known.",
+        gaps="Only the newest place is kept. Where events tell only countries, the distance is that of their "
+        "borders, roughly, so neighbours never count. A VPN that nobody marks is told once, then its network is "
+        "known.",
         examples=(
             Example(
                 name="Berlin and, 30 minutes later, Lima",
@@ -97,6 +125,69 @@ RULES: Final = (
             Example(
                 name="a stranger elsewhere who gets the password wrong",
                 events=(event("login", 0, **_BERLIN), event("login", 60, outcome="failure", **_LIMA)),
+                hit=False,
+            ),
+        ),
+    ),
+    Rule(
+        id="session_hijack",
+        title="A session has moved to another device",
+        kind="SECURITY",
+        severity=Severity.HIGH,
+        scope="user",
+        types=(
+            "login",
+            "logout",
+            "mfa_change",
+            "password_change",
+            "profile_change",
+            "page_view",
+            "transaction",
+            "payout",
+            "deposit",
+        ),
+        check=session_hijack,
+        thresholds={},
+        period_s=_DAY,
+        weight=0.6,
+        attack=("T1539", "T1550.004"),
+        suggest=("End the session", "Ask for a new login"),
+        words="One session id within 24 hours on two devices (by device_id, else by user agent). A network alone "
+        "changes whenever a phone leaves home: it counts only into another country, not through a VPN, MEDIUM where "
+        "the device is the same; and it informs where nothing names the device and the network is new.",
+        default_source="Panther",
+        gaps="A thief with the same device id in the same country is not seen here. The 4 newest sessions are "
+        "known. A browser that updates itself within a session looks like another where there is no device_id.",
+        examples=(
+            Example(
+                name="another device",
+                events=(
+                    event("login", 0, session_id="s1", **_HOME),
+                    event("page_view", 600, session_id="s1", path="/", **_AWAY),
+                ),
+                hit=True,
+                severity=Severity.HIGH,
+            ),
+            Example(
+                name="another country, and nothing says which device",
+                events=(
+                    event("login", 0, session_id="s1", ip="192.0.2.1", country="DE"),
+                    event("transaction", 600, session_id="s1", ip="203.0.113.1", country="BR", amount=5),
+                ),
+                hit=True,
+                severity=Severity.HIGH,
+            ),
+            Example(
+                name="a phone leaves home",
+                events=(
+                    event("login", 0, session_id="s1", **_HOME),
+                    event("page_view", 600, session_id="s1", path="/", **{**_HOME, "ip": "198.51.100.3"}),
+                ),
+                hit=False,
+            ),
+            Example(
+                name="two sessions on two devices",
+                events=(event("login", 0, session_id="s1", **_HOME), event("login", 600, session_id="s2", **_AWAY)),
                 hit=False,
             ),
         ),

@@ -1,0 +1,41 @@
+"""What is usual for a user: amounts and hours, learnt from events that nobody objects to."""
+
+from typing import Final
+
+from core.clock import HOUR
+from core.events import Action
+from core.seen import PAYMENT_TYPES, Seen
+from core.state import UserState
+
+AMOUNTS_REMEMBERED: Final = 200
+TYPICAL_SHARE: Final = 0.1
+TYPICAL_REACH: Final = 3.0
+HOUR_MAX: Final = 127
+
+
+def learn_user(state: UserState, action: Action, seen: Seen) -> None:
+    """Let an event that nobody objects to shape what is usual for the user. Call it after all checks of the event."""
+    if not seen.own:
+        return
+    hours = state.hours
+    hour = action.time_ms // HOUR % 24
+    hours[hour] += 1
+    if hours[hour] >= HOUR_MAX:
+        for at, count in enumerate(hours):
+            hours[at] = count // 2
+    usd = seen.usd
+    if usd <= 0 or action.failed or action.type not in PAYMENT_TYPES:
+        return
+    amounts = state.amounts
+    if amounts.n >= AMOUNTS_REMEMBERED:
+        amounts.m2 *= (AMOUNTS_REMEMBERED - 2) / (AMOUNTS_REMEMBERED - 1)
+    else:
+        amounts.n += 1
+    delta = usd - amounts.mean
+    amounts.mean += delta / amounts.n
+    amounts.m2 += delta * (usd - amounts.mean)
+    share = max(TYPICAL_SHARE, 1 / amounts.n)
+    reach = usd if amounts.n <= 2 else min(usd, TYPICAL_REACH * amounts.typical)
+    amounts.typical += share * (reach - amounts.typical)
+    if usd > amounts.largest:
+        amounts.largest = usd

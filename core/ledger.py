@@ -1,0 +1,99 @@
+"""Placing payments and deposits in a user's memory."""
+
+from typing import Final
+
+from core import state as bounds
+from core.clock import SECOND
+from core.events import Action
+from core.money import rough_dollars
+from core.seen import FAMILIAR_S, Seen
+from core.state import UserState, mark, meet, short
+from core.windows import insert, insert_entry, insert_money
+
+# A payment of this many times the typical is odd, once there are some to compare it with.
+ODD_RATIO: Final = 3.0
+ODD_AFTER: Final = 5
+# Rough dollars: a decline up to SMALL looks like a card being tried.
+SMALL_USD: Final = 10.0
+JUST_UNDER_USD: Final = (8_000.0, 10_000.0)
+ROUND_USD: Final = 1_000.0
+
+
+def place_payment(state: UserState, action: Action, seen: Seen) -> None:
+    time_ms, clock_ms = action.time_ms, state.clock_ms
+    time_s = time_ms // SECOND
+    if action.payee_id is not None:
+        seen.payee_age_s = meet(state.payees, mark(action.payee_id), time_s, bounds.PAYEES_MAX, not action.failed)
+        seen.new_payee = seen.payee_age_s == 0
+    card = merchant = 0
+    if action.card_id is not None:
+        card = mark(action.card_id)
+        seen.new_card = meet(state.cards, card, time_s, bounds.CARDS_MAX, True) == 0
+    merchant_text = ""
+    if action.merchant_id is not None:
+        merchant = mark(action.merchant_id)
+        seen.new_merchant = _meet_merchant(state.merchants, merchant)
+        merchant_text = action.merchant_id
+    payments = state.payments
+    if len(merchant_text) * 4 > bounds.PAYMENTS_TEXT_BYTES:
+        merchant_text = ""
+    payments.append((time_s, action.key, merchant_text))
+    if len(payments) > bounds.PAYMENTS_MAX:
+        del payments[0]
+    if len(merchant_text) > 12:
+        _shorten(payments)
+    insert(state.paid, time_ms, bounds.PAID_MAX, clock_ms - bounds.PAID_MS)
+    amount = action.amount
+    seen.usd = usd = 0.0 if amount is None else rough_dollars(amount, action.currency)
+    if action.failed:
+        entry = (time_ms, short(card), short(merchant), int(usd <= SMALL_USD))
+        insert_entry(state.declines, entry, bounds.DECLINES_MAX, clock_ms - bounds.DECLINES_MS)
+    if usd <= 0:
+        return
+    amounts = state.amounts
+    if amounts.n >= ODD_AFTER:
+        seen.ratio = usd / amounts.typical
+        sd = amounts.sd
+        seen.z = (usd - amounts.mean) / max(sd, 0.1 * amounts.mean)
+        if seen.ratio >= ODD_RATIO:
+            insert(state.odd, time_ms, bounds.ODD_MAX, clock_ms - bounds.ODD_MS)
+    if not action.failed:
+        insert_money(state.money, time_ms, usd, bounds.MONEY_MAX, clock_ms - bounds.MONEY_MS)
+        if usd >= ROUND_USD:
+            _reportable(state, action, usd)
+            amount = action.amount or 0.0
+            if amount % ROUND_USD == 0 and seen.payee_age_s < FAMILIAR_S:
+                insert(state.round, time_ms, bounds.ROUND_MAX, clock_ms - bounds.ROUND_MS)
+
+
+def _meet_merchant(merchants: list[int], merchant: int) -> bool:
+    if merchant in merchants:
+        if merchants[-1] != merchant:
+            merchants.remove(merchant)
+            merchants.append(merchant)
+        return False
+    merchants.append(merchant)
+    if len(merchants) > bounds.MERCHANTS_MAX:
+        del merchants[0]
+    return True
+
+
+def _shorten(payments: list[bounds.Payment]) -> None:
+    """Drop the oldest until the names of merchants fit their bound in bytes."""
+    spare = bounds.PAYMENTS_TEXT_BYTES - sum(len(text.encode()) for _, _, text in payments)
+    while spare < 0:
+        spare += len(payments[0][2].encode())
+        del payments[0]
+
+
+def _reportable(state: UserState, action: Action, usd: float) -> None:
+    if JUST_UNDER_USD[0] <= usd < JUST_UNDER_USD[1]:
+        insert(state.tall, action.time_ms, bounds.TALL_MAX, state.clock_ms - bounds.TALL_MS)
+
+
+def place_deposit(state: UserState, action: Action, seen: Seen) -> None:
+    if action.amount is None or action.failed:
+        return
+    seen.usd = usd = rough_dollars(action.amount, action.currency)
+    insert_money(state.deposits, action.time_ms, usd, bounds.DEPOSITS_MAX, state.clock_ms - bounds.DEPOSITS_MS)
+    _reportable(state, action, usd)

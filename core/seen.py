@@ -1,0 +1,60 @@
+"""What an event was against what was known of its user."""
+
+from typing import Final
+
+from msgspec import Struct
+
+from core.clock import DAY, SECOND
+
+# What has been the user's for this long is familiar: most takeovers are cashed out or noticed within a day.
+FAMILIAR_S: Final = DAY // SECOND
+UNKNOWN: Final = -1
+PAYMENT_TYPES: Final = frozenset({"transaction", "payout"})
+
+
+class Seen(Struct, gc=False):
+    """What an event was against the state before it.
+
+    late: older than the user's clock; gap_ms: since the user's newest activity, -1 for a first or late one;
+    new_*: never met before (False where the event doesn't name one); *_age_s: since it was first met, 0 if new, -1 if
+    not named; had_*: there was one before, without which "new" means little; own: made by the user as far as anybody
+    can tell; usd: rough dollars, 0 for none; ratio: of usd to the typical payment, -1 with too few to compare; z: by
+    mean and deviation, 0 with too few; kilometres, travel_ms: from the last place, -1 if either is not known,
+    counting only what borders and errors cannot explain; vpn: either end is behind one; same_ip: as at the last
+    place; session_*: what changed within the session.
+    """
+
+    late: bool = False
+    own: bool = True
+    gap_ms: int = UNKNOWN
+    new_device: bool = False
+    new_network: bool = False
+    new_country: bool = False
+    new_card: bool = False
+    new_payee: bool = False
+    new_merchant: bool = False
+    had_devices: bool = False
+    had_networks: bool = False
+    had_countries: bool = False
+    device_age_s: int = UNKNOWN
+    network_age_s: int = UNKNOWN
+    payee_age_s: int = UNKNOWN
+    usd: float = 0.0
+    ratio: float = UNKNOWN
+    z: float = 0.0
+    kilometres: float = UNKNOWN
+    travel_ms: int = UNKNOWN
+    vpn: bool = False
+    same_ip: bool = False
+    session_holder: bool = False
+    session_network: bool = False
+    session_country: bool = False
+    network_mark: int = 0
+
+    @property
+    def at_home(self) -> bool:
+        """The user has long had both device and network, or the one of them that the event names."""
+        device, network = self.device_age_s, self.network_age_s
+        if device == UNKNOWN:
+            return network >= FAMILIAR_S
+        return device >= FAMILIAR_S and (network == UNKNOWN or network >= FAMILIAR_S)
