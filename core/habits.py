@@ -1,5 +1,6 @@
 """What is usual for a user: amounts and hours, learnt from events that nobody objects to."""
 
+from math import log
 from typing import Final
 
 from core.clock import HOUR
@@ -28,12 +29,14 @@ def learn_user(state: UserState, action: Action, seen: Seen) -> None:
         return
     amounts = state.amounts
     if amounts.n >= AMOUNTS_REMEMBERED:
-        amounts.m2 *= (AMOUNTS_REMEMBERED - 2) / (AMOUNTS_REMEMBERED - 1)
+        amounts.log_m2 *= 1 - 1 / AMOUNTS_REMEMBERED
     else:
         amounts.n += 1
-    delta = usd - amounts.mean
-    amounts.mean += delta / amounts.n
-    amounts.m2 += delta * (usd - amounts.mean)
+    amounts.mean += (usd - amounts.mean) / amounts.n
+    log_usd = log(usd)
+    delta = log_usd - amounts.log_mean
+    amounts.log_mean += delta / amounts.n
+    amounts.log_m2 += delta * (log_usd - amounts.log_mean)
     share = max(TYPICAL_SHARE, 1 / amounts.n)
     reach = usd if amounts.n <= 2 else min(usd, TYPICAL_REACH * amounts.typical)
     amounts.typical += share * (reach - amounts.typical)

@@ -1,5 +1,6 @@
 """Placing payments and deposits in a user's memory."""
 
+from math import log
 from typing import Final
 
 from core import state as bounds
@@ -13,6 +14,8 @@ from core.windows import insert, insert_entry, insert_money
 # A payment of this many times the typical is odd, once there are some to compare it with.
 ODD_RATIO: Final = 3.0
 ODD_AFTER: Final = 5
+# Who always pays about the same is not held to the cent.
+LEAST_LOG_SD: Final = 0.15
 # Rough dollars: a decline up to SMALL looks like a card being tried.
 SMALL_USD: Final = 10.0
 JUST_UNDER_USD: Final = (8_000.0, 10_000.0)
@@ -31,7 +34,7 @@ def place_payment(state: UserState, action: Action, seen: Seen) -> None:
         seen.new_card = meet(state.cards, card, time_s, bounds.CARDS_MAX, True) == 0
     merchant_text = ""
     if action.merchant_id is not None:
-        merchant = mark(action.merchant_id)
+        merchant = short(mark(action.merchant_id))
         seen.new_merchant = _meet_merchant(state.merchants, merchant)
         merchant_text = action.merchant_id
     payments = state.payments
@@ -46,15 +49,14 @@ def place_payment(state: UserState, action: Action, seen: Seen) -> None:
     amount = action.amount
     seen.usd = usd = 0.0 if amount is None else rough_dollars(amount, action.currency)
     if action.failed:
-        entry = (time_ms, short(card), short(merchant), int(usd <= SMALL_USD))
+        entry = (time_ms, short(card), merchant, int(usd <= SMALL_USD))
         insert_entry(state.declines, entry, bounds.DECLINES_MAX, clock_ms - bounds.DECLINES_MS)
     if usd <= 0:
         return
     amounts = state.amounts
     if amounts.n >= ODD_AFTER:
         seen.ratio = usd / amounts.typical
-        sd = amounts.sd
-        seen.z = (usd - amounts.mean) / max(sd, 0.1 * amounts.mean)
+        seen.z = (log(usd) - amounts.log_mean) / max(amounts.log_sd, LEAST_LOG_SD)
         if seen.ratio >= ODD_RATIO:
             insert(state.odd, time_ms, bounds.ODD_MAX, clock_ms - bounds.ODD_MS)
     if not action.failed:

@@ -114,7 +114,7 @@ def _activity(state: UserState, seen: Seen, time_ms: int) -> None:
 def _travel(state: UserState, action: Action, seen: Seen) -> None:
     """How far it is from the last place, and the newest place."""
     place = state.place
-    ip = mark(action.ip) if action.ip is not None else 0
+    ip = short(mark(action.ip)) if action.ip is not None else 0
     country = action.country or ""
     if place is not None:
         seen.same_ip = ip == place.ip != 0
@@ -133,14 +133,14 @@ def _travel(state: UserState, action: Action, seen: Seen) -> None:
         if seen.same_ip and country == place.country and action.lat == place.lat and action.lon == place.lon:
             place.time_ms = action.time_ms
             return
-    state.place = Place(action.time_ms, action.lat, action.lon, country, ip, seen.network_mark, action.vpn)
+    state.place = Place(action.time_ms, action.lat, action.lon, country, ip, action.vpn)
 
 
 def _session(state: UserState, action: Action, seen: Seen, time_s: int) -> None:
     session_mark = mark(action.session_id or "")
     holder_text = action.device_id or action.user_agent
-    holder = mark(holder_text) if holder_text is not None else 0
-    network, country = seen.network_mark, action.country or ""
+    holder = short(mark(holder_text)) if holder_text is not None else 0
+    network, country = short(seen.network_mark), action.country or ""
     for session in state.sessions:
         if session.mark != session_mark:
             continue
@@ -157,7 +157,7 @@ def _session(state: UserState, action: Action, seen: Seen, time_s: int) -> None:
     sessions = state.sessions
     sessions.append(Session(session_mark, holder, network, country, time_s))
     if len(sessions) > 1:
-        since_s = state.clock_ms // SECOND - 2 * FAMILIAR_S
+        since_s = state.clock_ms // SECOND - FAMILIAR_S
         kept = [session for session in sessions if session.last_s >= since_s]
         if len(kept) > bounds.SESSIONS_MAX:
             kept.remove(min(kept, key=last_s))

@@ -18,10 +18,10 @@ class Seen(Struct, gc=False):
     late: older than the user's clock; gap_ms: since the user's newest activity, -1 for a first or late one;
     new_*: never met before (False where the event doesn't name one); *_age_s: since it was first met, 0 if new, -1 if
     not named; had_*: there was one before, without which "new" means little; own: made by the user as far as anybody
-    can tell; usd: rough dollars, 0 for none; ratio: of usd to the typical payment, -1 with too few to compare; z: by
-    mean and deviation, 0 with too few; kilometres, travel_ms: from the last place, -1 if either is not known,
-    counting only what borders and errors cannot explain; vpn: either end is behind one; same_ip: as at the last
-    place; session_*: what changed within the session.
+    can tell; usd: rough dollars, 0 for none; ratio: of usd to the typical payment, -1 with too few to compare; z: its
+    deviations above the mean, both of logarithms, 0 with too few; kilometres, travel_ms: from the last place, -1 if
+    either is not known, counting only what borders and errors cannot explain; vpn: either end is behind one; same_ip:
+    as at the last place; session_*: what changed within the session.
     """
 
     late: bool = False

@@ -6,6 +6,7 @@ and sessions are kept as digests, so that their length never counts. Only `core.
 
 from functools import lru_cache
 from hashlib import blake2b
+from math import sqrt
 from typing import Final
 
 from msgspec import Struct, field
@@ -26,7 +27,7 @@ COUNTRIES_MAX: Final = 8
 CARDS_MAX: Final = 6
 PAYEES_MAX: Final = 10
 MERCHANTS_MAX: Final = 10
-SESSIONS_MAX: Final = 4
+SESSIONS_MAX: Final = 3
 FAILURES_MAX: Final = 20
 FAILURES_MS: Final = 8 * DAY
 DENIALS_MAX: Final = 10
@@ -34,7 +35,7 @@ DENIALS_MS: Final = DAY
 PAID_MAX: Final = 16
 PAID_MS: Final = DAY + HOUR
 MONEY_MAX: Final = 10
-MONEY_MS: Final = 2 * DAY
+MONEY_MS: Final = DAY + 6 * HOUR
 DECLINES_MAX: Final = 10
 DECLINES_MS: Final = 8 * DAY
 ODD_MAX: Final = 6
@@ -49,10 +50,14 @@ VIEWS_MAX: Final = 30
 VIEWS_MS: Final = 5 * MINUTE
 PROBES_MAX: Final = 5
 PROBES_MS: Final = HOUR
-PAYMENTS_MAX: Final = 16
+PAYMENTS_MAX: Final = 12
 PAYMENTS_TEXT_BYTES: Final = 192
 HITS_MAX: Final = 8
 HITS_MS: Final = 2 * DAY
+
+# What is assumed of how much payments differ, and for how many payments it speaks.
+PRIOR_LOG_SD: Final = 0.5
+PRIOR_N: Final = 5
 
 Failure = tuple[int, int, int, str, int]
 Decline = tuple[int, int, int, int]
@@ -68,7 +73,8 @@ class Known(Struct, array_like=True, gc=False):
 
 
 class Session(Struct, array_like=True, gc=False):
-    """Whose a session is. holder: digest of the device, or of the user agent where there is none; 0 for unknown."""
+    """Whose a session is. holder: of the device, or of the user agent where there is none; 0 for unknown. All are
+    digests, of 32 bits but for the session's own."""
 
     mark: int
     holder: int
@@ -78,14 +84,13 @@ class Session(Struct, array_like=True, gc=False):
 
 
 class Place(Struct, array_like=True, gc=False):
-    """Where the user was last. lat, lon: degrees, both None where only the country is known; ip: digest."""
+    """Where the user was last. lat, lon: degrees, None where only the country is known; ip: 32 bits of a digest."""
 
     time_ms: int
     lat: float | None
     lon: float | None
     country: str
     ip: int
-    network: int
     vpn: bool
 
 
@@ -100,20 +105,21 @@ class Change(Struct, array_like=True, gc=False):
 class Amounts(Struct, array_like=True, gc=False):
     """What the user pays, in rough dollars (`core.money`), learnt from untainted payments only.
 
-    mean, m2: Welford's, with n capped, so that old habits fade; typical: a mean that no single payment moves far;
-    largest: ever learnt.
+    n: capped, so that old habits fade; mean: of the sums; log_mean, log_m2: Welford's, of their natural logarithms,
+    since sums are skewed; typical: a mean that no single payment moves far; largest: ever learnt.
     """
 
     n: int = 0
     mean: float = 0.0
-    m2: float = 0.0
+    log_mean: float = 0.0
+    log_m2: float = 0.0
     typical: float = 0.0
     largest: float = 0.0
 
     @property
-    def sd(self) -> float:
-        """Standard deviation; 0 for fewer than two payments."""
-        return float((self.m2 / (self.n - 1)) ** 0.5) if self.n > 1 else 0.0
+    def log_sd(self) -> float:
+        """Deviation of the logarithms, drawn towards that of most people while little is known."""
+        return float(sqrt((self.log_m2 + PRIOR_N * PRIOR_LOG_SD**2) / (self.n + PRIOR_N)))
 
 
 class UserState(Struct, array_like=True, gc=False):
@@ -168,6 +174,7 @@ class UserState(Struct, array_like=True, gc=False):
     payments: list[Payment] = field(default_factory=list)
     hits: dict[str, int] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
+    custom: dict[str, list[tuple[int, int, float]]] = field(default_factory=dict)
 
 
 @lru_cache(maxsize=65_536)

@@ -110,8 +110,9 @@ RULES: Final = (
         weight=0.35,
         attack=(),
         suggest=("Ask the user whether the payment was theirs",),
-        words="A payment over 3 deviations above the user's mean or over 5 times it, once 10 are known, and clearly "
-        "above the largest that the user ever made. Small sums and payees known for a day don't count.",
+        words="A payment over 3 deviations (of logarithms, since sums are skewed) above the user's mean or over 5 "
+        "times it, once 10 are known, and clearly above the largest that the user ever made. Small sums and payees "
+        "known for a day don't count.",
         default_source="Fraud Detection Handbook",
         gaps="Who once bought a car may be robbed of less. A spike isn't learnt, so a real rise in spending is told "
         "again until payments in between close the gap.",
