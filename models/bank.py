@@ -44,8 +44,9 @@ class Bank:
         return self._rows >= WARM_UP_ROWS and all(calibration.count for calibration in self.calibrations)
 
     def filled(self, rows: Matrix) -> Matrix:
-        """The rows with what is missing at its usual value (the running median): neither strange nor a reward."""
-        return rows if np.isfinite(rows.sum()) else np.where(np.isfinite(rows), rows, self.usual)
+        """The rows with what is missing or infinite at its usual value (the running median): that blames nobody."""
+        known = np.isfinite(rows)
+        return rows if known.all() else np.where(known, rows, self.usual)
 
     def score_rows(self, rows: Matrix) -> Matrix:
         """(n, features) to (n, models): shares of recent rows that were less strange, 0 before it is warm."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from models.bank import MODELS, Bank
 from models.explain import shares_of
-from models.protocol import FEW_ROWS, Matrix, Row, State
+from models.protocol import FEW_ROWS, Matrix, Row, State, Vector
 from models.snapshot import Header, Snapshot, SnapshotUnreadable, pack, unpack
 
 BLOCK_ROWS = 512
@@ -63,6 +63,11 @@ class Ensemble:
     @property
     def warm(self) -> bool:
         return self._bank.warm
+
+    @property
+    def usual(self) -> Vector:
+        """The running median of each feature."""
+        return self._bank.usual
 
     def score(self, rows: Sequence[Row]) -> list[dict[str, float]]:
         names = self._names

@@ -1,78 +1,84 @@
 """How far out an amount or an hour lies, on a bell curve fitted to all that were learnt."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import numpy as np
 
 from models.protocol import FEW_ROWS, Matrix, Row, State, Vector
 
-FEATURE_WORDS = ("amount", "hour")
-GRACE_ROWS = 100
-MIN_SIGMA = 1e-6
+CURVES: Final = ("amount_ratio", "amount_z", "odd_hour")
+"""Features with a curve of their own, where there are such; all, where there are none of these."""
+GRACE_ROWS: Final = 100
+MIN_SIGMA: Final = 1e-6
 
 
 class Gaussian:
-    """River's `anomaly.GaussianScorer`, one for each feature whose name speaks of an amount or an hour (each feature,
-    if none does). Features are the user's own ratios already, so the curve is of deviations from a user's habit.
+    """River's `anomaly.GaussianScorer`, one for each feature that tells of a user's amounts and hours. Features are
+    ratios to the user's own past already, so the curves are of deviations from habit.
 
-    The score is the largest distance from the mean in standard deviations, 0 for the first rows. River's own is
+    A value of 0 means "nothing of that" (no amount, the busiest hour): it is not learnt and its distance is 0. The
+    score is the largest distance from a mean in standard deviations, 0 for a curve's first rows. River's own is
     erf(distance / sqrt 2): the same order, but it runs out of digits at 8 deviations, where this still ranks.
     """
 
     name: ClassVar[str] = "gaussian"
 
     def __init__(self, features: Sequence[str]) -> None:
-        chosen = [i for i, name in enumerate(features) if any(word in name for word in FEATURE_WORDS)]
+        chosen = [index for index, name in enumerate(features) if name in CURVES]
         self._columns = chosen or list(range(len(features)))
-        self._rows = 0
-        self._mean = np.zeros(len(self._columns))
+        self._counts = np.zeros(len(self._columns))
+        self._means = np.zeros(len(self._columns))
         self._squares = np.zeros(len(self._columns))
-        self._fit()
+        self._prepare()
 
-    def _fit(self) -> None:
-        self._sigma = np.maximum(np.sqrt(self._squares / max(self._rows - 1, 1)), MIN_SIGMA)
-        self._curves = list(zip(self._columns, self._mean.tolist(), self._sigma.tolist(), strict=True))
+    def _prepare(self) -> None:
+        sigmas = np.sqrt(self._squares / np.maximum(self._counts - 1.0, 1.0))
+        self._sigmas = np.where(self._counts < GRACE_ROWS, np.inf, np.maximum(sigmas, MIN_SIGMA))
+        self._curves = list(zip(self._columns, self._means.tolist(), self._sigmas.tolist(), strict=True))
 
     @property
     def ready(self) -> bool:
-        return self._rows >= GRACE_ROWS
+        return bool(self._counts.max() >= GRACE_ROWS)
 
     def score_rows(self, rows: Matrix) -> Vector:
         if len(rows) <= FEW_ROWS:
             return np.array([self.score_row(row) for row in rows.tolist()], np.float64)
-        if not self.ready:
-            return np.zeros(len(rows))
-        distances: Vector = np.abs(rows[:, self._columns] - self._mean) / self._sigma
+        values = rows[:, self._columns]
+        distances = np.where(values > 0.0, np.abs(values - self._means) / self._sigmas, 0.0)
         farthest: Vector = distances.max(axis=1)
         return farthest
 
     def score_row(self, row: Row) -> float:
-        if not self.ready:
-            return 0.0
-        return max([abs(row[column] - mean) / sigma for column, mean, sigma in self._curves])
+        farthest = 0.0
+        for column, mean, sigma in self._curves:
+            value = row[column]
+            if value > 0.0:
+                distance = abs(value - mean) / sigma
+                if distance > farthest:
+                    farthest = distance
+        return farthest
 
     def learn_rows(self, rows: Matrix) -> Vector:
         scores = self.score_rows(rows)
         values = rows[:, self._columns]
-        n = len(values)
-        if n:
-            mean = values.mean(axis=0)
-            shift, total = mean - self._mean, self._rows + n
-            # Chan, Golub and LeVeque (1983): two samples' sums of squares make their union's
-            self._squares = (
-                self._squares + ((values - mean) ** 2).sum(axis=0) + shift * shift * (self._rows * n / total)
-            )
-            self._mean = self._mean + shift * (n / total)
-            self._rows = total
-            self._fit()
+        there = values > 0.0
+        counts = there.sum(axis=0).astype(np.float64)
+        means = values.sum(axis=0, where=there) / np.maximum(counts, 1.0)
+        squares = ((values - means) ** 2).sum(axis=0, where=there)
+        # Chan, Golub and LeVeque (1983): two samples' sums of squares make their union's
+        shifts, totals = means - self._means, np.maximum(self._counts + counts, 1.0)
+        self._squares = self._squares + squares + shifts * shifts * (self._counts * counts / totals)
+        self._means = self._means + shifts * (counts / totals)
+        self._counts = self._counts + counts
+        self._prepare()
         return scores
 
     def state(self) -> State:
-        return {"mean": self._mean, "squares": self._squares, "rows": np.array([self._rows], np.int64)}
+        return {"counts": self._counts, "means": self._means, "squares": self._squares}
 
     def restore(self, state: State) -> None:
-        if state["mean"].shape != (len(self._columns),) or state["squares"].shape != (len(self._columns),):
-            raise ValueError("bell curves of other features")
-        self._mean, self._squares, self._rows = state["mean"], state["squares"], int(state["rows"][0])
-        self._fit()
+        if any(state[part].shape != self._means.shape for part in ("counts", "means", "squares")):
+            raise ValueError("curves of another size")
+        self._counts, self._means, self._squares = state["counts"], state["means"], state["squares"]
+        self._prepare()

@@ -16,12 +16,13 @@ READY_ROWS = 250
 
 class OneClassSVM:
     """River's `anomaly.OneClassSVM` on binned features: strange is what shares few values with the rows that lie at
-    the edge of the normal. Scores have no bounds.
+    the edge of the normal. Scores lie between -1 and 0.
 
     Each feature is cut into equal bins and a row is the unit vector of its bins: a linear machine on raw 0..1 values
     would take a rare flag for more of the normal (River asks for a non-linear map upstream). River's score grows with
-    familiarity, so the sign is turned here. The decay of all weights is kept as one factor, so a row costs its own
-    bins only.
+    familiarity, and with the weights, for thousands of rows; so the sign is turned here and the weights' length
+    divided out, and scores of different times can be compared. The decay of all weights is kept as one factor, so a
+    row costs its own bins only.
     """
 
     name: ClassVar[str] = "one_class_svm"
@@ -33,7 +34,7 @@ class OneClassSVM:
         self._weights: list[float] = [0.0] * (BINS * self._width)
         self._intercept = 1.0
         self._rows = 0
-        self._set_array()
+        self._prepare()
 
     @property
     def ready(self) -> bool:
@@ -48,7 +49,9 @@ class OneClassSVM:
     def intercept(self) -> float:
         return self._intercept
 
-    def _set_array(self) -> None:
+    def _prepare(self) -> None:
+        length = math.sqrt(math.fsum(weight * weight for weight in self._weights))
+        self._factor = -self._unit / length if length else 0.0
         self._weight_array = np.array(self._weights)
         self._offset_array = np.array(self._offsets, np.intp)[:, None]
 
@@ -56,19 +59,18 @@ class OneClassSVM:
         if len(rows) <= FEW_ROWS:  # also because numpy would add up a single row in another order
             return np.array([self.score_row(row) for row in rows.tolist()], np.float64)
         total: Vector = self._weight_array.take(self._bins(rows)).sum(axis=0)
-        return -(self._unit * total)
+        return self._factor * total
 
     def score_row(self, row: Row) -> float:
-        weights, top, total = self._weights, BINS - 1, 0.0
+        weights, total = self._weights, 0.0
         for offset, value in zip(self._offsets, row, strict=True):
-            position = int(value * BINS)
-            total += weights[offset + (position if 0 <= position <= top else top if position > 0 else 0)]
-        return -(self._unit * total)
+            total += weights[offset + (BINS - 1 if value >= 1.0 else int(value * BINS) if value > 0.0 else 0)]
+        return self._factor * total
 
     def _bins(self, rows: Matrix) -> np.ndarray[tuple[int, ...], np.dtype[np.intp]]:
         """(features, rows): each value's place among the weights."""
-        bins = (np.ascontiguousarray(rows.T) * BINS).astype(np.intp)
-        np.clip(bins, 0, BINS - 1, out=bins)
+        bins = (np.ascontiguousarray(rows.T).clip(0.0, 1.0) * BINS).astype(np.intp)
+        np.minimum(bins, BINS - 1, out=bins)
         bins += self._offset_array
         return bins
 
@@ -78,10 +80,9 @@ class OneClassSVM:
         weights, intercept, unit = self._weights.copy(), self._intercept, self._unit
         keep, scale, fall = 1.0 - LEARNING_RATE * NU / 2, 1.0, LEARNING_RATE * NU
         weight_of = weights.__getitem__
-        scores: list[float] = []
+        scores = self.score_rows(rows)
         for bins in self._bins(rows).T.tolist():
             familiar = scale * unit * sum(map(weight_of, bins))
-            scores.append(-familiar)
             scale *= keep
             if familiar + intercept <= 1.0:
                 step = LEARNING_RATE * unit / scale
@@ -94,8 +95,8 @@ class OneClassSVM:
                 scale = 1.0
         self._weights, self._intercept = [scale * weight for weight in weights], intercept
         self._rows += len(rows)
-        self._set_array()
-        return np.array(scores)
+        self._prepare()
+        return scores
 
     def state(self) -> State:
         return {
@@ -109,4 +110,4 @@ class OneClassSVM:
             raise ValueError("one-class weights of another size")
         self._weights = state["weights"].tolist()
         self._intercept, self._rows = float(state["intercept"][0]), int(state["rows"][0])
-        self._set_array()
+        self._prepare()

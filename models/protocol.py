@@ -61,7 +61,7 @@ class Model(Protocol):
         """The same number as `score_rows`, the cheapest way for one row."""
 
     def learn_rows(self, rows: Matrix) -> Vector:
-        """Learn in order of the rows; answers the score of each from before it was learnt."""
+        """Learn in order of the rows; answers a score of each by what was learnt before it (perhaps not all)."""
 
     def state(self) -> State:
         """What a snapshot keeps."""

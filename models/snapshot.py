@@ -59,8 +59,8 @@ class Array(msgspec.Struct, frozen=True, array_like=True):
 class Header(msgspec.Struct, frozen=True, kw_only=True):
     """What a snapshot says of itself.
 
-    position: rows taken note of; learned: the untainted among them. libraries: name to the version it was learnt with,
-    to be told, not asked for: the arrays mean the same under any.
+    position: rows taken note of; learned: the untainted among them. libraries: name to the version it was learnt
+    with, to be told, not asked for: the arrays mean the same under any.
     """
 
     features: tuple[str, ...]
@@ -92,7 +92,7 @@ class Body(msgspec.Struct, frozen=True):
 
 
 def pack(snapshot: Snapshot, key: bytes) -> bytes:
-    """key: 1 to 64 bytes of secret."""
+    """Errors: ValueError when the key is empty."""
     bank = {name: _packed(array) for name, array in snapshot.bank.items()}
     next_bank = {name: _packed(array) for name, array in snapshot.next_bank.items()}
     changed = {name: array for name, array in next_bank.items() if array != bank[name]}
@@ -138,7 +138,8 @@ def _opened(raw: bytes, key: bytes) -> Body:
 def _signature(key: bytes, prefix: bytes, body: bytes) -> bytes:
     if not key:
         raise ValueError("a snapshot needs a key to be signed with")
-    return blake2b(prefix + body, digest_size=SIGNATURE_BYTES, key=key, person=b"argus-models").digest()
+    secret = blake2b(key).digest()  # of any length
+    return blake2b(prefix + body, digest_size=SIGNATURE_BYTES, key=secret, person=b"argus-models").digest()
 
 
 def _packed(array: npt.NDArray[Any]) -> Array:

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+from models.ensemble import BLOCK_ROWS, MODEL_NAMES, Ensemble
+from models.protocol import Scorer
+from tests.models.rows import FEATURES, normal_rows, strange_rows
+
+
+def test_it_is_a_scorer_of_the_three_models() -> None:
+    scorer: Scorer = Ensemble(FEATURES)
+    assert scorer.names == MODEL_NAMES == ("half_space_trees", "one_class_svm", "gaussian")
+    assert [tuple(scores) for scores in scorer.score(normal_rows(5).tolist())] == [MODEL_NAMES] * 5
+    assert scorer.score([]) == []
+
+
+@pytest.mark.parametrize(("features", "names"), [((), MODEL_NAMES), (FEATURES, ()), (FEATURES, ("oracle",))])
+def test_unknown_or_no_models_and_no_features_are_refused(features: tuple[str, ...], names: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="model"):
+        Ensemble(features, 1, names)
+
+
+def test_a_mask_of_another_length_is_refused() -> None:
+    with pytest.raises(ValueError, match="mask"):
+        Ensemble(FEATURES).learn([[0.0] * len(FEATURES)], [])
+
+
+def test_a_batch_longer_than_a_block_is_scored_and_learnt_whole() -> None:
+    ensemble, rows = Ensemble(FEATURES, block_rows=64), normal_rows(1_000)
+    ensemble.learn(rows.tolist(), [True] * len(rows))
+    assert ensemble.learned == 1_000
+    assert ensemble.score_matrix(rows).shape == (1_000, 3)
+
+
+def test_rows_may_be_an_array() -> None:
+    lists, arrays = Ensemble(FEATURES, block_rows=64), Ensemble(FEATURES, block_rows=64)
+    rows = normal_rows(1_000)
+    lists.learn(rows.tolist(), [True] * len(rows))
+    arrays.learn(rows, np.ones(len(rows), bool))
+    assert lists.score(rows.tolist()) == arrays.score(rows)
+
+
+def test_nothing_of_a_block_weighs_in_before_the_block_after_the_next() -> None:
+    """So that what a row is scored by never hangs on rows of its own batch."""
+    ensemble, normal, strange = Ensemble(FEATURES), normal_rows(4 * BLOCK_ROWS), strange_rows(BLOCK_ROWS)
+    ensemble.learn(normal.tolist(), [True] * len(normal))
+    before = ensemble.score_matrix(strange)
+    ensemble.learn(strange[:-1].tolist(), [True] * (BLOCK_ROWS - 1))
+    assert ensemble.score_matrix(strange[:1]).tolist() == before[:1].tolist()
+    ensemble.learn(strange[-1:].tolist(), [True])
+    ensemble.learn(normal[:BLOCK_ROWS].tolist(), [False] * BLOCK_ROWS)
+    assert ensemble.score_matrix(strange).mean() < before.mean()
+
+
+def test_explaining_a_row_goes_by_what_scored_it() -> None:
+    """A row beyond the block's end is explained by the bank that scores it, wherever its batch began."""
+    early, late = Ensemble(FEATURES, block_rows=64), Ensemble(FEATURES, block_rows=64)
+    rows, row = normal_rows(1_024).tolist(), strange_rows(1)[0].tolist()
+    early.learn(rows[:1_020], [True] * 1_020)
+    late.learn(rows, [True] * 1_024)
+    assert early.explain(row, at=4) == late.explain(row)
+
+
+def test_before_anything_is_learnt_the_blame_is_by_distance_and_a_plain_row_blames_all_alike() -> None:
+    ensemble = Ensemble(("a", "b"))
+    assert ensemble.explain([0.5, 1.0]) == {"a": 0.0, "b": 1.0}
+    assert ensemble.explain([0.5, 0.5]) == {"a": 0.5, "b": 0.5}
+    assert ensemble.explain([0.5, None]) == {"a": 0.5, "b": 0.5}
+
+
+def test_a_ratio_learnt_from_few_blocks_of_few_rows_keeps_the_old_median() -> None:
+    ensemble = Ensemble(FEATURES, block_rows=16)
+    ensemble.learn(normal_rows(160).tolist(), [True] * 160)
+    assert ensemble.usual.tolist() == [0.5] * len(FEATURES)
