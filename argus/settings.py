@@ -17,11 +17,7 @@ import yaml
 from msgspec import Meta, Struct
 
 from core.policy import Policy
-
-try:
-    from core.rules.book import RULES
-except ImportError:
-    RULES = ()
+from core.rules.book import RULES, threshold_name
 
 PREFIX: Final = "ARGUS_"
 # Names that begin like a setting's and are none: the settings file, and what tests and their runs are told.
@@ -31,8 +27,8 @@ ALIASES: Final[Mapping[str, str]] = {
     "KAFKA_BOOTSTRAP_SERVERS": "broker",
     "DATABASE_URL": "database_url",
     "FRAUD_SCORE_THRESHOLD": "fraud_score_threshold",
-    "VELOCITY_THRESHOLD": "rule_velocity_payments_low",
-    "VELOCITY_WINDOW_SECONDS": "rule_velocity_window_s",
+    "VELOCITY_THRESHOLD": "rule_payment_velocity_low",
+    "VELOCITY_WINDOW_SECONDS": "rule_payment_velocity_window_s",
 }
 POLICY_HELP: Final[Mapping[str, str]] = {
     "late_s": "how late an event may be and still count where it belongs; later ones are only decided",
@@ -45,6 +41,7 @@ POLICY_HELP: Final[Mapping[str, str]] = {
     "fraud_score_threshold": "risk score (0 to 100) from which an event is challenged",
     "block_score_threshold": "risk score (0 to 100) from which an event is blocked",
     "score_scope": "event types that a risk score alone may hold up",
+    "score_block_scope": "event types that a risk score alone may block",
     "model_weights": "what each model's far tail adds to the risk (0 to 1); a model not named shadows",
     "tail_quantile": "quantile of a model's scores at which its tail begins",
     "tail_full_quantile": "quantile of a model's scores at which its tail is complete",
@@ -158,7 +155,7 @@ def table() -> Mapping[str, Setting]:
             Setting(f"rule_{rule.id}_mode", Mode, "live", f"what a hit of `{rule.id}` does", ("modes", rule.id))
         )
         for name, default in rule.thresholds.items():
-            key = f"rule_{rule.id}_{name}"
+            key = threshold_name(rule, name)
             rows.append(Setting(key, float, float(default), f"{name} of `{rule.id}`", ("thresholds", key)))
     return {row.name: row for row in rows}
 
