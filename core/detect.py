@@ -8,10 +8,9 @@ only from events that look like their user.
 from collections.abc import Mapping, Sequence
 
 from core.events import Action
-from core.judged import NO_SCORES, Book, Judged, Scorer
+from core.judged import NO_SCORES, Book, Judged, OwnRules, Scorer
 from core.policy import Policy
 from core.reputation import Reputation
-from core.rules.custom import CustomRules
 from core.settle import Bench
 from core.state import UserState
 from core.watch import watch
@@ -25,7 +24,7 @@ def judge(
     *,
     book: Book,
     policy: Policy,
-    custom: CustomRules | None = None,
+    custom: OwnRules | None = None,
     scorer: Scorer | None = None,
     reputation: Mapping[str, Reputation] | None = None,
     now_ms: int | None = None,

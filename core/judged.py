@@ -6,12 +6,13 @@ from typing import Final, Literal, Protocol
 from msgspec import Struct, field
 
 from core.events import Action
-from core.observe import Seen
 from core.records import Alert, Decision, Lock
 from core.rules.entry import Answer, Hit, Rule, Thresholds
+from core.seen import Seen
 from core.signal import Out
 from core.state import UserState
 
+Mode = Literal["live", "shadow", "off"]
 Scores = dict[str, float]
 # A hit, its rule, and the flags of its group.
 Found = tuple[Rule, Hit, int]
@@ -36,7 +37,7 @@ class Check(Protocol):
     @property
     def check(self) -> Callable[..., Answer]: ...
     @property
-    def mode(self) -> Literal["live", "shadow", "off"]: ...
+    def mode(self) -> Mode: ...
 
 
 class Book(Protocol):
@@ -45,6 +46,21 @@ class Book(Protocol):
     def user_rules(self, type_: str) -> Sequence[Check]: ...
     def reputation_rules(self, type_: str) -> Sequence[Check]: ...
     def model_rules(self, type_: str) -> Sequence[Check]: ...
+
+
+class OwnRule(Protocol):
+    """A rule that a user of Argus defined."""
+
+    @property
+    def rule(self) -> Rule: ...
+    @property
+    def mode(self) -> Mode: ...
+
+
+class OwnRules(Protocol):
+    """A set of them, see `core.rules.custom`."""
+
+    def check(self, action: Action, state: UserState, seen: Seen, out: Out) -> Sequence[tuple[OwnRule, Hit]]: ...
 
 
 class Judged(Struct):

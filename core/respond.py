@@ -16,6 +16,7 @@ from core.rules.entry import Severity
 
 By = Literal["rule", "admin", "otp", "expiry"]
 STRENGTH: Final[dict[str, int]] = {"unlocked": 0, "challenged": 1, "locked": 2}
+REASON_CHARS_MAX: Final = 200
 # COMPLIANCE opens a case; INVENTORY and SYSTEM are about things, not about the user.
 ACTING_KINDS: Final = ("TRANSACTION", "SECURITY")
 
@@ -82,7 +83,9 @@ def wanted(called_for: Answer, reason: str, alert_id: str, time_ms: int, clock_m
     """The lock that a rule asks for: from the event on, and for its whole duration from the user's clock, which a
     late event does not move."""
     until_ms = clock_ms + called_for.duration_s * SECOND
-    return LockFacts(called_for.state, called_for.scope, reason, alert_id, time_ms, until_ms, "rule")
+    return LockFacts(
+        called_for.state, called_for.scope, reason[:REASON_CHARS_MAX], alert_id, time_ms, until_ms, "rule"
+    )
 
 
 def change(user: Lockable, user_id: str, wanted: LockFacts, clock_ms: int) -> list[Lock]:

@@ -7,13 +7,13 @@ from core.alerting import FED, SHADOW, Group, alert, context_of, place
 from core.clock import rfc3339
 from core.events import Action
 from core.judged import Book, Case, Check, Judged, Scorer, Scores
-from core.observe import Seen
 from core.policy import Policy
 from core.records import Decision, Reason
 from core.reputation import BAD, Reputation
 from core.respond import ACTING_KINDS, NOTHING, STRENGTH, answer, change, lock_at, wanted
 from core.risk import Fusion, rule_weight, with_weight
 from core.rules.entry import Hit, Rule, Severity
+from core.seen import Seen
 from core.signal import lock_signal
 
 

@@ -10,11 +10,11 @@ from core.alerting import SHADOW
 from core.clock import SECOND
 from core.events import Action
 from core.features import features
-from core.judged import Book, Case, Found, Judged
-from core.observe import learn_user, observe
+from core.habits import learn_user
+from core.judged import Book, Case, Found, Judged, OwnRules
+from core.observe import observe
 from core.policy import Policy
 from core.respond import ACTING_KINDS
-from core.rules.custom import CustomRules
 from core.rules.entry import Hit, Rule, Severity, Thresholds
 from core.signal import signals
 from core.state import UserState, is_repeat, record_hit, remember
@@ -25,7 +25,7 @@ def watch(
     users: dict[str, UserState],
     book: Book,
     policy: Policy,
-    custom: CustomRules | None,
+    custom: OwnRules | None,
     with_rows: bool,
     judged: Judged,
 ) -> list[Case]:
@@ -34,7 +34,7 @@ def watch(
     checks: dict[str, list[tuple[Any, Thresholds, Rule, int]]] = {}
     late_ms = policy.late_s * SECOND
     taint_ms = policy.taint_s * SECOND
-    check_custom = custom.check if custom is not None and custom.rules else None
+    check_custom = custom.check if custom is not None else None
     for action in actions:
         state = users.get(action.user_id)
         if state is None:

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from core.clock import DAY, HOUR, MINUTE, SECOND
 from core.detect import Judged, judge
 from core.events import Action, event_key
-from core.judged import Scores
+from core.judged import Mode, Scores
 from core.policy import Policy, Response
 from core.records import Alert, Kind, Lock
 from core.reputation import BAD, Reputation
-from core.rules.custom import CustomRule, CustomRules, Mode
+from core.rules.book import RuleBook
+from core.rules.custom import NO_CUSTOM_RULES
 from core.rules.entry import NOT_ENOUGH, Answer, Hit, Rule, Severity
 from core.state import UserState
 
@@ -311,19 +312,18 @@ def test_a_shadow_rule_alerts_and_leads_to_nothing() -> None:
     assert "dark" not in users["u1"].hits
 
 
-class OwnRules(CustomRules):
-    """User-defined rules that always hit."""
+class Own:
+    """User-defined rules, one of each mode, that always hit."""
 
     def __init__(self, *modes: Mode) -> None:
-        rules = [Bound(f"own_{mode}", always(Severity.HIGH)).rule for mode in modes]
-        super().__init__(tuple(CustomRule(rule, mode) for rule, mode in zip(rules, modes, strict=True)))
+        self.rules = [Bound(f"own_{mode}", always(Severity.HIGH), mode=mode) for mode in modes]
 
-    def check(self, action: Action, state: Any, seen: Any, out: Any) -> list[tuple[CustomRule, Hit]]:
-        return [(rule, Hit(Severity.HIGH, "own")) for rule in self.rules]
+    def check(self, *_: Any) -> list[tuple[Bound, Hit]]:
+        return [(bound, Hit(Severity.HIGH, "own")) for bound in self.rules]
 
 
 def test_user_defined_rules_alert_and_answer_like_the_others() -> None:
-    judged = run([paid(1)], custom=OwnRules("live", "shadow"))
+    judged = run([paid(1)], custom=Own("live", "shadow"))
     assert judged.decisions[0].rules == ["own_live"]
     assert judged.decisions[0].decision == "challenge"
     assert [(alert.rule_id, alert.mode) for alert in judged.alerts] == [
@@ -331,11 +331,11 @@ def test_user_defined_rules_alert_and_answer_like_the_others() -> None:
         ("own_shadow", "shadow"),
     ]
     assert [lock.state for lock in judged.locks] == ["challenged"]
-    assert run([paid(1)], Bound("r", always(Severity.LOW)), custom=OwnRules("live")).decisions[0].rules == [
+    assert run([paid(1)], Bound("r", always(Severity.LOW)), custom=Own("live")).decisions[0].rules == [
         "r",
         "own_live",
     ]
-    assert run([paid(1)], custom=CustomRules()).decisions[0].rules == []
+    assert run([paid(1)], custom=NO_CUSTOM_RULES).decisions[0].rules == []
 
 
 def test_models_score_every_observed_event_and_explain_only_what_is_sent() -> None:
@@ -527,6 +527,47 @@ def test_how_events_are_cut_into_batches_changes_nothing(seed: int, cuts: list[i
     story = a_life(seed, 80)
     whole = in_batches(story, [], BOOK)
     assert in_batches(story, cuts, BOOK) == whole
+
+
+def a_full_life(seed: int, size: int) -> list[Action]:
+    """Three users do everything there is, from few devices and many places."""
+    rng = random.Random(seed)
+    story = []
+    at_ms = 0
+    for number in range(size):
+        at_ms += rng.choice([SECOND, 20 * SECOND, 5 * MINUTE, 2 * HOUR])
+        type_ = rng.choice(
+            ["login", "login", "otp", "transaction", "transaction", "payout", "deposit", "password_change"]
+        )
+        network = rng.choice(["192.0.2", "192.0.2", "198.51.100", "203.0.113"])
+        story.append(
+            paid(
+                number,
+                at_ms - rng.choice([0, 0, 0, 10 * MINUTE, 10 * HOUR]),
+                rng.choice([5.0, 20.0, 900.0, 9_000.0, 12_000.0]),
+                f"u{rng.randint(1, 3)}",
+                type_,
+                failed=rng.random() < 0.4,
+                ip=f"{network}.7",
+                network=f"{network}.0/24",
+                country={"192.0.2": "DE", "198.51.100": "BR"}.get(network, "AU"),
+                device_id=f"d{rng.randint(1, 4)}",
+                session_id=f"s{rng.randint(1, 3)}",
+                card_id=f"c{rng.randint(1, 4)}",
+                payee_id=f"p{rng.randint(1, 5)}",
+                merchant_id=f"m{rng.randint(1, 3)}",
+            )
+        )
+    return story
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_whole_rule_book_says_the_same_however_events_are_cut(seed: int) -> None:
+    story = a_full_life(seed, 300)
+    whole = in_batches(story, [], RuleBook())
+    cuts = random.Random(seed).sample(range(1, 300), 20)
+    assert in_batches(story, cuts, RuleBook()) == whole
+    assert len({alert.rule_id for alert in whole[0]}) > 8
 
 
 def test_one_event_a_batch_says_the_same_as_all_in_one() -> None:
