@@ -33,7 +33,8 @@ class Config:
     days or events: how much; neither means endless (live). events counts repeats too.
     attacks: names of `simulation.attacks.ATTACKS`; None for all of them, empty for a quiet world.
     intensity: one of `INTENSITIES`, or "mixed".
-    attack_share: about which share of the events attackers make; each named attack comes at least once.
+    attack_share: about which share of the events attackers make; each named attack comes at least once, if the
+        run is long enough to hold it.
     run: goes into event and session ids, so that two live runs with one seed do not share them.
     Raises ValueError with one clear line.
     """

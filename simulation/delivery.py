@@ -78,5 +78,5 @@ class Delivery:
 
     def drop(self, until_ms: int) -> None:
         """Forget what came in before until_ms."""
-        while self._pending and self._pending[0][0] < until_ms:
-            heapq.heappop(self._pending)
+        for _ in self.due(until_ms):
+            pass

@@ -7,8 +7,9 @@ from typing import Final, NamedTuple
 
 from core.clock import DAY, HOUR, MINUTE
 from simulation.delivery import Delivery
+from simulation.networks import connect, on_the_road
 from simulation.people import SHARES, THINNING, Device, User, World, new_device, new_id
-from simulation.places import HOME_CITIES, RANGES, Spot, address, carrier_exit
+from simulation.places import RANGES, Spot, address
 from simulation.session import (
     Visit,
     collect,
@@ -26,8 +27,9 @@ VISIT, WORK, SALARY, TRIP, PHONE, BILLS, COLLECT, LEASE, SIGNUP, WAKE = range(10
 # Mean days between them, for one user.
 EVERY_DAYS: Final = {TRIP: 90.0, PHONE: 300.0, BILLS: 40.0, LEASE: 20.0, COLLECT: 6.0}
 SIGNUPS_PER_USER_DAY: Final = 0.004
-EVENTS_PER_VISIT: Final = 8.0
-WORK_VISITS_PER_DAY: Final = 0.35
+# Measured over weeks; they size a run, and nothing depends on them exactly.
+EVENTS_PER_VISIT: Final = 7.2
+EVENTS_PER_OFFICE_DAY: Final = 3.1
 
 
 class Recent(NamedTuple):
@@ -73,10 +75,8 @@ class Life:
         self._plan(self._in_days(start_ms, 1 / (SIGNUPS_PER_USER_DAY * len(world.users))), SIGNUP, world.users[0])
 
     def events_per_day(self) -> float:
-        visits = sum(
-            user.visits * self.pace + WORK_VISITS_PER_DAY * (user.office is not None) for user in self.world.active
-        )
-        return max(1.0, visits * EVENTS_PER_VISIT)
+        """About how many there will be."""
+        return events_per_day(self.world, self.pace)
 
     def next_ms(self) -> int:
         return self._agenda[0][0]
@@ -192,7 +192,7 @@ class Life:
             device = new_device(rng, "laptop")
         elif device.kind == "work":
             device = devices[0]
-        spot = self._connect(user, device, time_ms)
+        spot = connect(rng, user, device, time_ms)
         visit = Visit(rng, self.delivery, user, device, spot, time_ms, new_id(rng, "s"))
         hour = (time_ms + user.offset_ms) % DAY // HOUR
         if away is not None:
@@ -215,7 +215,7 @@ class Life:
         if device.kind == "phone" and away is None and not spot.vpn and rng.random() < 0.02:
             look_around(visit, 2.0)
             visit.trap = visit.trap or "wifi_to_mobile"
-            visit.move(self._on_the_road(user))
+            visit.move(on_the_road(rng, user))
         if bills:
             pay_bills(visit)
         else:
@@ -233,14 +233,14 @@ class Life:
         visit.trap = "office_nine"
         sign_in(visit)
         self.recent.append(Recent(user, visit.session, device, spot, time_ms))
-        look_around(visit, 4.0)
-        if rng.random() < 0.3:
+        look_around(visit, 3.0)
+        if rng.random() < 0.35:
             pay(visit, self.world)
 
     def _sign_up(self, time_ms: int) -> None:
         rng = self.rng
         user = self.world.newcomer(rng)
-        spot = self._connect(user, user.devices[0], time_ms)
+        spot = connect(rng, user, user.devices[0], time_ms)
         visit = Visit(rng, self.delivery, user, user.devices[0], spot, time_ms, new_id(rng, "s"))
         visit.act("signup", user_agent=user.devices[0].agent, attributes={"tz": user.city.tz})
         visit.wait(40)
@@ -248,27 +248,15 @@ class Life:
         look_around(visit, 5.0)
         self._settle(user, visit.t + HOUR)
 
-    def _connect(self, user: User, device: Device, time_ms: int) -> Spot:
-        """The network that the user is on: home, the road, a hotel, a VPN."""
-        rng = self.rng
-        away = user.away
-        roll = rng.random()
-        if user.vpn and roll < 0.3:
-            exit_ = HOME_CITIES[int(rng.random() ** 2 * len(HOME_CITIES))]
-            hosting = RANGES[exit_.country].hosting[0]
-            ip = f"{hosting}.{60 + int(rng.random() * 3)}.{10 + int(rng.random() * 40)}"
-            return Spot(ip, exit_.country, exit_.lat, exit_.lon, vpn=True)
-        if away is not None and away.lands_ms <= time_ms < away.returns_ms:
-            # Roaming keeps the home carrier's address, while the app knows where it is.
-            roaming = device.kind == "phone" and roll > 0.6
-            ip = carrier_exit(rng, user.carrier) if roaming else away.hotel_ip
-            return Spot(ip, away.city.country, away.lat, away.lon)
-        if device.kind == "phone" and roll > 0.55:
-            return self._on_the_road(user)
-        return Spot(user.home_ip, user.city.country, user.lat, user.lon)
 
-    def _on_the_road(self, user: User) -> Spot:
-        rng = self.rng
-        lat = round(user.lat + rng.gauss(0, 0.12), 4)
-        lon = round(user.lon + rng.gauss(0, 0.15), 4)
-        return Spot(carrier_exit(rng, user.carrier), user.city.country, lat, lon)
+def events_per_day(world: World, pace: float) -> float:
+    """About how many events a day everybody's life makes at this pace."""
+    visits = sum(user.visits for user in world.active)
+    offices = sum(1 for user in world.active if user.office is not None)
+    return max(1.0, visits * pace * EVENTS_PER_VISIT + offices * EVENTS_PER_OFFICE_DAY)
+
+
+def pace_for(world: World, per_day: float) -> float:
+    """The pace at which everybody's life makes this many events a day."""
+    unpaced = events_per_day(world, 0.0)
+    return max(0.01, (per_day - unpaced) / (events_per_day(world, 1.0) - unpaced))

@@ -162,9 +162,12 @@ class World:
                 halves = RANGES[city.country].homes
                 head = address(rng, halves[-1:]).rpartition(".")[0]
                 ips = tuple(f"{head}.{rng.randrange(1, 255)}" for _ in range(1 + (rng.random() < 0.3)))
-                self.offices[city.name].append(Office(city, ips, *near(rng, city, 5.0), rng.choice((1, 15, 25, 28))))
+                self.offices[city.name].append(Office(city, ips, *near(rng, city, 5.0), rng.randrange(1, 29)))
         cities = rng.choices(HOME_CITIES, HOME_WEIGHTS, k=users)
         self.users: list[User] = []
+        for number in range(1, users):
+            if rng.random() < 0.08:
+                cities[number] = cities[number - 1]
         for number, city in enumerate(cities, start=1):
             user = User(rng, f"u{number:06d}", city, self.offices[city.name], self.favourites(rng))
             if number > 1 and self.users[-1].city is city and rng.random() < 0.5:

@@ -14,9 +14,20 @@ NEVER: Final = 1 << 62
 # The first attacker waits until people have habits: this share of the run, at most this many days.
 WARM_UP: Final = 0.1
 WARM_UP_DAYS: Final = 1.5
+# Whoever watches live has minutes, not days: hasty attackers, hurried further.
 LIVE_MIX: Final = {"blatant": 0.6, "typical": 0.4}
+LIVE_PACE: Final = 0.5
+EVENTS_PER_CAMPAIGN: Final = 60
+LIVE_FIRST: Final = "account_takeover"
 # Months of silence cannot be shown within minutes.
 NOT_LIVE: Final = frozenset({"dormant_takeover"})
+
+
+def attacks_in(config: Config) -> float:
+    """About how many of `config.events` will be attackers'."""
+    names = len(ATTACKS) if config.attacks is None else len(config.attacks)
+    share = (config.events or 0) * config.attack_share
+    return max(share, EVENTS_PER_CAMPAIGN * names) if names else 0.0
 
 
 class Schedule:
@@ -31,7 +42,7 @@ class Schedule:
         self._rng = Random(f"{config.seed}:{config.run}:attacks")
         self._life = life
         self._delivery = delivery
-        self._run = config.run
+        self._run = (config.run,) if config.run else ()
         names = tuple(ATTACKS) if config.attacks is None else tuple(dict.fromkeys(config.attacks))
         if length_days is None and config.attacks is None:
             names = tuple(name for name in names if name not in NOT_LIVE)
@@ -61,6 +72,9 @@ class Schedule:
         if not self._round:
             self._round = list(self._names)
             rng.shuffle(self._round)
+            if self._live and not self._campaigns and LIVE_FIRST in self._round:
+                self._round.remove(LIVE_FIRST)
+                self._round.append(LIVE_FIRST)
         name = self._round.pop()
         self._campaigns += 1
         stage = Stage(
@@ -68,7 +82,7 @@ class Schedule:
             delivery=self._delivery,
             life=self._life,
             attack=name,
-            campaign=f"{self._run}{name}-{self._campaigns}",
+            campaign="-".join((*self._run, name, str(self._campaigns))),
             intensity=self._draw(),
             start_ms=self.next_ms,
         )
@@ -83,7 +97,9 @@ class Schedule:
             self.next_ms += 1 + int(max(ahead, self._shortest_gap_days) * rng.uniform(0.6, 1.4) * DAY)
 
     def _draw(self) -> Intensity:
-        if self._intensity != "mixed":
-            return INTENSITIES[self._intensity]
-        mix = LIVE_MIX if self._live else MIXED
-        return INTENSITIES[self._rng.choices(tuple(mix), tuple(mix.values()))[0]]
+        name = self._intensity
+        if name == "mixed":
+            mix = LIVE_MIX if self._live else MIXED
+            name = self._rng.choices(tuple(mix), tuple(mix.values()))[0]
+        intensity = INTENSITIES[name]
+        return intensity._replace(pace=intensity.pace * LIVE_PACE) if self._live else intensity

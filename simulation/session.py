@@ -118,7 +118,7 @@ def pay(visit: Visit, world: World) -> None:
         "merchant_id": world.shop_ids[shop],
         "card_id": user.cards[0 if rng.random() < 0.8 else int(rng.random() * len(user.cards))],
     }
-    visit.wait(35)
+    visit.wait(45)
     if rng.random() < 0.016:
         visit.act("transaction", outcome="failure", **fields)
         if rng.random() < 0.3:
@@ -155,10 +155,13 @@ def in_currency(rng: Random, user: User, dollars: float) -> float:
 def visit_as_usual(visit: Visit, world: World) -> None:
     """What most sessions are."""
     rng, user = visit.rng, visit.user
-    look_around(visit, 3.7)
-    while rng.random() < 0.51:
+    look_around(visit, 3.4)
+    if rng.random() < 0.8:
         pay(visit, world)
         look_around(visit, 0.7)
+        while rng.random() < 0.33:
+            visit.wait(60)
+            pay(visit, world)
     roll = rng.random()
     if roll < 0.17:
         pay_out(visit)
@@ -175,7 +178,7 @@ def visit_as_usual(visit: Visit, world: World) -> None:
         # A car, a deposit for a house: rare, large and honest.
         visit.trap = visit.trap or "large_and_honest"
         pay_out(visit, rng.uniform(8_000, 60_000), usual=rng.random() < 0.3)
-    elif roll < 0.33:
+    elif roll < 0.34:
         visit.wait(30)
         dollars = math.exp(rng.gauss(user.level + 0.8, 0.6))
         visit.act("deposit", amount=in_currency(rng, user, dollars), currency=user.currency)

@@ -1,21 +1,24 @@
 """The stream: life and attacks in order of arrival, into a file or as it happens."""
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from random import Random
 from typing import Final, TextIO
 
-from core.clock import DAY, HOUR, MINUTE
+from core.clock import DAY, MINUTE
 from core.records import encode
 from simulation.config import Config, Labelled
 from simulation.delivery import Delivery
 from simulation.feedback import Desk
 from simulation.labels import label_line
-from simulation.life import Life
+from simulation.life import Life, pace_for
 from simulation.people import World
-from simulation.schedule import Schedule
+from simulation.schedule import NEVER, Schedule, attacks_in
 
 # People already mid-session when a live run begins.
-RUN_IN_MS: Final = 20 * MINUTE
+RUN_IN_MS: Final = 8 * MINUTE
+# At this many users for each event a second, a user comes back after about seven minutes.
+USERS_PER_RATE: Final = 60
 PROGRESS_EVERY: Final = 2_000
 
 
@@ -24,52 +27,45 @@ def generate(config: Config) -> Iterator[Labelled]:
 
     The same config gives the same events. Memory grows with users and with what is on its way, not with length.
     """
+    return islice(_arrivals(config), config.events)
+
+
+def _arrivals(config: Config) -> Iterator[Labelled]:
     delivery = Delivery(_prefix(config))
     world = World(config.seed, config.users)
     life = Life(world, delivery, Random(f"{config.seed}:{config.run}:life"), config.start_ms)
+    end = NEVER
     if config.days is not None:
         length_days = config.days
+        end = config.start_ms + int(config.days * DAY)
     elif config.events is not None:
-        length_days = config.events / (life.events_per_day() * (1 + config.attack_share))
+        length_days = max(0.3 * config.events, config.events - attacks_in(config)) / life.events_per_day()
     else:
         raise ValueError("days or events must be given")
     schedule = Schedule(config, life, delivery, config.start_ms, length_days)
-    end = None if config.days is None else config.start_ms + int(config.days * DAY)
-    left = config.events
-    while True:
-        moment = min(life.next_ms(), schedule.next_ms)
-        if end is not None and moment >= end:
-            break
-        for labelled in delivery.due(moment):
-            yield labelled
-            if left is not None:
-                left -= 1
-                if not left:
-                    return
-        if schedule.next_ms <= life.next_ms():
-            schedule.step()
-        else:
-            life.step()
-    for labelled in delivery.due(end):
-        yield labelled
-        if left is not None:
-            left -= 1
-            if not left:
-                return
+    while (moment := min(life.next_ms(), schedule.next_ms)) < end:
+        yield from delivery.due(moment)
+        _step(life, schedule)
+    yield from delivery.due(end)
 
 
 def live(config: Config, rate: float, clock_ms: Callable[[], int]) -> Iterator[list[Labelled]]:
     """Endless: each `next` hands out what came in since the last one by the clock, perhaps nothing. The caller
     sleeps in between. rate: events a second of normal life, on average; attacks come on top, the first within
-    seconds, then one each half to whole minute. Give each run its own `config.run`.
+    seconds, then one each half to whole minute. Give each run its own `config.run`. There are `config.users`, or
+    more where the rate would have people begin their next visit before they end the last.
     """
     start = clock_ms()
     delivery = Delivery(_prefix(config))
-    world = World(config.seed, config.users)
-    rng = Random(f"{config.seed}:{config.run}:life")
-    usual = Life(world, Delivery(""), Random(0), start, history=False).events_per_day()
+    world = World(config.seed, max(config.users, int(rate * USERS_PER_RATE)))
     life = Life(
-        world, delivery, rng, start - RUN_IN_MS, pace=rate * DAY / 1000 / usual, by_the_hour=False, history=False
+        world,
+        delivery,
+        Random(f"{config.seed}:{config.run}:life"),
+        start - RUN_IN_MS,
+        pace=pace_for(world, rate * DAY / 1000),
+        by_the_hour=False,
+        history=False,
     )
     schedule = Schedule(config, life, delivery, start, None)
     _run(life, schedule, start)
@@ -78,11 +74,6 @@ def live(config: Config, rate: float, clock_ms: Callable[[], int]) -> Iterator[l
         now = clock_ms()
         _run(life, schedule, now)
         yield list(delivery.due(now))
-
-
-def live_users(rate: float) -> int:
-    """How many users a live run of this rate takes for each to come back about every half hour."""
-    return max(200, int(rate * HOUR / 1000 / 16))
 
 
 def write(
@@ -116,12 +107,16 @@ def write(
 
 
 def _prefix(config: Config) -> str:
-    return f"e{config.seed}-{config.run}"
+    return f"e{config.seed}-{config.run}-" if config.run else f"e{config.seed}-"
+
+
+def _step(life: Life, schedule: Schedule) -> None:
+    if schedule.next_ms <= life.next_ms():
+        schedule.step()
+    else:
+        life.step()
 
 
 def _run(life: Life, schedule: Schedule, until_ms: int) -> None:
-    while (moment := min(life.next_ms(), schedule.next_ms)) < until_ms:
-        if schedule.next_ms == moment:
-            schedule.step()
-        else:
-            life.step()
+    while min(life.next_ms(), schedule.next_ms) < until_ms:
+        _step(life, schedule)

@@ -3,8 +3,6 @@
 from simulation.attacks.stage import Stage
 from simulation.people import User, new_id
 
-HOUR_S = 3_600.0
-
 
 def _move(stage: Stage, user: User, type_: str, dollars: float, *, round_: bool = False) -> None:
     """One movement of money; whole hundreds where round_."""
@@ -21,7 +19,7 @@ def aml_structuring(stage: Stage) -> None:
     user = stage.victim()
     for _ in range(stage.count(3, 9)):
         _move(stage, user, "payout", stage.rng.triangular(6_800, 9_990, 9_300))
-        stage.wait(1.5 * HOUR_S)
+        stage.linger(1.5)
 
 
 def aml_threshold(stage: Stage) -> None:
@@ -32,7 +30,7 @@ def aml_threshold(stage: Stage) -> None:
         return
     for _ in range(stage.count(2, 5)):
         _move(stage, user, "payout", stage.rng.uniform(3_500, 8_000))
-        stage.wait(0.7 * HOUR_S)
+        stage.linger(0.7)
 
 
 def aml_volume(stage: Stage) -> None:
@@ -40,7 +38,7 @@ def aml_volume(stage: Stage) -> None:
     user = stage.victim()
     for _ in range(stage.count(8, 26)):
         _move(stage, user, "payout" if stage.chance(0.6) else "transaction", stage.dollars(3_300, 0.5))
-        stage.wait(0.5 * HOUR_S)
+        stage.linger(0.5)
 
 
 def aml_round_amounts(stage: Stage) -> None:
@@ -48,7 +46,7 @@ def aml_round_amounts(stage: Stage) -> None:
     user = stage.victim()
     for _ in range(stage.count(4, 12)):
         _move(stage, user, "payout", stage.rng.uniform(900, 6_500), round_=True)
-        stage.wait(5 * HOUR_S)
+        stage.linger(5)
 
 
 def mule_fan_out(stage: Stage) -> None:

@@ -2,7 +2,6 @@
 
 import math
 
-from core.clock import HOUR
 from simulation.attacks.passwords import enter
 from simulation.attacks.stage import Stage
 from simulation.people import new_id
@@ -76,7 +75,7 @@ def compromised_merchant(stage: Stage) -> None:
     world, rng = stage.world, stage.rng
     shop = int(world.shop_count * rng.uniform(0.3, 0.95))
     for user in stage.victims(stage.count(25, 90)):
-        stage.wait(HOUR / 1000, spread=1.0)
+        stage.linger(1.0, spread=1.0)
         price = stage.price(user, stage.dollars(math.exp(user.level) * 1.5, 0.6))
         # A terminal has a place and neither a device nor a network.
         there = Spot(None, user.city.country, user.lat, user.lon)

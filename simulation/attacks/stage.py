@@ -4,7 +4,7 @@ import math
 from random import Random
 from typing import Any
 
-from core.clock import SECOND
+from core.clock import HOUR, SECOND
 from simulation.config import Fields, Intensity
 from simulation.delivery import Delivery
 from simulation.life import Life
@@ -40,6 +40,10 @@ class Stage:
         """Pause, about median_s at the typical pace."""
         pause = median_s * self._intensity.pace * math.exp(self.rng.gauss(0.0, spread))
         self.t += 150 + int(pause * SECOND)
+
+    def linger(self, median_h: float, spread: float = 0.7) -> None:
+        """Pause for hours. Patience stretches these less: who moves money wants it moved within the week."""
+        self.t += int(median_h * HOUR * math.sqrt(self._intensity.pace) * math.exp(self.rng.gauss(0.0, spread)))
 
     def blink(self, median_s: float) -> None:
         """Pause as long as a page or a script takes, whatever the attacker's patience."""

@@ -57,14 +57,20 @@ def takeover_wave(stage: Stage) -> None:
 
 def impossible_travel(stage: Stage) -> None:
     """Somebody far away is in, while the owner was at home a moment ago."""
-    recent = stage.life.recent
-    user = recent[-1 - stage.rng.randrange(min(8, len(recent)))].user if recent else stage.victim()
+    seen = [recent for recent in stage.life.recent if not recent.spot.vpn][-8:]
+    if seen:
+        last = stage.rng.choice(seen)
+        user, here = last.user, last.spot
+        stage.t = max(stage.t, last.time_ms)
+    else:
+        user = stage.victim()
+        here = stage.home(user)
     city = stage.city(user.city)
-    while distance_km(user.lat, user.lon, city.lat, city.lon) < 1_500:
+    while distance_km(here.lat, here.lon, city.lat, city.lon) < 1_500:
         city = stage.city(user.city)
     spot = stage.hideout(city)._replace(vpn=False)
     device = stage.device()
-    stage.wait(600)
+    stage.linger(0.2)
     session = enter(stage, user, spot, device)
     peek(stage, user, spot, device, session, stage.rng.randrange(2, 6))
     if stage.chance(0.6):
