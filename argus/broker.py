@@ -11,7 +11,7 @@ What it does and does not do (Tansu 0.6.0 at 510f3e2, memory engine, aiokafka 0.
 - Memory: a million events of 300 bytes take 320 MiB in batches of 500, 1.2 GiB in batches of one.
 - A fetch lists every record batch of its partition, at 1.4 us each, and returns nothing, without an error, if that
   takes longer than `fetch_max_wait_ms`. With a wait of 10 ms the tail of a partition is read within 3 ms at 1,000
-  batches, 12 ms at 10,000 and NEVER beyond some 30,000; with 500 ms within 230 ms at 100,000. The high watermark in the
+  batches, 12 ms at 10,000 and never beyond some 30,000; with 500 ms within 230 at 100,000. The high watermark in the
   empty answer is right, so a reader can tell and wait longer. Few large batches, not many small ones, make it last.
 - A fetch that finds nothing sleeps half of the wait that is left, again and again: new records take up to half of it.
 - A fetch beyond the end is no error, and waits for ever. ListOffsets(LATEST) answers the FIRST offset of the last

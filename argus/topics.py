@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal
 
+import click
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
@@ -170,9 +171,9 @@ async def _cleanup_policies(admin: AIOKafkaAdminClient, names: list[str]) -> dic
     return policies
 
 
-def create(bootstrap: str, settings: Settings, echo: Callable[[str], object]) -> int:
+def run(settings: Settings, echo: Callable[[str], object] = click.echo) -> int:
     """`argus topics create`: a line for each topic; the exit status, 1 if one exists in another shape."""
-    report = asyncio.run(ensure_topics(bootstrap, settings))
+    report = asyncio.run(ensure_topics(settings.broker, settings))
     for name in report.created:
         echo(f"created   {name}")
     for name in report.same:

@@ -90,11 +90,11 @@ def test_another_shape_is_reported_and_left_alone(bootstrap: str) -> None:
 
 @pytest.mark.broker
 def test_the_command_says_each_topic_and_exits_1_on_another_shape(bootstrap: str) -> None:
-    settings, said = settings_of_its_own(), list[str]()
-    assert topics.create(bootstrap, settings, said.append) == 0
+    settings, said = settings_of_its_own(broker=bootstrap), list[str]()
+    assert topics.run(settings, said.append) == 0
     assert said[0] == f"created   {settings.topic('events')}"
     assert len(said) == len(TOPICS)
-    assert topics.create(bootstrap, msgspec.structs.replace(settings, partitions=2), said.append) == 1
+    assert topics.run(msgspec.structs.replace(settings, partitions=2), said.append) == 1
     assert said[-1].startswith("different ")
 
 

@@ -1,0 +1,108 @@
+"""Alerts as they come, a line each, for whoever watches a terminal or reads JSON lines."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from msgspec import Struct
+
+REMEMBERED = 10_000
+WAIT_MS = 50
+LONGEST_WAIT_MS = 2_000
+SEVERITIES = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
+
+
+class Source(Struct):
+    type: str
+    id: str
+
+
+class Shown(Struct):
+    """The part of an alert that is shown."""
+
+    alert_id: str
+    severity: str
+    title: str
+    time: str
+    user_id: str | None = None
+    source: Source | None = None
+    summary: str = ""
+    count: int = 1
+
+
+class Lines:
+    """Alert records to lines: one for each alert, and another when its severity has risen."""
+
+    def __init__(self) -> None:
+        self._shown: OrderedDict[str, int] = OrderedDict()
+        self._decode = msgspec.json.Decoder(Shown).decode
+
+    def line(self, record: bytes) -> str | None:
+        """None for an update that raises nothing, or for a record that can't be read."""
+        try:
+            alert = self._decode(record)
+            severity = SEVERITIES.index(alert.severity)
+        except (msgspec.DecodeError, ValueError):
+            return None
+        if self._shown.get(alert.alert_id, -1) >= severity:
+            return None
+        self._shown[alert.alert_id] = severity
+        self._shown.move_to_end(alert.alert_id)
+        if len(self._shown) > REMEMBERED:
+            self._shown.popitem(last=False)
+        whom = alert.user_id or (f"{alert.source.type} {alert.source.id}" if alert.source else "-")
+        times = f" (x{alert.count})" if alert.count > 1 else ""
+        return f"{alert.time[11:19]} {alert.severity:8} {whom}: {alert.title}{times}. {alert.summary}".rstrip()
+
+
+class Tail:
+    """Reads a topic's partitions as they grow, outside any consumer group."""
+
+    def __init__(self, bootstrap: str, topic: str, partitions: int, *, from_start: bool) -> None:
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=bootstrap,
+            enable_auto_commit=False,
+            fetch_max_wait_ms=WAIT_MS,
+            auto_offset_reset="earliest",
+        )
+        self._targets = [TopicPartition(topic, partition) for partition in range(partitions)]
+        self._from_start = from_start
+        self._wait_ms = WAIT_MS
+
+    async def start(self) -> None:
+        """When it returns, nothing that is written from now on is missed."""
+        await self._consumer.start()
+        self._consumer.assign(self._targets)
+        if self._from_start:
+            for target in self._targets:
+                self._consumer.seek(target, 0)
+        else:
+            ends = await self._consumer.end_offsets(self._targets)
+            for target, end in ends.items():
+                self._consumer.seek(target, end)
+
+    async def stop(self) -> None:
+        await self._consumer.stop()
+
+    async def values(self) -> AsyncIterator[bytes]:
+        """Never ends."""
+        while True:
+            records = await self._consumer.getmany(timeout_ms=1_000)
+            for batch in records.values():
+                for record in batch:
+                    if record.value is not None:
+                        yield record.value
+            if not records:
+                await self._wait_longer_if_behind()
+
+    async def _wait_longer_if_behind(self) -> None:
+        """The embedded broker answers a fetch with nothing where it can't list a long partition in the time given."""
+        for target in self._targets:
+            end = self._consumer.highwater(target)
+            if end is not None and end > await self._consumer.position(target):
+                self._wait_ms = min(LONGEST_WAIT_MS, 2 * self._wait_ms)
+                self._consumer._fetcher._fetch_max_wait_ms = self._wait_ms  # noqa: SLF001 - no public way to set it
+                return
+        await asyncio.sleep(0)

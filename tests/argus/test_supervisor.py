@@ -1,0 +1,109 @@
+"""Children, one at a time."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+from argus.supervisor import Backoff, Child, Spec, keep, stop_all
+
+PAUSE = "import signal; print('up', flush=True); signal.pause()"
+STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); signal.pause()"
+
+
+def child(tmp_path: Path, code: str, name: str = "child") -> Child:
+    return Child(Spec(name, [sys.executable, "-c", code], dict(os.environ)), tmp_path)
+
+
+async def until_it_is_up(running: Child) -> None:
+    async with asyncio.timeout(20):
+        while "up" not in (running.log.read_text() if running.log.exists() else ""):
+            await asyncio.sleep(0.01)
+
+
+def test_a_first_death_is_answered_at_once_and_later_ones_ever_more_slowly_up_to_a_bound() -> None:
+    backoff, waits = Backoff(first_s=0.5, most_s=4.0, steady_s=20.0), [0.0]
+    for _ in range(6):
+        waits.append(backoff.next_s(waits[-1], ran_s=1.0))
+    assert waits == [0.0, 0.5, 1.0, 2.0, 4.0, 4.0, 4.0]
+    assert backoff.next_s(4.0, ran_s=30.0) == 0.0
+
+
+def test_the_pid_file_is_there_while_it_runs(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        one = child(tmp_path, PAUSE)
+        await one.start()
+        await until_it_is_up(one)
+        assert int((tmp_path / "child.pid").read_text()) == one.pid
+        await stop_all([one], 10)
+        assert not one.running
+        assert not (tmp_path / "child.pid").exists()
+
+    asyncio.run(scenario())
+
+
+def test_one_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
+    async def scenario() -> str:
+        one = child(tmp_path, STUBBORN)
+        await one.start()
+        await until_it_is_up(one)
+        await stop_all([one], 0.1)
+        return await one.wait()
+
+    assert asyncio.run(scenario()) == "killed by SIGKILL"
+
+
+def test_one_that_ends_is_started_again_with_what_it_said_last(tmp_path: Path) -> None:
+    said: list[str] = []
+    code = "import sys; print('first'); print('no such table'); sys.exit(3)"
+
+    async def scenario() -> None:
+        one = child(tmp_path, code)
+        keeping = asyncio.create_task(keep(one, said.append, Backoff(first_s=0.01, most_s=0.02)))
+        async with asyncio.timeout(20):
+            while len(said) < 4:
+                await asyncio.sleep(0.01)
+        keeping.cancel()
+        await stop_all([one], 10)
+
+    asyncio.run(scenario())
+    assert said[0] == "child ended (status 3) and is started again: no such table"
+    assert said[1].startswith("child runs again, pid ")
+
+
+def test_a_killed_one_gets_a_new_process(tmp_path: Path) -> None:
+    said: list[str] = []
+
+    async def scenario() -> tuple[int, int]:
+        one = child(tmp_path, PAUSE)
+        keeping = asyncio.create_task(keep(one, said.append))
+        await until_it_is_up(one)
+        first = one.pid
+        assert first
+        os.kill(first, signal.SIGKILL)
+        async with asyncio.timeout(20):
+            while one.pid == first or not one.running:
+                await asyncio.sleep(0.01)
+        second = one.pid
+        assert second
+        keeping.cancel()
+        await stop_all([one], 10)
+        return first, second
+
+    first, second = asyncio.run(scenario())
+    assert first != second
+    assert "killed by SIGKILL" in said[0]
+
+
+def test_a_large_log_is_set_aside_at_a_start(tmp_path: Path) -> None:
+    (tmp_path / "child.log").write_bytes(b"x" * (5 << 20))
+
+    async def scenario() -> None:
+        one = child(tmp_path, "print('new')")
+        await one.start()
+        await one.wait()
+
+    asyncio.run(scenario())
+    assert (tmp_path / "child.log").read_text() == "new\n"
+    assert (tmp_path / "child.log.1").stat().st_size == 5 << 20
