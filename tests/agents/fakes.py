@@ -149,12 +149,12 @@ class MemoryStore:
 def state_of(entries: Sequence[Entry]) -> tuple[dict[bytes, bytes], list[Entry]]:
     """What a log says, by the epoch rule alone: an entry counts if no entry before it has a higher epoch.
 
-    Returns the keys with their values and the entries that don't count and have no later one that does.
+    Returns the keys with their values, and of each key that has been void since it last counted the first void entry.
     """
     newest, values, void = 0, dict[bytes, bytes](), dict[bytes, Entry]()
     for entry in entries:
         if entry.epoch < newest:
-            void[entry.key] = entry
+            void.setdefault(entry.key, entry)
             continue
         newest = entry.epoch
         void.pop(entry.key, None)

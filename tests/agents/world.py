@@ -59,14 +59,17 @@ class Life:
         self.frozen_until = 0
         self.leaving = False
         self.caught_up = False
-        self.contact = world.logs[partition].end
+        self._born_at = world.logs[partition].end
         self._points = 0
         self._dies_at = world.draw_death()
         self.coroutine = self._run()
 
+    @property
+    def knows_until(self) -> int:
+        """The offset behind which others may have appended what this process has yet to find out."""
+        return max(self._born_at, self.store.next_offset)
+
     async def reach(self, point: str) -> None:
-        if point in ("after append", "amid read"):
-            self.contact = self.world.logs[self.partition].end
         await Pause(point)
 
     def crash_point(self, point: str) -> None:
@@ -205,14 +208,10 @@ class World:
         self.chaos = False
         self._say("peace")
         if self.random.random() < 0.5:
-            self._leave(list(self.lives))
+            # Zombies wake up when everything is done; one that was about to claim becomes the owner.
             self._finish()
-        else:
-            zombies = list(self.lives)
-            finals = self._finish()
-            self._leave([life for life in zombies if life in self.lives])
-            self._leave(finals)
         self._leave(list(self.lives))
+        self._leave(self._finish())
 
     def _all_counted(self) -> bool:
         return all(not self.records(partition, self.committed[partition], 1) for partition in (0, 1))
@@ -307,9 +306,9 @@ class World:
         """The broker's cleaner, with a lag that is longer than any process is out of touch or any void record is left
         standing, and which keeps deletes for longer than any local state is left unused."""
         log = self.logs[partition]
-        contacts = [life.contact for life in self.lives if life.partition == partition]
+        known = [life.knows_until for life in self.lives if life.partition == partition]
         void = [entry.offset for entry in state_of(log.history)[1]]
-        before = min([log.end, *contacts, *void])
+        before = min([log.end, *known, *void])
         stores = [end for (owner, _), end in self._stored.items() if owner == partition]
         stores += [life.store.next_offset for life in self.lives if life.partition == partition]
         log.compact(before, min([before, *stores]))
