@@ -4,7 +4,7 @@ The sources agent publishes it by source key on a compacted topic, and every wor
 event time, so an old record harms nobody.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -46,6 +46,8 @@ class Reputation(Struct, array_like=True, frozen=True, gc=False):
 encode_reputation = msgspec.msgpack.Encoder().encode
 decode_reputation = msgspec.msgpack.Decoder(Reputation).decode
 
+Consult = Callable[[str], Reputation | None]
+
 # For how long a finding stands after it was last made. An address changes hands; a terminal is found by its labels,
 # which are weeks late.
 STANDS_MS: Final[Mapping[SourceType, int]] = {
@@ -85,11 +87,15 @@ def cleared(before: Reputation, time_ms: int) -> Reputation:
 
 
 class Reputations(Mapping[str, Reputation]):
-    """All reputations that a worker knows, by source key: at most `most`. The worst and the latest to lapse stay."""
+    """All reputations that a worker knows, by source key: at most `most`. The worst and the latest to lapse stay.
 
-    def __init__(self, most: int = REPUTATIONS_MAX) -> None:
+    consult: who else is asked about a source, such as threat lists; the worse answer counts. Set it at any time.
+    """
+
+    def __init__(self, most: int = REPUTATIONS_MAX, consult: Consult | None = None) -> None:
         self._known: dict[str, Reputation] = {}
         self._most = most
+        self.consult = consult
 
     def learn(self, key: str, reputation: Reputation | None) -> None:
         """Take in what was published. None, or a level of CLEAN, forgets the source."""
@@ -110,14 +116,26 @@ class Reputations(Mapping[str, Reputation]):
         return lapsed
 
     def __getitem__(self, key: str) -> Reputation:
-        return self._known[key]
+        found = self.get(key)
+        if found is None:
+            raise KeyError(key)
+        return found
 
     def get(self, key: str, default: Any = None) -> Any:
         """The inherited one raises and catches a KeyError for every unknown source, which most are."""
-        return self._known.get(key, default)
+        known = self._known.get(key, default)
+        if self.consult is None:
+            return known
+        listed = self.consult(key)
+        if listed is None or (isinstance(known, Reputation) and known.level >= listed.level):
+            return known
+        return listed
 
     def __contains__(self, key: object) -> bool:
-        return key in self._known
+        return isinstance(key, str) and self.get(key) is not None
+
+    def __bool__(self) -> bool:
+        return bool(self._known) or self.consult is not None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._known)

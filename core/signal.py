@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from core.events import Action
-from core.observe import Seen
+from core.seen import Seen
 from core.state import UserState
 
 ALL: Final = "all"

@@ -38,6 +38,7 @@ from core.source_state import LOGINS, PAYMENTS, SourceState, add, digest, rememb
 
 __all__ = ["JudgedSources", "Out", "Signal", "SourceState", "judge_sources", "lock_signal", "signals", "source_of"]
 
+DEFAULT: Final = Policy()
 _RINGS: Final = {FAILED_LOGIN: LOGINS, LOGIN: LOGINS, PAYMENT: PAYMENTS, FRAUD: FRAUDS, LEGIT: FRAUDS}
 _CONTEXT: Final = {"ip": "ip", "device": "device_id", "merchant": "merchant_id"}
 
@@ -90,7 +91,7 @@ def judge_sources(
     states: dict[str, SourceState],
     *,
     book: Book,
-    policy: Policy,
+    policy: Policy = DEFAULT,
     custom: CustomRules | None = None,
     now_ms: int | None = None,
 ) -> JudgedSources:

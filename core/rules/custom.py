@@ -1,51 +1,152 @@
-"""User-defined rules: definitions compiled to closures, a whole set at a time."""
+"""User-defined rules at work: a whole set of compiled definitions, replaced at once.
 
-from collections.abc import Callable, Iterable
-from typing import Any, Literal
+A set is compiled or refused as a whole; whoever holds the old one keeps it until the new one is there. A rule that
+raises is counted and costs nobody else anything. What a rule by source counts travels as a signal to the source.
+"""
 
-from msgspec import Struct
+from collections.abc import Container, Iterable
+from typing import Any, Final
 
 from core.events import Action
-from core.rules.entry import Hit, Rule
+from core.features import features
+from core.records import SourceType
+from core.rules.conditions import Regex
+from core.rules.definitions import RULES_MAX, CustomRule, Mode, Window, read_definition
+from core.rules.entry import Hit
+from core.rules.nodes import BadRule, Node, plain
+from core.rules.tally import SOURCE_RINGS_MAX, USER_RINGS_MAX, USER_SAMPLES_MAX, tally, trim, value_of
+from core.seen import Seen
+from core.signal import CUSTOM, Out, Signal
+from core.source_state import CUSTOM_RING_MAX, SourceState, remember
+from core.state import UserState
 
-Mode = Literal["live", "shadow", "off"]
+__all__ = ["NO_CUSTOM_RULES", "BadRule", "CustomRule", "CustomRules", "Mode", "lint"]
 
-
-class BadRule(Exception):
-    """A definition that is refused. line, column: from 1, 0 where not known."""
-
-    def __init__(self, rule_id: str, line: int, column: int, reason: str) -> None:
-        super().__init__(f"{rule_id or 'rule'}: line {line}, column {column}: {reason}")
-        self.rule_id = rule_id
-        self.line = line
-        self.column = column
-        self.reason = reason
-
-
-class CustomRule(Struct, frozen=True):
-    """A compiled definition. rule: as in the book, so that alerting treats both alike."""
-
-    rule: Rule
-    mode: Mode
-    channels: tuple[str, ...] = ()
+_SOURCE_FIELDS: Final[dict[SourceType, str]] = {
+    "ip": "ip",
+    "network": "network",
+    "device": "device_id",
+    "merchant": "merchant_id",
+}
+USERS_MAX: Final = 100
 
 
 class CustomRules:
-    """A set of compiled rules, replaced as a whole. `errors`: rule id to how often it raised since it was compiled."""
+    """A set of compiled rules. rules: those that are on; by_id: these, too, by id. errors: rule id to how often it
+    raised since it was compiled."""
 
-    def __init__(self, rules: tuple[CustomRule, ...] = ()) -> None:
-        self.rules = rules
-        self.by_id = {rule.rule.id: rule for rule in rules}
+    def __init__(self, rules: Iterable[CustomRule] = ()) -> None:
+        self.rules = tuple(own for own in rules if own.mode != "off")
+        self.by_id = {own.rule.id: own for own in self.rules}
         self.errors: dict[str, int] = {}
+        types = {type_ for own in self.rules for type_ in own.rule.types}
+        self._by_type = {type_: tuple(own for own in self.rules if type_ in own.rule.types) for type_ in types}
+        self._with_row = frozenset(type_ for own in self.rules if own.needs_row for type_ in own.rule.types)
 
     @classmethod
-    def compile(cls, definitions: Iterable[Any], *, regex: Callable[[str], Callable[[str], object]]) -> "CustomRules":
-        raise NotImplementedError
+    def compile(
+        cls, definitions: Iterable[Node | dict[str, Any]], *, regex: Regex, taken: Container[str] = ()
+    ) -> "CustomRules":
+        """A set of all `definitions`, or `BadRule`. regex: compiles a pattern, and raises if it can't.
+        taken: ids that the rule book has."""
+        compiled: dict[str, CustomRule] = {}
+        for definition in definitions:
+            node = plain(definition)
+            own = read_definition(node, regex, taken)
+            if own.rule.id in compiled:
+                raise BadRule(own.rule.id, node.line, node.column, f"there are two rules {own.rule.id}")
+            compiled[own.rule.id] = own
+            if len(compiled) > RULES_MAX:
+                raise BadRule(own.rule.id, node.line, node.column, f"there are more than {RULES_MAX} rules")
+        return cls(compiled.values())
 
-    def check(self, action: Action, state: Any, seen: Any, out: dict[str, Any]) -> list[tuple[CustomRule, Hit]]:
-        """Hits on this event by rules of user scope; what windows by source need goes to `out` as signals. Rules that
-        are off are not in the set; a shadow rule's hits carry `mode == "shadow"` for the alert and decide nothing."""
-        return []
+    def check(self, action: Action, state: UserState, seen: Seen, out: Out) -> list[tuple[CustomRule, Hit]]:
+        """Hits on this event by rules about its user; what windows by source count goes to `out`. A shadow rule's
+        hits are here, too: see `CustomRule.mode`."""
+        asked = self._by_type.get(action.type)
+        if asked is None:
+            return []
+        hits: list[tuple[CustomRule, Hit]] = []
+        row = features(action, state, seen) if action.type in self._with_row else None
+        for own in asked:
+            try:
+                if not own.matches(action, state, seen, row):
+                    continue
+                window = own.window
+                if window is None:
+                    hits.append((own, Hit(own.rule.severity, own.rule.title)))
+                    continue
+                field = window.field
+                value = value_of(window, field.get(action, state, seen, row) if field is not None else None)
+                if value is None:
+                    continue
+                if window.by != "user":
+                    _send(action, own, window, value, out)
+                    continue
+                rule_id = own.rule.id
+                total = tally(state.custom, rule_id, window, action.time_ms, 0, value)
+                trim(state.custom, rule_id, USER_RINGS_MAX, USER_SAMPLES_MAX)
+                if window.tips(total):
+                    hits.append((own, Hit(own.rule.severity, _text(own, window, total))))
+            except Exception:  # noqa: BLE001 - one user's rule never harms another's
+                self._failed(own.rule.id)
+        return hits
+
+    def check_source(self, state: SourceState, signal: Signal) -> tuple[CustomRule, Hit, list[str]] | None:
+        """Place a signal of a window by source, and answer the hit and its users if the window tips."""
+        own = self.by_id.get(signal.about)
+        if own is None or own.window is None:
+            return None
+        try:
+            window = own.window
+            who = remember(state, signal.user_id)
+            total = tally(state.custom, own.rule.id, window, signal.time_ms, who, signal.value)
+            trim(state.custom, own.rule.id, SOURCE_RINGS_MAX, SOURCE_RINGS_MAX * CUSTOM_RING_MAX)
+            if not window.tips(total):
+                return None
+            names = state.names
+            whom = dict.fromkeys(user for _, user, _ in reversed(state.custom[own.rule.id]))
+            users = [names[user] for user in whom if user in names][:USERS_MAX]
+            return own, Hit(own.rule.severity, _text(own, window, total)), users
+        except Exception:  # noqa: BLE001 - one user's rule never harms another's
+            self._failed(own.rule.id)
+            return None
+
+    def _failed(self, rule_id: str) -> None:
+        self.errors[rule_id] = self.errors.get(rule_id, 0) + 1
 
 
-NO_CUSTOM_RULES = CustomRules()
+NO_CUSTOM_RULES: Final = CustomRules()
+
+
+def lint(definitions: Iterable[Node | dict[str, Any]], *, regex: Regex, taken: Container[str] = ()) -> list[BadRule]:
+    """What is wrong, the first thing of each rule; empty if the set compiles."""
+    faults: list[BadRule] = []
+    good: list[Node] = []
+    for definition in definitions:
+        try:
+            node = plain(definition)
+            CustomRules.compile([node], regex=regex, taken=taken)
+            good.append(node)
+        except BadRule as bad:
+            faults.append(bad)
+    try:
+        CustomRules.compile(good, regex=regex, taken=taken)
+    except BadRule as bad:
+        faults.append(bad)
+    return faults
+
+
+def _send(action: Action, own: CustomRule, window: Window, value: float, out: Out) -> None:
+    """What a window by source counts, told to the source; nothing if the event names none."""
+    if window.by == "user":
+        return
+    source = getattr(action, _SOURCE_FIELDS[window.by])
+    if source is not None:
+        signal = Signal(CUSTOM, action.time_ms, action.user_id, action.event_id, own.rule.id, 0, value)
+        out.setdefault(f"{window.by}:{source}", []).append(signal)
+
+
+def _text(own: CustomRule, window: Window, total: float) -> str:
+    what = "events" if window.of == "count" else f"{window.of} of {window.field.name if window.field else ''}"
+    return f"{own.rule.title}: {total:g} {what} within {window.window_ms / 1000:g} s"
