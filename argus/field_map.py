@@ -78,8 +78,8 @@ def _entry(field: str, value: Any) -> Mapped:
             return Mapped(field, value)
         case {"constant": constant}:
             return Mapped(field, constant=constant)
-        case {"source": str(source), **rest} if isinstance(rest.get("values", {}), dict):
-            return Mapped(field, source, values={str(word): to for word, to in rest.get("values", {}).items()})
+        case {"source": str(source), "values": dict(values)}:
+            return Mapped(field, source, values={str(word): to for word, to in values.items()})
     raise BadMapping(f"{field}: expected a source, {{source, values}} or {{constant}}")
 
 

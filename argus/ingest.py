@@ -1,7 +1,7 @@
 """`argus ingest`: log lines into the events topic, unreadable ones to the rejected topic with the reason.
 
-At least once: the position in a file is kept after the broker has acknowledged what was before it, and an id that Argus
-gives to a line depends on the line and its place only, so a line sent twice is one event.
+At least once: the position in a file is kept after the broker has acknowledged what was before it, and an id that
+Argus gives to a line depends on the line and its place only, so a line sent twice is one event.
 """
 
 import asyncio

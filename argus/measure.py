@@ -178,12 +178,9 @@ def _family(metric: Metric, series: list[tuple[tuple[str, ...], Any]]) -> Family
         counts = list(spread.counts)
         bounds = [*map(floatToGoString, spread.bounds), "+Inf"]
         running = itertools.accumulate(counts)
-        histogram.add_metric(
-            labels,
-            buckets=[
-                [bound, count, spread.exemplars.get(i)]
-                for i, (bound, count) in enumerate(zip(bounds, running, strict=True))
-            ],
-            sum_value=spread.sum,
-        )
+        buckets: list[tuple[str, float] | tuple[str, float, Exemplar]] = []
+        for i, (bound, count) in enumerate(zip(bounds, running, strict=True)):
+            exemplar = spread.exemplars.get(i)
+            buckets.append((bound, count) if exemplar is None else (bound, count, exemplar))
+        histogram.add_metric(labels, buckets=buckets, sum_value=spread.sum)
     return histogram

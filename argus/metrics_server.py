@@ -25,7 +25,7 @@ class MetricsServer:
     def __init__(self, metrics: Metrics, host: str, port: int, health: Health = always_healthy) -> None:
         """Raises OSError where the address is taken."""
         registry = CollectorRegistry()
-        registry.register(metrics)  # type: ignore[arg-type]
+        registry.register(metrics)
         ProcessCollector(registry=registry)
         self._server = ThreadingHTTPServer((host, port), _handler(registry, health))
         self._server.daemon_threads = True

@@ -1,4 +1,4 @@
-"""Syslog lines, RFC 5424 and 3164 (with or without the priority, as log files have them), and what sshd says in them."""
+"""Syslog lines, RFC 5424 and 3164 (in log files without the priority), and what sshd says in them."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,8 @@ _3164: Final = re.compile(
 _ELEMENT: Final = re.compile(r"\[(\S+?)((?: [^=\s]+=\"(?:[^\"\\]|\\.)*\")*)\]")
 _PARAMETER: Final = re.compile(r" ([^=\s]+)=\"((?:[^\"\\]|\\.)*)\"")
 _SSHD: Final = re.compile(
-    r"(?P<verb>Failed|Accepted) (?P<method>\S+) for (?:invalid user )?(?P<user>.*) from (?P<ip>[0-9A-Fa-f.:]+) port \d+"
+    r"(?P<verb>Failed|Accepted) (?P<method>\S+) for (?:invalid user )?(?P<user>.*) "
+    r"from (?P<ip>[0-9A-Fa-f.:]+) port \d+"
 )
 
 

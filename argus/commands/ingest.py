@@ -15,8 +15,8 @@ from argus.commands import Shell
 @click.option(
     "--map",
     "map_",
-    help="field=source,... (dots go deeper, a quoted source is a constant), or a YAML file. Without it JSON lines are "
-    "events already, and syslog lines are sshd's logins.",
+    help="field=source,... (dots go deeper, a quoted source is a constant), or a YAML file. Without it JSON lines "
+    "are events already, and syslog lines are sshd's logins.",
 )
 @click.option("--broker", help="Kafka bootstrap servers, host:port[,host:port].")
 @click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Where the position is kept.")

@@ -20,4 +20,4 @@ def create(shell: Shell, broker: str | None, partitions: int | None, replication
     from argus import topics
 
     settings = shell.settings(broker=broker, partitions=partitions, replication=replication)
-    return topics.create(settings.broker, settings, click.echo)
+    return topics.run(settings, click.echo)
