@@ -106,7 +106,7 @@ def attach(
     followed: list[View] = []
 
     @app.on_partitions_revoked.connect
-    async def revoked(_app: faust.App, **_: Any) -> None:
+    async def revoked(*_: Any, **__: Any) -> None:
         for one in lanes.values():
             await one.revoke()
 
@@ -123,7 +123,7 @@ def attach(
             one.assign(partitions)
 
     @app.on_before_shutdown.connect
-    async def shutdown(_app: faust.App, **_: Any) -> None:
+    async def shutdown(*_: Any, **__: Any) -> None:
         for one in lanes.values():
             await one.revoke()
         for view in followed:

@@ -79,12 +79,13 @@ class Consumer(driver.Consumer):
 
     def hold(self, tp: TP) -> None:
         """Stop fetching a partition whose queue is full."""
-        self.pause_partitions({tp})
+        self.pause_partitions({TP(tp.topic, tp.partition)})
 
     def resume(self, tp: TP) -> None:
         """Fetch it again."""
         if tp in self.assignment():
-            self.resume_partitions({tp})
+            # Faust keeps what it is given, and asserts later that it was one of its own kind.
+            self.resume_partitions({TP(tp.topic, tp.partition)})
             self._room.set()
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
@@ -95,16 +96,15 @@ class Consumer(driver.Consumer):
                 await asyncio.wait_for(self._room.wait(), FULL_POLL_S)
             except TimeoutError:
                 return
-        records, active = await self._wait_next_records(timeout)
+        records, _ = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
         if not records or self.should_stop:
             return
         if not self.flow_active:
             await self.perform_seek()
             return
+        # What has been fetched is delivered, even to a partition put on hold meanwhile: nobody fetches it again.
         for tp, fetched in records.items():
-            if active is not None and tp not in active and tp not in self._buffered_partitions:
-                continue
             self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
             for chunk in chunks(fetched, self.app.batching.max_records, self.app.batching.max_bytes):
                 if not self.flow_active or self.app.consumer_generation_id != generation:

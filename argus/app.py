@@ -27,7 +27,7 @@ from agents.views import View
 from argus.geo import make_locate
 from argus.measure import Metrics
 from argus.meter import WorkerMeter
-from argus.rule_files import read_rules
+from argus.rule_files import read_definition, read_rules
 from argus.settings import Settings
 from core.features import FEATURES
 from core.reputation import Reputations, decode_reputation
@@ -67,7 +67,7 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
         {"rule": book.by_id, "detection": book.by_id, "partition": map(str, range(settings.partitions))}
     )
     meter = WorkerMeter(metrics, agents)
-    rules = LiveRules(re2.compile, meter, read_rules(settings.rules_file, re2.compile))
+    rules = LiveRules(re2.compile, read_definition, meter, read_rules(settings.rules_file))
     reputations = Reputations()
     services = Services(
         topics=topics,
