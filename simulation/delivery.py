@@ -45,7 +45,7 @@ class Delivery:
         if roll < AT_ONCE:
             delay = 20 + int(roll * 900)
         elif roll < SLOW:
-            delay = int(rng.expovariate(1.0) * 4 * SECOND)
+            delay = 20 + int(rng.expovariate(1.0) * 4 * SECOND)
         elif roll < LATE:
             delay = int(math.exp(rng.uniform(math.log(10 * SECOND), math.log(HOUR))))
             trap = trap or "late"

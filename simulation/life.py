@@ -27,9 +27,6 @@ VISIT, WORK, SALARY, TRIP, PHONE, BILLS, COLLECT, LEASE, SIGNUP, WAKE = range(10
 # Mean days between them, for one user.
 EVERY_DAYS: Final = {TRIP: 90.0, PHONE: 300.0, BILLS: 40.0, LEASE: 20.0, COLLECT: 6.0}
 SIGNUPS_PER_USER_DAY: Final = 0.004
-# Measured over weeks; they size a run, and nothing depends on them exactly.
-EVENTS_PER_VISIT: Final = 7.2
-EVENTS_PER_OFFICE_DAY: Final = 3.1
 
 
 class Recent(NamedTuple):
@@ -70,13 +67,9 @@ class Life:
         if history:
             for user in world.dormant:
                 self._plan(start_ms - int(rng.uniform(95, 320) * DAY), VISIT, user)
-                if rng.random() < 0.12:
-                    self._plan(start_ms + int(rng.uniform(0.5, 30) * DAY), WAKE, user)
+                if rng.random() < 0.25:
+                    self._plan(start_ms + int(rng.uniform(0.5, 14) * DAY), WAKE, user)
         self._plan(self._in_days(start_ms, 1 / (SIGNUPS_PER_USER_DAY * len(world.users))), SIGNUP, world.users[0])
-
-    def events_per_day(self) -> float:
-        """About how many there will be."""
-        return events_per_day(self.world, self.pace)
 
     def next_ms(self) -> int:
         return self._agenda[0][0]
@@ -247,16 +240,3 @@ class Life:
         sign_in(visit, unknown_device=True)
         look_around(visit, 5.0)
         self._settle(user, visit.t + HOUR)
-
-
-def events_per_day(world: World, pace: float) -> float:
-    """About how many events a day everybody's life makes at this pace."""
-    visits = sum(user.visits for user in world.active)
-    offices = sum(1 for user in world.active if user.office is not None)
-    return max(1.0, visits * pace * EVENTS_PER_VISIT + offices * EVENTS_PER_OFFICE_DAY)
-
-
-def pace_for(world: World, per_day: float) -> float:
-    """The pace at which everybody's life makes this many events a day."""
-    unpaced = events_per_day(world, 0.0)
-    return max(0.01, (per_day - unpaced) / (events_per_day(world, 1.0) - unpaced))

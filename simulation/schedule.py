@@ -9,6 +9,7 @@ from simulation.attacks.stage import Stage
 from simulation.config import INTENSITIES, MIXED, Config, Intensity
 from simulation.delivery import Delivery
 from simulation.life import Life
+from simulation.pace import events_per_day
 
 NEVER: Final = 1 << 62
 # The first attacker waits until people have habits: this share of the run, at most this many days.
@@ -51,7 +52,7 @@ class Schedule:
         self._intensity = config.intensity
         self._live = length_days is None
         self._campaigns = 0
-        self._events_per_day = life.events_per_day() * config.attack_share
+        self._events_per_day = events_per_day(life.world) * config.attack_share
         self._played = 0
         self._longest_gap_days = self._shortest_gap_days = 0.0
         if not names:

@@ -11,7 +11,8 @@ from simulation.config import Config, Labelled
 from simulation.delivery import Delivery
 from simulation.feedback import Desk
 from simulation.labels import label_line
-from simulation.life import Life, pace_for
+from simulation.life import Life
+from simulation.pace import events_per_day, pace_for
 from simulation.people import World
 from simulation.schedule import NEVER, Schedule, attacks_in
 
@@ -39,7 +40,7 @@ def _arrivals(config: Config) -> Iterator[Labelled]:
         length_days = config.days
         end = config.start_ms + int(config.days * DAY)
     elif config.events is not None:
-        length_days = max(0.3 * config.events, config.events - attacks_in(config)) / life.events_per_day()
+        length_days = max(0.3 * config.events, config.events - attacks_in(config)) / events_per_day(world)
     else:
         raise ValueError("days or events must be given")
     schedule = Schedule(config, life, delivery, config.start_ms, length_days)
