@@ -6,7 +6,7 @@ hit lies above its lowest severity. A model counts when its calibrated score pas
 A last small part grows with the weighted mean of the models' scores, so that events where nothing else speaks are
 ranked too: the risk keeps its full precision.
 
-With the default weights models alone reach 65 at most, below the threshold of a challenge, and all but the few events
+With the default weights models alone reach 49 at most, below the threshold of a challenge, and all but the few events
 that lie in a tail of a model stay under 10.
 """
 

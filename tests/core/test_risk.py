@@ -45,7 +45,7 @@ def test_where_nothing_speaks_events_are_ranked_by_the_models_mean() -> None:
 
 
 def test_models_alone_never_reach_the_threshold_of_a_challenge() -> None:
-    assert 60 < FUSION.risk(1.0, all_at(1.0)) < Policy().fraud_score_threshold
+    assert 40 < FUSION.risk(1.0, all_at(1.0)) < Policy().fraud_score_threshold
 
 
 def test_the_tail_is_complete_before_a_score_of_one() -> None:
