@@ -112,6 +112,18 @@ async def ensure_topics(bootstrap: str, settings: Settings, topics: Sequence[Top
         await admin.close()
 
 
+async def cluster_id(bootstrap: str) -> str:
+    """The id that a Kafka cluster was formatted with. Raises `BrokerError`."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        await admin.start()
+        return str((await admin.describe_cluster())["cluster_id"])
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise BrokerError(f"no broker answers on {bootstrap}: {error}") from None
+    finally:
+        await admin.close()
+
+
 async def _ensure(admin: AIOKafkaAdminClient, settings: Settings, topics: Sequence[Topic]) -> Report:
     wanted = {settings.topic(topic.name): topic for topic in topics}
     # Asking about a topic by its name creates it on the embedded broker, hence the list first.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
 
-ALERT = b'{"alert_id":"%d","severity":"HIGH","title":"Made up","time":"2026-03-01T12:00:00.000Z","user_id":"u1","count":1}'
+ALERT = b'{"alert_id":"%d","severity":"HIGH","title":"Made up","time":"2026-03-01T12:00:00.000Z","user_id":"u1"}'
 
 
 class Healthy(BaseHTTPRequestHandler):
@@ -18,7 +18,7 @@ class Healthy(BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *args: object) -> None:
         """Nothing to say."""
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from argus.supervisor import Backoff, Child, Spec, keep, stop_all
+from tests.kafka.until import until_async
 
 PAUSE = "import signal; print('up', flush=True); signal.pause()"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); signal.pause()"
@@ -17,9 +18,7 @@ def child(tmp_path: Path, code: str, name: str = "child") -> Child:
 
 
 async def until_it_is_up(running: Child) -> None:
-    async with asyncio.timeout(20):
-        while "up" not in (running.log.read_text() if running.log.exists() else ""):
-            await asyncio.sleep(0.01)
+    await until_async(lambda: running.log.exists() and "up" in running.log.read_text())
 
 
 def test_a_first_death_is_answered_at_once_and_later_ones_ever_more_slowly_up_to_a_bound() -> None:
@@ -61,9 +60,7 @@ def test_one_that_ends_is_started_again_with_what_it_said_last(tmp_path: Path) -
     async def scenario() -> None:
         one = child(tmp_path, code)
         keeping = asyncio.create_task(keep(one, said.append, Backoff(first_s=0.01, most_s=0.02)))
-        async with asyncio.timeout(20):
-            while len(said) < 4:
-                await asyncio.sleep(0.01)
+        await until_async(lambda: len(said) >= 4)
         keeping.cancel()
         await stop_all([one], 10)
 
@@ -82,9 +79,7 @@ def test_a_killed_one_gets_a_new_process(tmp_path: Path) -> None:
         first = one.pid
         assert first
         os.kill(first, signal.SIGKILL)
-        async with asyncio.timeout(20):
-            while one.pid == first or not one.running:
-                await asyncio.sleep(0.01)
+        await until_async(lambda: one.pid != first and one.running)
         second = one.pid
         assert second
         keeping.cancel()

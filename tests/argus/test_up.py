@@ -22,7 +22,6 @@ pytestmark = pytest.mark.broker
 FAKE = Path(__file__).with_name("fake_argus.py")
 DRIVER = """
 import asyncio, logging, os, sys
-from pathlib import Path
 from argus import up
 from argus.lease import InUse, held
 from argus.settings import load_settings

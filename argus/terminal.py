@@ -1,0 +1,60 @@
+"""What `argus up` writes: where to look, what happened, and the alerts; as text or as JSON lines."""
+
+import sys
+
+import msgspec
+from msgspec import Struct
+
+from argus.alerts_view import Lines, Tail
+from argus.settings import Settings
+
+
+class Addresses(Struct, frozen=True):
+    """Where everything is."""
+
+    broker: str
+    metrics: tuple[str, ...]
+    topic_prefix: str
+    data_dir: str
+
+
+class Terminal:
+    """With JSON, standard output has the addresses and then the alert records, as they are; all else is on stderr."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._lines = Lines()
+
+    def say(self, line: str) -> None:
+        """Something happened that whoever watches should know."""
+        out = sys.stderr if self._as_json else sys.stdout
+        out.write(f"{line}\n")
+        out.flush()
+
+    def greet(self, addresses: Addresses, settings: Settings, *, embedded: bool, traffic: bool) -> None:
+        """Once, when it is ready."""
+        if self._as_json:
+            self._write(msgspec.json.encode({"ready": addresses}).decode())
+            return
+        kind = "embedded, in memory: what it holds ends with it" if embedded else "existing Kafka"
+        lines = [
+            "Argus is running. Ctrl-C stops it.",
+            f"  broker   {addresses.broker} ({kind})",
+            f"  topics   {addresses.topic_prefix}*",
+            *(f"  metrics  {address}" for address in addresses.metrics),
+            f"  logs     {addresses.data_dir}/run",
+        ]
+        if traffic:
+            lines.append(f"  traffic  simulated, {settings.simulate_rate:g} events/s, seed {settings.seed}")
+        self._write("\n".join([*lines, "Alerts:"]))
+
+    async def show(self, tail: Tail) -> None:
+        """Each alert as it comes; never ends."""
+        async for value in tail.values():
+            line = value.decode(errors="replace") if self._as_json else self._lines.line(value)
+            if line is not None:
+                self._write(line)
+
+    def _write(self, text: str) -> None:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
