@@ -16,6 +16,7 @@ WINDOW_ROWS = 250
 CHUNK_ROWS = 128
 """Keeps what a walk touches within the fast caches."""
 Indices = npt.NDArray[np.intp]
+Counts = npt.NDArray[np.int64]
 
 
 class Forest:
@@ -105,7 +106,7 @@ class HalfSpaceTrees:
         self._forest = Forest.grown(tuple(features), seed)
         self._learning = np.zeros(N_TREES << HEIGHT, np.int64)
         self._learning_rows = 0
-        self._reference: npt.NDArray[np.int64] | None = None
+        self._reference: Counts | None = None
 
     @property
     def ready(self) -> bool:
@@ -148,32 +149,37 @@ class HalfSpaceTrees:
     def _scores(self, leaves: Indices) -> Vector:
         if self._reference is None:
             return np.zeros(leaves.shape[1])
-        scores: Vector = 1 - self._leaf_values.take(leaves).sum(axis=0) / _MAX_SCORE
+        scores: Vector = 1 - self._leaf_totals.take(leaves).sum(axis=0) / _MAX_SCORE
         return scores
 
-    def _pivot(self, reference: npt.NDArray[np.int64]) -> None:
-        """Make a window of leaf counts the one to score by: each leaf gets what River adds up on the way to it."""
+    def _pivot(self, reference: Counts) -> None:
+        """Make a window of leaf counts the one to score by: each leaf gets what River adds up on the way to it.
+
+        No node has more rows than its parent, so River's walk goes on below a node just when that node alone has
+        rows enough.
+        """
         self._reference = reference
         masses = [reference]
         for _ in range(HEIGHT):
-            masses.append(masses[-1].reshape(-1, 2).sum(axis=1))
+            masses.append(masses[-1][0::2] + masses[-1][1::2])
         masses.reverse()
-        total: Vector = masses[0].astype(np.float64)
-        dead = masses[0] < _SIZE_LIMIT
-        levels = [np.where(dead, total, -1.0)]
+        totals, goes_on = masses[0], masses[0] >= _SIZE_LIMIT
+        self._levels = [(totals, goes_on)]
         for depth in range(1, HEIGHT + 1):
-            dead, total = np.repeat(dead, 2), np.repeat(total, 2)
-            total = np.where(dead, total, total + masses[depth] * float(1 << depth))
-            dead |= masses[depth] < _SIZE_LIMIT
-            levels.append(np.where(dead, total, -1.0))
-        levels[HEIGHT] = self._leaf_values = total
-        self._levels = levels
+            mass, above, weight = masses[depth], totals, goes_on * (1 << depth)
+            totals = np.empty_like(mass)
+            totals[0::2] = above + weight * mass[0::2]
+            totals[1::2] = above + weight * mass[1::2]
+            goes_on = mass >= _SIZE_LIMIT
+            self._levels.append((totals, goes_on))
+        self._leaf_totals: Vector = totals.astype(np.float64)
         self._stops_list: list[float] | None = None
 
     def _stops(self) -> list[float]:
-        """Per node, level after level: the tree's score if River's walk ends here, and -1 where it goes on."""
+        """Per node, level after level: the tree's total if River's walk ends here, and -1 where it goes on."""
         if self._stops_list is None:
-            self._stops_list = np.concatenate(self._levels).tolist()
+            above = [np.where(goes_on, -1, totals) for totals, goes_on in self._levels[:HEIGHT]]
+            self._stops_list = np.concatenate((*above, self._leaf_totals)).tolist()
         return self._stops_list
 
     def state(self) -> State:

@@ -67,7 +67,21 @@ def test_before_anything_is_learnt_the_blame_is_by_distance_and_a_plain_row_blam
     assert ensemble.explain([0.5, None]) == {"a": 0.5, "b": 0.5}
 
 
-def test_a_ratio_learnt_from_few_blocks_of_few_rows_keeps_the_old_median() -> None:
+def test_a_block_of_too_few_rows_says_nothing_of_what_is_usual() -> None:
     ensemble = Ensemble(FEATURES, block_rows=16)
     ensemble.learn(normal_rows(160).tolist(), [True] * 160)
     assert ensemble.usual.tolist() == [0.5] * len(FEATURES)
+
+
+def test_a_batch_that_is_scored_again_before_it_is_learnt_gets_the_same_scores() -> None:
+    """A batch that could not be committed is taken again, perhaps in halves."""
+    ensemble, rows = Ensemble(FEATURES, block_rows=64), normal_rows(1_100)
+    ensemble.learn(rows[:1_000].tolist(), [True] * 1_000)
+    batch = rows[1_000:1_060].tolist()
+    whole = ensemble.score(batch)
+    ensemble.explain(batch[0])
+    assert ensemble.score(batch) == whole
+    first, second = batch[:30], batch[30:]
+    halves = ensemble.score(first)
+    ensemble.learn(first, [True] * 30)
+    assert halves + ensemble.score(second) == whole
