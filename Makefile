@@ -65,7 +65,7 @@ lock: $(VENV)/.installed-dev ## compiles the lock files again (UPGRADE=--upgrade
 	@$(UV_COMPILE) $(UPGRADE) --extra build --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 kafka-jars: ## Apache Kafka's jars for the broker tests, by Maven
-	@if [ -x tests/kafka/fetch.sh ]; then tests/kafka/fetch.sh; fi
+	@if [ -x tests/kafka/fetch ]; then tests/kafka/fetch; fi
 
 clean: ## removes what was built here; `data/` stays
 	@rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage

@@ -127,7 +127,7 @@ def quality(
     held: np.ndarray[Any, np.dtype[np.bool_]],
     sent: list[Sent],
 ) -> dict[str, Any]:
-    """The figures of one run. held: events that were challenged or blocked. None where there is nothing to divide by."""
+    """The figures of one run. held: events that were challenged or blocked. None: nothing to divide by."""
     fraud = truth.fraud
     ids = {alert_id for alert_id, _, _ in sent}
     right = {alert_id for alert_id, _, named in sent if any(fraud[i] for i in named)}

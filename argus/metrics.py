@@ -218,5 +218,16 @@ def markdown() -> str:
     return "\n".join(lines) + "\n"
 
 
+def exposition() -> str:
+    """What a worker that has done nothing yet serves."""
+    from prometheus_client import CollectorRegistry, generate_latest
+
+    from argus.measure import Metrics
+
+    registry = CollectorRegistry()
+    registry.register(Metrics())
+    return generate_latest(registry).decode()
+
+
 if __name__ == "__main__":
-    sys.stdout.write(markdown())
+    sys.stdout.write(exposition() if "--exposition" in sys.argv else markdown())

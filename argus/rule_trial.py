@@ -1,4 +1,4 @@
-"""The rule book's own examples, run: those about users by `core.rules.trial`, those about sources through detection."""
+"""The rule book's own examples, run: about users by `core.rules.trial`, about sources through detection."""
 
 from collections.abc import Iterator
 

@@ -21,7 +21,7 @@ from core.rules.book import RULES, threshold_name
 
 PREFIX: Final = "ARGUS_"
 # Names that begin like a setting's and are none: the settings file, and what tests and their runs are told.
-NOT_SETTINGS: Final = frozenset({"ARGUS_CONFIG", "ARGUS_CI", "ARGUS_KAFKA_JARS"})
+NOT_SETTINGS: Final = frozenset({"ARGUS_CONFIG", "ARGUS_CI"})
 # The names under which earlier systems knew a setting.
 ALIASES: Final[Mapping[str, str]] = {
     "KAFKA_BOOTSTRAP_SERVERS": "broker",

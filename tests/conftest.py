@@ -22,12 +22,11 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(autouse=True, scope="session")
 def _no_settings_from_outside() -> Iterator[None]:
     """A developer's own ARGUS_ variables change no test."""
-    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("ARGUS_") and name not in OURS}
+    kept = {
+        name: os.environ.pop(name) for name in list(os.environ) if name.startswith("ARGUS_") and name != "ARGUS_CI"
+    }
     yield
     os.environ.update(kept)
-
-
-OURS = frozenset({"ARGUS_CI", "ARGUS_KAFKA_JARS"})
 
 
 @pytest.hookimpl(wrapper=True)
@@ -36,6 +35,14 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if report.skipped and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         item.config.stash[SKIPPED].append(f"{item.nodeid}: {reason.removeprefix('Skipped: ')}")
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+    report = yield
+    if report.skipped:
+        collector.config.stash[SKIPPED].append(f"{collector.nodeid}: {report.longrepr}")
     return report
 
 

@@ -32,7 +32,7 @@ def _show(result: dict[str, Any]) -> None:
     from argus.tables_view import print_table
 
     click.echo(
-        f"{result['events']:,} events, {result['fraud_events']:,} of them fraud in {result['campaigns']:,} campaigns\n"
+        f"{result['events']:,} events, {result['fraud_events']:,} of them fraud, {result['campaigns']:,} campaigns\n"
     )
     names = [name for name in result["argus"] if name != "attacks"]
     print_table(("measure", *RUNS), [(name, *(_figure(result[run][name]) for run in RUNS)) for name in names])
