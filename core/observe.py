@@ -41,6 +41,7 @@ def observe(state: UserState, action: Action) -> Seen:
     else:
         state.clock_ms = time_ms
     seen.own = own = not (action.failed and (type_ == "login" or type_ == "otp"))
+    seen.known_s = (time_ms - state.first_ms) // SECOND
     _whose(state, action, seen, time_s)
     if own:
         _activity(state, seen, time_ms)
@@ -86,6 +87,9 @@ def _whose(state: UserState, action: Action, seen: Seen, time_s: int) -> None:
         seen.network_mark = network = mark(action.network)
         seen.network_age_s = meet(state.networks, network, time_s, bounds.NETWORKS_MAX, own)
         seen.new_network = seen.network_age_s == 0
+    age_s = seen.network_age_s if action.device_id is None else seen.device_age_s
+    if 0 <= age_s < FAMILIAR_S:
+        seen.strange = seen.known_s - age_s >= FAMILIAR_S
     country = action.country
     if country is not None:
         countries = state.countries
@@ -173,14 +177,15 @@ def _view(state: UserState, action: Action) -> None:
 
 
 def _change(state: UserState, action: Action, seen: Seen) -> None:
-    """A password, second factor or way to reach the user that changed. What a profile change touched is told by the
-    attribute `field`; without it, it counts."""
+    """A password, second factor or way to reach the user that changed. A profile change counts where an attribute
+    says that it is about one of those, or where it is made from a strange device and nothing says otherwise."""
     type_ = action.type
     if type_ == "profile_change":
-        touched = action.attributes.get("field")
-        if isinstance(touched, str) and touched.lower() not in CONTACT_FIELDS:
+        attributes = action.attributes
+        touched = {str(text).lower() for item in attributes.items() for text in item}
+        if touched.isdisjoint(CONTACT_FIELDS) and ("field" in attributes or not seen.strange):
             return
     elif type_ != "password_change" and type_ != "mfa_change":
         return
     if state.change is None or action.time_ms >= state.change.time_ms:
-        state.change = Change(action.time_ms, type_, seen.at_home)
+        state.change = Change(action.time_ms, type_, seen.at_home, seen.strange)

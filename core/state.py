@@ -95,11 +95,13 @@ class Place(Struct, array_like=True, gc=False):
 
 
 class Change(Struct, array_like=True, gc=False):
-    """The newest change of a password, a second factor or contact data. familiar: made where the user is at home."""
+    """The newest change of a password, a second factor or contact data. familiar: made where the user is at home;
+    strange: see `core.seen`."""
 
     time_ms: int
     type: str
     familiar: bool
+    strange: bool
 
 
 class Amounts(Struct, array_like=True, gc=False):

@@ -6,7 +6,7 @@ from typing import Final
 
 from core.clock import DAY, SECOND
 from core.events import Action
-from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.rules.entry import NOT_ENOUGH, Answer, Example, Hit, Rule, Severity, Thresholds, event
 from core.seen import Seen
 from core.state import UserState
 from core.windows import entries_around, most_around
@@ -60,6 +60,8 @@ def many_cards(action: Action, state: UserState, seen: Seen, t: Thresholds) -> A
     )
     if count < t["cards"]:
         return None
+    if not state.signup_ms and seen.known_s < window_s and count < t["cards"] + t["unknown_cards"]:
+        return NOT_ENOUGH
     return Hit(Severity.HIGH, f"{count} new cards within {t['window_s'] / 3600:.0f} hours")
 
 
@@ -140,20 +142,25 @@ RULES: Final = (
         scope="user",
         types=("transaction", "payout"),
         check=many_cards,
-        thresholds={"cards": 3, "window_s": _DAY},
+        thresholds={"cards": 3, "unknown_cards": 2, "window_s": _DAY},
         period_s=_DAY,
         weight=0.55,
         attack=("OAT-001", "OAT-010"),
         suggest=("Stop new cards for this user", "Compare the names on the cards"),
         words="3 cards that the user never used before, within 24 hours. Old cards don't count.",
         default_source="own",
-        gaps="Whoever pays with three cards on the first day that Argus sees looks the same. 6 cards are known.",
+        gaps="For a user without a signup, whose first day with Argus this is, 2 more are needed. 6 cards are known.",
         examples=(
             Example(
                 name="3 new cards in an hour",
-                events=(_paid(0, "c1"), _paid(600, "c2"), _paid(3_600, "c3")),
+                events=(event("signup", 0, **_HOME), _paid(9, "c1"), _paid(600, "c2"), _paid(3_600, "c3")),
                 hit=True,
                 severity=Severity.HIGH,
+            ),
+            Example(
+                name="an old customer on the first day that Argus sees",
+                events=(_paid(0, "c1"), _paid(600, "c2"), _paid(3_600, "c3")),
+                hit=False,
             ),
             Example(
                 name="one after the other over a week",

@@ -21,7 +21,7 @@ SAME_STORY: Final[Mapping[str, str]] = {
     "card_testing": "failed_payments",
     "cards_per_user": "failed_payments",
     "large_amount": "amount_spike",
-    "new_device_large_payment": "amount_spike",
+    "new_device_large_payment": "new_device_login",
     "mfa_bombing": "otp_guessing",
 }
 # Reporting duties are no sign of a takeover.

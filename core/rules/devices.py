@@ -36,17 +36,21 @@ def large_payment(action: Action, state: UserState, seen: Seen, t: Thresholds) -
     if len(state.devices) == 1 and not (seen.new_device and seen.had_devices):
         return NOT_ENOUGH
     mean = state.amounts.mean
+    young = seen.known_s - age_s < FAMILIAR_S and seen.usd <= t["large_usd"]
+    if young and state.amounts.n < t["least_payments"]:
+        return NOT_ENOUGH
     if seen.ratio >= 0:
-        if seen.usd <= t["mean_ratio"] * mean and not seen.usd > max(t["large_usd"], mean):
+        ratio = seen.usd / mean
+        if seen.usd <= state.amounts.largest or (ratio <= t["mean_ratio"] and seen.usd <= t["large_usd"]):
             return None
-        against = f", {seen.usd / mean:.1f} times the usual"
+        against = f", {ratio:.1f} times the usual"
     elif seen.usd > t["large_usd"]:
         against = ""
     else:
         return None
     proven = state.otp_ok_ms >= action.time_ms - age_s * SECOND - HOUR > 0
     return Hit(
-        Severity.MEDIUM if proven else Severity.HIGH,
+        Severity.MEDIUM if proven or young else Severity.HIGH,
         f"{action.amount:,.2f} {action.currency or ''}".rstrip()
         + f" paid{against}, from a device that is {age_s / 3600:.1f} hours old",
     )
@@ -140,17 +144,18 @@ RULES: Final = (
         scope="user",
         types=("transaction", "payout"),
         check=large_payment,
-        thresholds={"new_for_s": _DAY, "mean_ratio": 3.0, "large_usd": 1_000, "least_usd": 50},
+        thresholds={"new_for_s": _DAY, "mean_ratio": 3.0, "large_usd": 1_000, "least_usd": 100, "least_payments": 10},
         period_s=21_600,
         weight=0.6,
         attack=("T1078", "OAT-012"),
         suggest=("Hold the payment", "Ask for a second factor", "Ask the user whether the device is theirs"),
-        words="A payment from a device that was first seen within 24 hours, over 3 times the user's mean, or over "
-        "1,000 dollars where the mean is below that. A user with no other device has no new one. A second factor "
-        "passed on it lowers the severity, and a payee known for a day is no news.",
+        words="A payment from a device that was first seen within 24 hours, over 3 times the user's mean or over "
+        "1,000 dollars, and more than the user ever paid. A user with no other device has no new one, and a payee "
+        "known for a day is no news. MEDIUM after a second factor on the device, or where the user was known for "
+        "less than a day when it appeared and the sum is below 1,000.",
         default_source="seeds",
-        gaps="With fewer than 5 payments there is no mean, and only the sum of 1,000 counts. Payments under 50 "
-        "dollars never count.",
+        gaps="With fewer than 5 payments (10 on the first day) there is no mean, and only the sum of 1,000 counts. "
+        "Payments under 100 dollars never count.",
         examples=(
             Example(
                 name="five times the usual, an hour after the device appeared",

@@ -38,7 +38,7 @@ def spike(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer
     if usd <= t["largest_ratio"] * amounts.largest or seen.payee_age_s >= FAMILIAR_S:
         return None
     ratio = usd / amounts.mean
-    if seen.z <= t["sigmas"] and ratio <= t["mean_ratio"]:
+    if ratio <= t["least_ratio"] or (seen.z <= t["sigmas"] and ratio <= t["mean_ratio"]):
         return None
     return Hit(Severity.MEDIUM, f"{ratio:.1f} times the usual payment, {seen.z:.1f} deviations above it")
 
@@ -105,14 +105,21 @@ RULES: Final = (
         scope="user",
         types=("transaction", "payout"),
         check=spike,
-        thresholds={"sigmas": 3.0, "mean_ratio": 5.0, "least_payments": 10, "least_usd": 50, "largest_ratio": 1.2},
+        thresholds={
+            "sigmas": 3.0,
+            "mean_ratio": 5.0,
+            "least_payments": 10,
+            "least_ratio": 2.5,
+            "least_usd": 50,
+            "largest_ratio": 1.5,
+        },
         period_s=_DAY,
         weight=0.35,
         attack=(),
         suggest=("Ask the user whether the payment was theirs",),
-        words="A payment over 3 deviations (of logarithms, since sums are skewed) above the user's mean or over 5 "
-        "times it, once 10 are known, and clearly above the largest that the user ever made. Small sums and payees "
-        "known for a day don't count.",
+        words="A payment over 3 deviations (of logarithms: sums are skewed) and 2.5 times the user's mean, or "
+        "over 5 times it, once 10 are known, and clearly above the largest that the user ever made. Small sums and "
+        "payees known for a day don't count.",
         default_source="Fraud Detection Handbook",
         gaps="Who once bought a car may be robbed of less. A spike isn't learnt, so a real rise in spending is told "
         "again until payments in between close the gap.",

@@ -42,14 +42,18 @@ def change_then_payout(action: Action, state: UserState, seen: Seen, t: Threshol
     if not 0 <= age_ms <= t["window_s"] * SECOND:
         return None
     at_home = seen.at_home and change.familiar
-    large = seen.usd >= t["large_usd"] or seen.ratio >= t["mean_ratio"]
+    large = seen.usd >= t["large_usd"]
     if seen.payee_age_s >= FAMILIAR_S:
         if at_home or not large:
             return None
         severity = Severity.HIGH
-        whom = "a known payee from where the user was never before"
+        whom = "a known payee, not from where the user is at home"
     else:
-        severity = Severity.HIGH if at_home and not large else Severity.CRITICAL
+        settled = seen.known_s >= FAMILIAR_S
+        if large or (seen.usd >= t["strange_usd"] and (seen.strange or change.strange)):
+            severity = Severity.CRITICAL
+        else:
+            severity = Severity.HIGH if settled and not at_home else Severity.MEDIUM
         whom = "a payee new to the user" if action.payee_id is not None else "an unnamed payee"
     what = change.type.replace("_", " ")
     return Hit(
@@ -123,17 +127,18 @@ RULES: Final = (
         scope="user",
         types=("payout", "transaction"),
         check=change_then_payout,
-        thresholds={"window_s": _DAY, "large_usd": 1_000, "mean_ratio": 3.0},
+        thresholds={"window_s": _DAY, "large_usd": 1_000, "strange_usd": 100},
         period_s=_DAY,
         weight=0.85,
         attack=("T1098", "T1657"),
         suggest=("Hold the payout", "Call the user on the number known before", "Undo the change"),
         words="A password, second factor or contact changed, and within 24 hours a payout, or a payment to a payee, "
-        "that the user hasn't paid for a day before. Where both happen on a device and network that the user has "
-        "long had, a small sum only challenges. A payee known for a day is news only for a large sum from elsewhere.",
+        "that the user hasn't paid for a day before. CRITICAL for 1,000 dollars, or for 100 where either came from "
+        "a device less than a day old of a user known for longer. Else HIGH, or MEDIUM for a user who is at home on "
+        "device and network, or new to Argus. A payee known for a day is news only for a large sum from elsewhere.",
         default_source="own",
-        gaps="A change that arrives after its payout isn't joined to it. A profile_change without the attribute "
-        "field counts as one of contact data.",
+        gaps="A change that arrives after its payout isn't joined to it. A profile_change counts where an attribute "
+        "names contact data, or it came from a strange device. On a user's first day nothing is strange.",
         examples=(
             Example(
                 name="a thief changes the password and cashes out",
@@ -163,7 +168,7 @@ RULES: Final = (
                     event("payout", 2 * _DAY + 600, amount=30, currency="EUR", payee_id="friend", **_HOME),
                 ),
                 hit=True,
-                severity=Severity.HIGH,
+                severity=Severity.MEDIUM,
             ),
             Example(
                 name="a new password, and the rent as ever",
