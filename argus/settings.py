@@ -303,7 +303,7 @@ def _wanted(type_: Any, error: Exception) -> str:
 
 
 def _decode_path(type_: type, value: Any) -> Any:
-    if type_ is Path and isinstance(value, str) and value:
+    if type_ is Path and isinstance(value, str | Path) and str(value):
         return Path(value).expanduser()
     raise ValueError("Expected a path")
 
