@@ -8,6 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from core.clock import DAY
 from core.events import Action
 from core.seen import Seen
 from core.state import UserState
@@ -27,10 +28,12 @@ LOCKED: Final = "locked"
 CUSTOM: Final = "custom"
 
 # Flags of a login. UNFAMILIAR: the device (or where none is named, the network) is new to the user. MOVED: device and
-# network are both new to a user who had others.
+# network are both new to a user whose habits are known.
 FAILED: Final = 1
 UNFAMILIAR: Final = 2
 MOVED: Final = 4
+# In a week a user has been seen at home, at work and on the way.
+SETTLED_MS: Final = 7 * DAY
 
 
 class Signal(Struct, array_like=True, frozen=True, gc=False):
@@ -49,12 +52,12 @@ class Signal(Struct, array_like=True, frozen=True, gc=False):
 Out = dict[str, list[Signal]]
 
 
-def signals(action: Action, _state: UserState, seen: Seen, out: Out) -> None:
+def signals(action: Action, state: UserState, seen: Seen, out: Out) -> None:
     """Tell the sources what this event means to them. Called once per distinct event, after `observe`."""
     type_ = action.type
     device = action.device_id
     if type_ == "login":
-        _login(action, seen, out)
+        _login(action, state, seen, out)
     elif type_ == "transaction":
         if action.merchant_id is not None and not action.failed:
             _tell(out, f"merchant:{action.merchant_id}", PAYMENT, action)
@@ -71,15 +74,15 @@ def lock_signal(user_id: str, event_id: str, time_ms: int, rule_id: str, out: Ou
     out.setdefault(ALL, []).append(Signal(LOCKED, time_ms, user_id, event_id, rule_id))
 
 
-def _login(action: Action, seen: Seen, out: Out) -> None:
+def _login(action: Action, state: UserState, seen: Seen, out: Out) -> None:
     unfamiliar = seen.new_device if action.device_id is not None else seen.new_network
-    if action.ip is None or not (unfamiliar or action.failed):
+    if action.ip is None or not (unfamiliar or action.failed or seen.new_network):
         return
     kind = FAILED_LOGIN if action.failed else LOGIN
     flags = FAILED if action.failed else 0
     if unfamiliar:
         flags |= UNFAMILIAR
-        if seen.new_device and seen.new_network and seen.had_devices and seen.had_networks:
+        if seen.new_device and seen.new_network and action.time_ms - state.first_ms >= SETTLED_MS:
             flags |= MOVED
         _tell(out, f"network:{action.network}", kind, action, action.ip, flags)
         _tell(out, ALL, kind, action, action.ip, flags)

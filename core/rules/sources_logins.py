@@ -22,12 +22,12 @@ def _failures(window: Ring, typos: int = TYPOS) -> tuple[Counter[int], float]:
     at_home: Counter[int] = Counter()
     successes = 0
     for _, user, _, flags in window:
-        if not flags & FAILED:
-            successes += 1
-        elif flags & UNFAMILIAR:
+        if not flags & UNFAMILIAR:
+            at_home[user] += flags & FAILED
+        elif flags & FAILED:
             strange[user] += 1
         else:
-            at_home[user] += 1
+            successes += 1
     for user, count in at_home.items():
         if count > typos:
             strange[user] += count - typos

@@ -25,8 +25,9 @@ def _users_at_ip(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
     if not signal.flags & MOVED:
         return None
     for window in windows(state.rings[LOGINS], signal.time_ms, t["window_s"]):
-        users = _users([entry for entry in window if entry[3] & MOVED and not entry[3] & FAILED])
-        if users >= t["users"]:
+        came = [entry for entry in window if not entry[3] & FAILED]
+        users = _users([entry for entry in came if entry[3] & MOVED])
+        if users >= t["users"] and users >= t["moved_share"] * _users(came):
             return Hit(Severity.HIGH, f"{users} users moved here, each on a new device, within {_hours(t)} h")
     return None
 
@@ -48,11 +49,11 @@ def _hours(t: Thresholds) -> str:
 
 
 def _settled(people: int, **there: str) -> tuple[dict[str, object], ...]:
-    """Users with a history of two days at home, who then all sign in with what is given."""
+    """Users with a history of eight days at home, who then all sign in with what is given."""
     story = []
     for n in range(people):
         home = {"user_id": f"u{n}", "ip": f"192.0.{n}.7", "device_id": f"home{n}"}
-        story.append(event("login", n - 172_800.0, **home))
+        story.append(event("login", n - 691_200.0, **home))
         story.append(event("login", n * 600.0, **{**home, "device_id": f"new{n}", **there}))
     return tuple(story)
 
@@ -139,13 +140,13 @@ RULES: tuple[Rule, ...] = (
         types=(LOGIN,),
         sources=("ip",),
         check=_users_at_ip,
-        thresholds={"users": 8, "window_s": 86_400},
+        thresholds={"users": 8, "moved_share": 0.5, "window_s": 86_400},
         period_s=86_400,
         weight=0.5,
         attack=("T1078",),
         suggest=("Challenge the users named", "Block the address"),
-        words="8 users a day who sign in from one address for the first time, each on a device and in a network that "
-        "are both new to a user with a history.",
+        words="8 users a day who sign in from one address, each on a device and in a network that are both new to a "
+        "user of a week or longer; and half of all who are new there.",
         default_source="own",
         gaps="Users who come with their usual devices are never counted: addresses are shared by thousands. A school "
         "that hands out new tablets looks the same.",
@@ -161,7 +162,7 @@ RULES: tuple[Rule, ...] = (
                 name="20 users bring their own devices to one address",
                 events=tuple(
                     event("login", at + n, user_id=f"u{n}", ip=ip or f"192.0.{n}.7", device_id=f"d{n}")
-                    for at, ip in ((-172_800.0, ""), (0.0, "203.0.113.1"))
+                    for at, ip in ((-691_200.0, ""), (0.0, "203.0.113.1"))
                     for n in range(20)
                 ),
                 hit=False,
