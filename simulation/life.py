@@ -100,7 +100,8 @@ class Life:
             self._visit(user, time_ms, bills=True)
             self._plan(self._in_days(time_ms, EVERY_DAYS[BILLS]), BILLS, user)
         elif kind == COLLECT:
-            collect(rng, self.delivery, user, time_ms)
+            if user.away is None:
+                collect(rng, self.delivery, user, time_ms)
             self._plan(self._in_days(time_ms, EVERY_DAYS[COLLECT]), COLLECT, user)
         elif kind == LEASE:
             user.home_ip = address(rng, RANGES[user.city.country].homes)

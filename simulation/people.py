@@ -109,7 +109,7 @@ class User:
         self.rhythm = "night" if roll < 0.05 else "evening" if roll < 0.3 else "day"
         self.visits = min(9.0, rng.lognormvariate(0.6, 0.5))
         self.level = rng.gauss(3.4, 0.55)
-        self.spread = rng.uniform(0.45, 0.8)
+        self.spread = rng.uniform(0.4, 0.7)
         self.salary = rng.lognormvariate(7.9, 0.45)
         self.office = offices[int(rng.random() ** 2 * len(offices))] if offices and rng.random() < 0.6 else None
         self.devices = own_devices(rng, self.office is not None)
@@ -154,7 +154,7 @@ class World:
         self.rng = rng
         self.shop_count = max(60, users // 4)
         self.shop_ids = [new_id(rng, "m") for _ in range(self.shop_count)]
-        self.shop_levels = [rng.gauss(0.0, 0.5) for _ in range(self.shop_count)]
+        self.shop_levels = [rng.gauss(0.0, 0.45) for _ in range(self.shop_count)]
         self.offices: dict[str, list[Office]] = {city.name: [] for city in HOME_CITIES}
         total = sum(HOME_WEIGHTS)
         for city in HOME_CITIES:

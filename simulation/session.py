@@ -165,20 +165,20 @@ def visit_as_usual(visit: Visit, world: World) -> None:
     roll = rng.random()
     if roll < 0.17:
         pay_out(visit)
-    elif roll < 0.24:
+    elif roll < 0.19:
         visit.wait(25)
         visit.act("profile_change")
-    elif roll < 0.25:
+    elif roll < 0.194:
         visit.wait(40)
         visit.act("password_change")
-    elif roll < 0.256:
+    elif roll < 0.196:
         visit.wait(40)
         visit.act("mfa_change")
-    elif roll < 0.2564:
+    elif roll < 0.1964:
         # A car, a deposit for a house: rare, large and honest.
         visit.trap = visit.trap or "large_and_honest"
         pay_out(visit, rng.uniform(8_000, 60_000), usual=rng.random() < 0.3)
-    elif roll < 0.34:
+    elif roll < 0.28:
         visit.wait(30)
         dollars = math.exp(rng.gauss(user.level + 0.8, 0.6))
         visit.act("deposit", amount=in_currency(rng, user, dollars), currency=user.currency)
@@ -215,9 +215,9 @@ def collect(rng: Random, delivery: Delivery, user: User, time_ms: int) -> None:
 
 
 def deposit(rng: Random, delivery: Delivery, user: User, time_ms: int, amount: float, trap: str | None) -> None:
-    """Money that comes in by itself: no device and no network."""
+    """Money that comes in by itself: no device, no network and no place."""
     event: Fields = {
-        "event_id": "", "type": "deposit", "user_id": user.id, "time": "", "country": user.city.country,
-        "amount": amount, "currency": user.currency,
+        "event_id": "", "type": "deposit", "user_id": user.id, "time": "", "amount": amount,
+        "currency": user.currency,
     }  # fmt: skip
     delivery.send(rng, time_ms, event, integer_times=user.integer_times, trap=trap)
