@@ -117,7 +117,7 @@ async def keep(child: Child, say: Say, backoff: Backoff = PATIENT) -> None:
             say(f"{child.spec.name} runs again, pid {child.pid}")
         how = await child.wait()
         waited_s = max(backoff.next_s(waited_s, time.monotonic() - started), 1e-9)
-        words = child.last_words()
+        words = "" if how.endswith("SIGKILL") else child.last_words()
         say(f"{child.spec.name} ended ({how}) and is started again{': ' + words if words else ''}")
         await asyncio.sleep(waited_s)
 
