@@ -8,6 +8,7 @@ from typing import Final
 from core.reputation import FOREVER_MS, LISTED, Reputation
 
 ENTRIES_MAX: Final = 1_000_000
+ANSWERS_KEPT: Final = 65_536
 RULE_ID: Final = "threat_list"
 
 
@@ -17,6 +18,7 @@ class Listed:
     def __init__(self, ips: Iterable[str] = (), ranges: Iterable[str] = (), devices: Iterable[str] = ()) -> None:
         """Raises ValueError for an address or a range that is none."""
         self._devices = frozenset(devices)
+        self._answers: dict[str, bool] = {}
         spans: dict[int, list[tuple[int, int]]] = {4: [], 6: []}
         for text in (*ips, *ranges):
             network = parse_range(text)
@@ -32,7 +34,12 @@ class Listed:
         if type_ == "device":
             return _LISTED if id_ in self._devices else None
         if type_ == "ip":
-            return _LISTED if self._has(id_) else None
+            answer = self._answers.get(id_)
+            if answer is None:
+                if len(self._answers) >= ANSWERS_KEPT:
+                    self._answers.clear()
+                answer = self._answers[id_] = self._has(id_)
+            return _LISTED if answer else None
         return None
 
     def _has(self, ip: str) -> bool:

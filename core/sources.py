@@ -28,7 +28,10 @@ from core.signal import (
     LEGIT,
     LOCKED,
     LOGIN,
+    NEW_CARD,
+    NEW_USER,
     PAYMENT,
+    SIGNUP,
     Out,
     Signal,
     lock_signal,
@@ -39,7 +42,17 @@ from core.source_state import LOGINS, PAYMENTS, SourceState, add, digest, rememb
 __all__ = ["JudgedSources", "Out", "Signal", "SourceState", "judge_sources", "lock_signal", "signals", "source_of"]
 
 DEFAULT: Final = Policy()
-_RINGS: Final = {FAILED_LOGIN: LOGINS, LOGIN: LOGINS, PAYMENT: PAYMENTS, FRAUD: FRAUDS, LEGIT: FRAUDS}
+_RINGS: Final = {
+    FAILED_LOGIN: LOGINS,
+    LOGIN: LOGINS,
+    SIGNUP: SIGNUP,
+    NEW_USER: NEW_USER,
+    NEW_CARD: NEW_CARD,
+    LOCKED: LOCKED,
+    PAYMENT: PAYMENTS,
+    FRAUD: FRAUDS,
+    LEGIT: FRAUDS,
+}
 _CONTEXT: Final = {"ip": "ip", "device": "device_id", "merchant": "merchant_id"}
 
 
@@ -128,7 +141,7 @@ def _take_in(state: SourceState, signal: Signal) -> None:
         relabel(state, signal.event_id, signal.user_id, int(signal.value), kind == FRAUD)
         return
     about = digest(signal.about) if signal.about else 0
-    add(state, _RINGS.get(kind, kind), (time_ms, remember(state, signal.user_id), about, signal.flags))
+    add(state, _RINGS[kind], (time_ms, remember(state, signal.user_id), about, signal.flags))
     if state.key == ALL and kind in (LOCKED, FAILED_LOGIN):
         tally_hour(state, kind, time_ms)
 
@@ -163,13 +176,16 @@ class _Bench:
         if kind == CUSTOM:
             self._settle_custom(state, source, signal)
             return
+        if kind not in _RINGS:
+            # Of a newer Argus beside this one, in the middle of an upgrade.
+            return
         _take_in(state, signal)
         if time_ms < state.clock_ms - self._late_ms:
             return
         for bound in self._asked(kind, source.type):
             hit = bound.check(state, signal, bound.t)
             if isinstance(hit, Hit):
-                users = _users(state, _RINGS.get(kind, kind), signal, bound.t["window_s"])
+                users = _users(state, _RINGS[kind], signal, bound.t["window_s"])
                 shadow = bound.mode == "shadow"
                 self._tell(state, source, signal, bound.rule, hit, SHADOW if shadow else 0, users)
                 if not shadow:

@@ -1,11 +1,30 @@
-"""How a source's state is kept: msgpack, arrays instead of maps, with its version first."""
+"""A source's state as bytes: packed msgpack, an array whose first item is the version of its shape.
+
+Fields that a later version adds at the end have their defaults in an older record. A record of a newer version is an
+error: to write it back would lose what it knows.
+"""
+
+from typing import Any, Final
 
 import msgspec
 
 from core.source_state import VERSION, SourceState
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(SourceState).decode
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(SourceState).decode
+_decode_bare: Final = msgspec.msgpack.Decoder(list[Any]).decode
+
+
+class NewerVersion(Exception):
+    """The record was written by a newer Argus: stop, and start that one. version: the record's."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"a source's state has version {version}, this Argus reads up to {VERSION}")
+        self.version = version
+
+
+class Unreadable(Exception):
+    """The bytes are no source's state."""
 
 
 def encode_source(state: SourceState) -> bytes:
@@ -14,13 +33,26 @@ def encode_source(state: SourceState) -> bytes:
 
 
 def decode_source(data: bytes) -> SourceState:
-    """The state in `data`, brought up to the current version.
-
-    Fields that a later version added at the end have their defaults; bytes of a newer version than this program's are
-    a ValueError, since to write them back would lose what they know.
-    """
-    state = _decode(data)
-    if state.version > VERSION:
-        raise ValueError(f"a source state of version {state.version}; this program reads up to {VERSION}")
-    state.version = VERSION
+    """The state in `data`. Raises `NewerVersion`, and `Unreadable` for anything else."""
+    try:
+        state = _decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise _unreadable(data, error) from error
+    if state.version != VERSION:
+        raise _newer(state.version)
     return state
+
+
+def _unreadable(data: bytes, error: Exception) -> Exception:
+    """A newer version's shape may be any."""
+    try:
+        items = _decode_bare(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return Unreadable(f"not a source's state: {error}")
+    return _newer(items[0]) if items else Unreadable("not a source's state: it is empty")
+
+
+def _newer(version: object) -> Exception:
+    if isinstance(version, int) and version > VERSION:
+        return NewerVersion(version)
+    return Unreadable(f"not a source's state: its version is {version!r}")

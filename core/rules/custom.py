@@ -14,10 +14,18 @@ from core.rules.conditions import Regex
 from core.rules.definitions import RULES_MAX, CustomRule, Mode, Window, read_definition
 from core.rules.entry import Hit
 from core.rules.nodes import BadRule, Node, plain
-from core.rules.tally import SOURCE_RINGS_MAX, USER_RINGS_MAX, USER_SAMPLES_MAX, tally, trim, value_of
+from core.rules.tally import (
+    SOURCE_RINGS_MAX,
+    SOURCE_SAMPLES_MAX,
+    USER_RINGS_MAX,
+    USER_SAMPLES_MAX,
+    tally,
+    trim,
+    value_of,
+)
 from core.seen import Seen
 from core.signal import CUSTOM, Out, Signal
-from core.source_state import CUSTOM_RING_MAX, SourceState, remember
+from core.source_state import SourceState, remember
 from core.state import UserState
 
 __all__ = ["NO_CUSTOM_RULES", "BadRule", "CustomRule", "CustomRules", "Mode", "lint"]
@@ -101,7 +109,7 @@ class CustomRules:
             window = own.window
             who = remember(state, signal.user_id)
             total = tally(state.custom, own.rule.id, window, signal.time_ms, who, signal.value)
-            trim(state.custom, own.rule.id, SOURCE_RINGS_MAX, SOURCE_RINGS_MAX * CUSTOM_RING_MAX)
+            trim(state.custom, own.rule.id, SOURCE_RINGS_MAX, SOURCE_SAMPLES_MAX)
             if not window.tips(total):
                 return None
             names = state.names

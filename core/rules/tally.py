@@ -18,7 +18,8 @@ Rings = dict[str, list[Sample]]
 LATE_MS: Final = DAY
 USER_RINGS_MAX: Final = 8
 USER_SAMPLES_MAX: Final = 64
-SOURCE_RINGS_MAX: Final = 16
+SOURCE_RINGS_MAX: Final = 8
+SOURCE_SAMPLES_MAX: Final = 800
 
 
 def value_of(window: Window, value: object) -> float | None:

@@ -1,0 +1,64 @@
+from core.clock import DAY, HOUR
+from core.fraud_share import fraud_run, fraud_share, relabel
+from core.source_state import PAYMENTS, RING_MAX, SourceState, add, digest, tally_day
+
+
+def merchant(payments: int, every_ms: int = HOUR) -> SourceState:
+    state = SourceState(key="merchant:m1")
+    for number in range(payments):
+        time_ms = number * every_ms
+        add(state, PAYMENTS, (time_ms, digest(f"u{number}"), digest(f"p{number}"), 0))
+        tally_day(state, time_ms)
+    return state
+
+
+def label(state: SourceState, *numbers: int, fraud: bool = True, every_ms: int = HOUR) -> None:
+    for number in numbers:
+        relabel(state, f"p{number}", f"u{number}", number * every_ms, fraud)
+
+
+def test_without_labels_there_is_no_share_and_no_run() -> None:
+    assert fraud_share(merchant(5)) == (0.0, [], 0)
+    assert fraud_run(merchant(5)) == 0
+
+
+def test_one_fraud_of_two_payments_is_no_verdict() -> None:
+    state = merchant(2)
+    label(state, 1)
+    assert fraud_share(state)[0] == 1 / 8
+
+
+def test_payments_after_the_newest_known_fraud_do_not_count_as_clean() -> None:
+    state = merchant(20, DAY)
+    label(state, 0, 1, every_ms=DAY)
+    share, frauds, paid = fraud_share(state)
+    assert (share, len(frauds), paid) == (2 / 8, 2, 2)
+
+
+def test_the_worse_of_a_week_and_four_weeks_counts() -> None:
+    state = merchant(28, DAY)
+    label(state, *range(21, 28), every_ms=DAY)
+    assert fraud_share(state)[0] == 7 / 13
+
+
+def test_a_run_is_counted_back_from_the_newest_known_fraud() -> None:
+    state = merchant(10)
+    label(state, 2, 5, 6, 7)
+    assert fraud_run(state) == 3
+    label(state, 6, fraud=False)
+    assert fraud_run(state) == 1
+
+
+def test_a_label_that_comes_twice_counts_once_and_the_last_word_stands() -> None:
+    state = merchant(4)
+    label(state, 1, 1)
+    assert len(fraud_share(state)[1]) == 1
+    label(state, 1, fraud=False)
+    assert fraud_share(state) == (0.0, [], 0)
+
+
+def test_known_frauds_are_bounded() -> None:
+    state = SourceState()
+    label(state, *range(RING_MAX + 9))
+    assert len(state.rings["fraud"]) == RING_MAX
+    assert state.rings["fraud"][0][0] == 9 * HOUR

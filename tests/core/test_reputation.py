@@ -1,0 +1,110 @@
+import pytest
+
+from core.clock import HOUR
+from core.reputation import (
+    BAD,
+    CLEAN,
+    FOREVER_MS,
+    LISTED,
+    STANDS_MS,
+    WATCHED,
+    Reputation,
+    Reputations,
+    cleared,
+    decode_reputation,
+    encode_reputation,
+    standing,
+)
+from core.rules.entry import Hit, Severity
+
+HIGH = Hit(Severity.HIGH, "text")
+MEDIUM = Hit(Severity.MEDIUM, "text")
+
+
+def bad(until_ms: int, level: int = BAD) -> Reputation:
+    return Reputation(level, "r", 0, until_ms)
+
+
+def test_a_reputation_comes_back_from_its_bytes() -> None:
+    told = Reputation(BAD, "r", 1, 2, 0.5, "why")
+    assert decode_reputation(encode_reputation(told)) == told
+
+
+@pytest.mark.parametrize(("time_ms", "answer"), [(9, False), (10, True), (19, True), (20, False)])
+def test_it_is_in_force_from_its_beginning_until_before_its_end(time_ms: int, answer: bool) -> None:
+    assert Reputation(BAD, "r", 10, 20).in_force(time_ms) is answer
+    assert not Reputation(CLEAN, "r", 10, 20).in_force(time_ms)
+
+
+def test_a_finding_is_told_and_its_repeats_only_when_they_change_much() -> None:
+    first = standing(None, "ip", "r", MEDIUM, 0)
+    assert first == Reputation(WATCHED, "r", 0, STANDS_MS["ip"], 0.0, "text")
+    assert standing(first, "ip", "r", MEDIUM, HOUR // 4) is None
+    longer = standing(first, "ip", "r", MEDIUM, HOUR)
+    assert longer == Reputation(WATCHED, "r", 0, HOUR + STANDS_MS["ip"], 0.0, "text")
+    assert standing(first, "ip", "r", MEDIUM, 1, share=0.2) is not None
+
+
+def test_a_level_rises_at_once_and_never_falls_while_it_stands() -> None:
+    first = standing(None, "ip", "r", MEDIUM, 0)
+    worse = standing(first, "ip", "other", HIGH, 1)
+    assert worse is not None
+    assert worse.level == BAD
+    assert standing(worse, "ip", "r", MEDIUM, HOUR) is None
+    after = standing(worse, "ip", "r", MEDIUM, worse.until_ms)
+    assert after is not None
+    assert (after.level, after.since_ms) == (WATCHED, worse.until_ms)
+
+
+def test_a_late_finding_never_shortens_it() -> None:
+    first = standing(None, "ip", "r", MEDIUM, 100)
+    worse = standing(first, "ip", "r", HIGH, 50)
+    assert worse is not None
+    assert (worse.since_ms, worse.until_ms) == (50, 100 + STANDS_MS["ip"])
+
+
+def test_a_cleared_source_has_no_level() -> None:
+    assert cleared(bad(100), 50).level == CLEAN
+
+
+def test_a_worker_knows_learns_and_forgets() -> None:
+    known = Reputations()
+    assert not known
+    known.learn("ip:1", bad(100))
+    known.learn("ip:2", bad(200))
+    assert (len(known), list(known), known["ip:1"].until_ms) == (2, ["ip:1", "ip:2"], 100)
+    assert "ip:1" in known
+    assert "ip:3" not in known
+    assert 7 not in known
+    assert known.get("ip:3") is None
+    with pytest.raises(KeyError):
+        known["ip:3"]
+    assert known.lapse(100) == ["ip:1"]
+    known.learn("ip:2", None)
+    known.learn("ip:9", None)
+    assert not known
+    known.learn("ip:1", bad(100))
+    known.learn("ip:1", cleared(bad(100), 1))
+    assert len(known) == 0
+
+
+def test_a_full_memory_keeps_the_worst_and_the_latest() -> None:
+    known = Reputations(most=10)
+    known.learn("worst", bad(1, LISTED))
+    for number in range(20):
+        known.learn(f"ip:{number}", bad(number + 10))
+    assert len(known) <= 10
+    assert "worst" in known
+    assert "ip:19" in known
+
+
+def test_the_worse_of_what_was_found_and_what_is_listed_counts() -> None:
+    listed = Reputation(LISTED, "threat_list", 0, FOREVER_MS)
+    known = Reputations(consult=lambda key: listed if key == "ip:1" else None)
+    assert known
+    known.learn("ip:1", bad(100))
+    known.learn("ip:2", bad(100))
+    assert known["ip:1"] is listed
+    assert known["ip:2"].level == BAD
+    known.learn("ip:1", bad(100, LISTED))
+    assert known["ip:1"] is not listed

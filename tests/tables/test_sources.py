@@ -1,0 +1,43 @@
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.alerting import Group
+from core.reputation import BAD, Reputation
+from core.source_state import VERSION, SourceState
+from tables.sources import NewerVersion, Unreadable, decode_source, encode_source
+
+STATE = SourceState(
+    key="ip:192.0.2.1",
+    clock_ms=7,
+    rings={"logins": [(1, 2, 3, 4)]},
+    names={5: "u1"},
+    days={6: 7},
+    hours={"locked": {8: 9}},
+    custom={"r": [(1, 2, 3.5)]},
+    groups={"r:": Group(b"0" * 16, 1, 2, 3, 4, 5, 0, ["e1"])},
+    reputation=Reputation(BAD, "r", 1, 2),
+)
+
+
+def test_a_state_comes_back_from_its_bytes() -> None:
+    assert decode_source(encode_source(STATE)) == STATE
+
+
+def test_a_state_with_fewer_fields_gets_their_defaults() -> None:
+    shorter = msgspec.msgpack.encode(msgspec.msgpack.decode(encode_source(STATE))[:5])
+    assert decode_source(shorter) == SourceState(key=STATE.key, clock_ms=7, rings=STATE.rings, names=STATE.names)
+
+
+def test_a_newer_version_is_not_read() -> None:
+    with pytest.raises(NewerVersion):
+        decode_source(msgspec.msgpack.encode([VERSION + 1, {"what": "ever"}]))
+
+
+@given(st.binary(max_size=40))
+def test_other_bytes_are_unreadable(data: bytes) -> None:
+    try:
+        decode_source(data)
+    except (Unreadable, NewerVersion):
+        pass
