@@ -17,7 +17,7 @@ from simulation.people import World
 from simulation.schedule import NEVER, Schedule, attacks_in
 
 # People already mid-session when a live run begins.
-RUN_IN_MS: Final = 8 * MINUTE
+RUN_IN_MS: Final = 5 * MINUTE
 # At this many users for each event a second, a user comes back after about seven minutes.
 USERS_PER_RATE: Final = 60
 PROGRESS_EVERY: Final = 2_000
@@ -69,8 +69,9 @@ def live(config: Config, rate: float, clock_ms: Callable[[], int]) -> Iterator[l
         history=False,
     )
     schedule = Schedule(config, life, delivery, start, None)
-    _run(life, schedule, start)
-    delivery.drop(start)
+    for moment in range(start - RUN_IN_MS, start + 1, MINUTE // 4):
+        _run(life, schedule, moment)
+        delivery.drop(moment)
     while True:
         now = clock_ms()
         _run(life, schedule, now)
