@@ -7,7 +7,16 @@ import sys
 
 
 def main(lock: str) -> int:
-    command = [sys.executable, "-m", "pip_audit", "-r", lock, "--disable-pip", "--require-hashes", "--progress-spinner=off"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip_audit",
+        "-r",
+        lock,
+        "--disable-pip",
+        "--require-hashes",
+        "--progress-spinner=off",
+    ]
     done = subprocess.run([*command, "--format=json"], capture_output=True, text=True, check=False)
     try:
         packages = json.loads(done.stdout)["dependencies"]

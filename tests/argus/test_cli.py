@@ -1,0 +1,139 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from argus.cli import COMMANDS, run
+
+ROOT = Path(__file__).parents[2]
+
+
+def argus(*args: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    import os
+
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ARGUS_")}
+    command = [sys.executable, "-m", "argus", *args]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env={**kept, **environ}, check=False)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([name, "--help"]) == 0
+    assert "Usage: argus" in capsys.readouterr().out
+
+
+def test_help_names_every_command_and_imports_none(capsys: pytest.CaptureFixture[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "argus", "--help"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=True,
+    )
+    assert all(name in done.stdout for name in COMMANDS)
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert not {"faust", "aiokafka", "numpy", "sklearn", "rich", "msgspec", "yaml"} & imported
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["nope"],
+        ["up", "--nope"],
+        ["up", "--workers", "x"],
+        ["up", "--workers", "0"],
+        ["up", "--duration", "-1"],
+        ["worker", "--metrics-port", "70000"],
+        ["topics"],
+        ["topics", "drop"],
+        ["replay"],
+        ["replay", "--events", "/no/such/file", "--alerts", "a", "--decisions", "d"],
+        ["simulate", "--days", "1", "--events", "1"],
+        ["simulate", "--out", "/tmp/x"],
+        ["simulate", "--events", "1", "--out", "-", "--attacks", "tickling"],
+        ["simulate", "--events", "1", "--out", "-", "--intensity", "fierce"],
+        ["simulate", "--events", "1", "--out", "-", "--rate", "5"],
+        ["rules", "explain"],
+        ["rules", "explain", "velocitty"],
+        ["rules", "test", "no_such_rule"],
+        ["ingest", "--file", "/no/such/file", "--format", "json"],
+        ["ingest", "--file", "-", "--format", "xml"],
+        ["ingest", "--file", "-", "--format", "json", "--map", "colour=x"],
+        ["evaluate", "--decisions", "/no/such/file"],
+        ["schema", "no_such_record"],
+        ["bench", "--events", "x"],
+        ["--config", "/no/such/file", "settings"],
+    ],
+)
+def test_wrong_use_is_one_line_and_status_2(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    status = run(args)
+    told = capsys.readouterr()
+    assert status == 2
+    assert told.out == ""
+    if args != ["topics"]:
+        assert len(told.err.splitlines()) == 1, told.err
+
+
+def test_a_wrong_setting_is_one_line_and_status_2() -> None:
+    for environ in ({"ARGUS_PARTITIONS": "x"}, {"ARGUS_NO_SUCH": "1"}):
+        done = argus("settings", **environ)
+        assert done.returncode == 2
+        assert len(done.stderr.splitlines()) == 1
+        assert next(iter(environ)) in done.stderr
+
+
+def test_an_unreachable_broker_is_one_line_and_status_1() -> None:
+    done = argus("topics", "create", "--broker", "127.0.0.1:1")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "127.0.0.1:1" in done.stderr.splitlines()[-1]
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m argus simulate --events 20000 --users 50 --out - | head -n 1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert json.loads(done.stdout)["event_id"]
+    assert "Traceback" not in done.stderr
+    assert "Broken" not in done.stderr
+
+
+def test_settings_are_listed_as_text_and_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["settings", "partitions"]) == 0
+    assert "ARGUS_PARTITIONS\t4" in capsys.readouterr().out
+    assert run(["settings", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert {"name", "env", "value", "default", "help", "from", "aliases"} == set(rows[0])
+
+
+def test_the_rule_book_is_listed_and_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["rules", "list", "--json"]) == 0
+    rules = json.loads(capsys.readouterr().out)
+    assert len(rules) > 30
+    for rule in rules:
+        assert run(["rules", "explain", rule["id"]]) == 0
+        told = capsys.readouterr().out
+        assert rule["words"] in told
+        assert "def " in told or "lambda" in told
+
+
+def test_the_rule_book_keeps_its_own_promises(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["rules", "test"]) == 0, capsys.readouterr().out
+    assert " 0 failed" in capsys.readouterr().out
+
+
+def test_the_schema_of_one_record_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["schema", "lock"]) == 0
+    assert json.loads(capsys.readouterr().out)["title"] == "lock"
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("argus ")
