@@ -102,6 +102,8 @@ def _whose(state: UserState, action: Action, seen: Seen, time_s: int) -> None:
                     del countries[min(countries, key=countries.__getitem__)]
         else:
             seen.had_countries = True
+            if own and time_s < countries[country]:
+                countries[country] = time_s
 
 
 def _activity(state: UserState, seen: Seen, time_ms: int) -> None:

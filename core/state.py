@@ -53,7 +53,9 @@ PROBES_MS: Final = HOUR
 PAYMENTS_MAX: Final = 12
 PAYMENTS_TEXT_BYTES: Final = 192
 HITS_MAX: Final = 8
-HITS_MS: Final = 2 * DAY
+HIT_CHARS_MAX: Final = 32
+# Texts up to this length are kept with their digest.
+CACHED_CHARS: Final = 160
 
 # What is assumed of how much payments differ, and for how many payments it speaks.
 PRIOR_LOG_SD: Final = 0.5
@@ -179,10 +181,16 @@ class UserState(Struct, array_like=True, gc=False):
     custom: dict[str, list[tuple[int, int, float]]] = field(default_factory=dict)
 
 
-@lru_cache(maxsize=65_536)
 def mark(text: str) -> int:
     """63 bits of a digest of `text`, the same in every process. 0 is never an answer: it stands for nothing."""
+    return _cached_digest(text) if len(text) <= CACHED_CHARS else _digest(text)
+
+
+def _digest(text: str) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") >> 1 or 1
+
+
+_cached_digest = lru_cache(maxsize=65_536)(_digest)
 
 
 def short(full_mark: int) -> int:
@@ -242,6 +250,7 @@ def record_hit(state: UserState, rule_id: str, time_ms: int) -> None:
     """Remember that a rule spoke, for rules that add up what others say. Call it for each live hit as it is found,
     so that the rules that come after it see it."""
     hits = state.hits
+    rule_id = rule_id[:HIT_CHARS_MAX]
     if hits.get(rule_id, -1) >= time_ms:
         return
     hits[rule_id] = time_ms

@@ -52,13 +52,17 @@ def encode_user(state: UserState) -> bytes:
 
 
 def _shed(state: UserState, size: int) -> UserState:
-    """Give up what costs least to lose, until the rest fits: ids of events that an alert's update would have told,
-    the longest ones first."""
-    waiting = sorted(state.groups.values(), key=lambda group: sum(map(len, group.pending)))
-    while size > USER_MAX_BYTES and waiting:
+    """Give up what costs least to lose, until the rest fits. First ids of events that an alert's update would have
+    told, the longest ones first. Should that not do, the groups that were quiet for longest: their next hit is a new
+    alert then. It takes every ring full, many rules of the user's own with long names, and a storm of hostile ids."""
+    groups = state.groups
+    waiting = sorted(groups.values(), key=lambda group: sum(map(len, group.pending)))
+    while size > USER_MAX_BYTES and waiting and waiting[-1].pending:
         group = waiting.pop()
         size -= sum(len(event_id.encode()) for event_id in group.pending)
         group.pending = []
+    while groups and len(_encoder.encode(state)) > USER_MAX_BYTES:
+        del groups[min(groups, key=lambda key: groups[key].last_ms)]
     return state
 
 

@@ -92,7 +92,7 @@ def _standing(level: int) -> dict[str, object]:
 
 RULES: Final = (
     Rule(
-        id="compromised_merchant",
+        id="payment_at_compromised_merchant",
         title="Payment at a compromised merchant",
         kind="TRANSACTION",
         severity=Severity.MEDIUM,

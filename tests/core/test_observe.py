@@ -1,0 +1,287 @@
+from itertools import permutations
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.habits import AMOUNTS_REMEMBERED
+from core.observe import Seen, learn_user, observe
+from core.rules.trial import story_action
+from core.state import PAYMENTS_MAX, PAYMENTS_TEXT_BYTES, SESSIONS_MAX, UserState, mark, merchant_of, short
+
+HOME: dict[str, Any] = {"ip": "192.0.2.10", "device_id": "d1", "country": "DE", "lat": 52.5, "lon": 13.4}
+AWAY: dict[str, Any] = {"ip": "203.0.113.9", "device_id": "x", "country": "PE", "lat": -12.0, "lon": -77.0}
+DAY = 86_400
+
+
+def seen_of(*events: dict[str, Any], state: UserState | None = None, learn: bool = False) -> list[Seen]:
+    state = UserState() if state is None else state
+    answers = []
+    for number, fields in enumerate(events):
+        action = story_action(fields, state.events)
+        seen = observe(state, action)
+        if learn:
+            learn_user(state, action, seen)
+        answers.append(seen)
+    return answers
+
+
+def login(at: float, **fields: Any) -> dict[str, Any]:
+    return {"type": "login", "at": at, **fields}
+
+
+def payment(at: float, amount: float, **fields: Any) -> dict[str, Any]:
+    return {"type": "transaction", "at": at, "amount": amount, **fields}
+
+
+def test_the_first_of_everything_is_new_and_the_second_is_not() -> None:
+    first, second = seen_of(login(0, **HOME), login(60, **HOME))
+    assert first.new_device and first.new_network and first.new_country
+    assert not (first.had_devices or first.had_networks or first.had_countries)
+    assert not (second.new_device or second.new_network or second.new_country)
+    assert second.had_devices and second.had_countries
+    assert (second.device_age_s, second.network_age_s, second.gap_ms, second.known_s) == (60, 60, 60_000, 60)
+
+
+def test_a_failed_login_teaches_nothing_about_the_user() -> None:
+    state = UserState()
+    seen_of(login(0, **HOME), login(60, outcome="failure", **AWAY), state=state)
+    assert [device.mark for device in state.devices] == [mark("d1")]
+    assert list(state.countries) == ["DE"]
+    assert state.place is not None
+    assert state.place.country == "DE"
+    assert [entry[1:] for entry in state.failures] == [
+        (short(mark("203.0.113.9")), short(mark("203.0.113.0/24")), "PE", 1)
+    ]
+
+
+def test_the_users_own_typing_errors_are_not_strange() -> None:
+    state = UserState()
+    seen_of(login(0, **HOME), login(60, outcome="failure", **HOME), state=state)
+    seen_of(login(90, outcome="failure", device_id="d1", ip="198.51.100.1"), state=state)
+    assert [entry[4] for entry in state.failures] == [0, 0]
+
+
+def test_a_late_event_never_moves_the_clock_or_the_place_back() -> None:
+    state = UserState()
+    seen_of(login(1_000, **HOME), state=state)
+    clock_ms, place = state.clock_ms, state.place
+    (late,) = seen_of(login(0, **AWAY), state=state)
+    assert late.late
+    assert late.gap_ms == -1
+    assert (state.clock_ms, state.place) == (clock_ms, place)
+    assert state.first_ms == clock_ms - 1_000_000
+    assert late.kilometres > 10_000
+
+
+@settings(derandomize=True, max_examples=30)
+@given(st.permutations(range(6)))
+def test_facts_do_not_depend_on_the_order_of_arrival(order: list[int]) -> None:
+    events = [
+        {
+            "event_id": f"e{at}",
+            **payment(at * 100, 50, card_id=f"c{at % 2}", payee_id="p", **(AWAY if at == 5 else HOME)),
+        }
+        for at in range(6)
+    ]
+    state, other = UserState(), UserState()
+    seen_of(*events, state=state)
+    seen_of(*(events[number] for number in order), state=other)
+    for name in ("clock_ms", "first_ms", "events", "place", "paid", "money", "countries"):
+        assert getattr(state, name) == getattr(other, name), name
+    for name in ("devices", "networks", "cards", "payees"):
+        firsts = [{item.mark: item.first_s for item in getattr(user, name)} for user in (state, other)]
+        assert firsts[0] == firsts[1], name
+
+
+def test_the_place_of_a_second_factor_counts_for_nothing() -> None:
+    state = UserState()
+    (_, otp) = seen_of(login(0, **HOME), {"type": "otp", "at": 60, **AWAY}, state=state)
+    assert otp.kilometres == -1
+    assert state.place is not None
+    assert state.place.country == "DE"
+    assert state.otp_ok_ms == state.clock_ms
+
+
+def test_distance_is_measured_between_points_or_else_countries() -> None:
+    points = seen_of(login(0, **HOME), login(60, **AWAY))[1]
+    countries = seen_of(login(0, ip="192.0.2.1", country="DE"), login(60, ip="203.0.113.1", country="PE"))[1]
+    nowhere = seen_of(login(0, ip="192.0.2.1", country="DE"), login(60, ip="203.0.113.1", country="ZZ"))[1]
+    same = seen_of(login(0, **HOME), login(60, **{**AWAY, "lat": 52.5, "lon": 13.4}))[1]
+    assert points.kilometres == pytest.approx(11_000, rel=0.05)
+    assert 5_000 < countries.kilometres < points.kilometres
+    assert nowhere.kilometres == -1
+    assert same.kilometres == 0
+    assert points.travel_ms == 60_000
+
+
+def test_the_same_address_has_not_travelled() -> None:
+    moved = seen_of(login(0, **HOME), login(60, **{**AWAY, "ip": "192.0.2.10"}))[1]
+    assert moved.same_ip
+    assert moved.kilometres == -1
+
+
+def test_a_session_tells_what_changed_in_it_and_forgets_in_a_day() -> None:
+    state = UserState()
+    answers = seen_of(
+        login(0, session_id="s1", **HOME),
+        login(60, session_id="s1", **AWAY),
+        login(2 * DAY, session_id="s1", **HOME),
+        login(10, session_id="s1", user_agent="curl"),
+        state=state,
+    )
+    assert [(seen.session_holder, seen.session_network, seen.session_country) for seen in answers] == [
+        (False, False, False),
+        (True, True, True),
+        (False, False, False),
+        (False, False, False),
+    ]
+    seen_of(*(login(2 * DAY + at, session_id=f"t{at}") for at in range(9)), state=state)
+    assert len(state.sessions) == SESSIONS_MAX
+
+
+def test_a_silence_is_remembered_when_it_ends() -> None:
+    state = UserState()
+    seen_of(login(0, **HOME), login(50 * DAY, outcome="failure"), login(100 * DAY, **HOME), state=state)
+    assert state.idle_ms == 100 * DAY * 1_000
+    assert state.woke_ms == state.clock_ms == state.active_ms
+
+
+def test_a_profile_change_counts_if_it_is_about_contact_or_from_a_strange_device() -> None:
+    def change_of(**fields: Any) -> object:
+        state = UserState()
+        seen_of(login(0, **HOME), {"type": "profile_change", "at": 2 * DAY, **fields}, state=state)
+        return state.change
+
+    assert change_of(**HOME) is None
+    assert change_of(**HOME, attributes={"field": "Email"}) is not None
+    assert change_of(**HOME, attributes={"phone": "1"}) is not None
+    assert change_of(**AWAY) is not None
+    assert change_of(**AWAY, attributes={"field": "picture"}) is None
+
+
+def test_the_newest_change_stands_and_tells_where_it_was_made() -> None:
+    state = UserState()
+    seen_of(
+        login(0, **HOME),
+        {"type": "mfa_change", "at": 2 * DAY, **HOME},
+        {"type": "password_change", "at": DAY, **AWAY},
+        {"type": "logout", "at": 2 * DAY, **HOME},
+        state=state,
+    )
+    assert state.change is not None
+    assert (state.change.type, state.change.familiar, state.change.strange) == ("mfa_change", True, False)
+
+
+def test_without_a_device_the_network_says_whether_a_user_is_at_home() -> None:
+    here, gone, neither = seen_of(
+        login(0, ip="192.0.2.10"), login(2 * DAY, ip="203.0.113.9"), {"type": "login", "at": 2 * DAY}
+    )
+    assert not here.strange
+    assert gone.strange
+    assert not neither.at_home
+    assert seen_of(login(0, ip="192.0.2.10"), login(2 * DAY, ip="192.0.2.10"))[1].at_home
+
+
+def test_a_payment_is_compared_with_what_was_learnt_before_it() -> None:
+    state = UserState()
+    answers = seen_of(
+        *(payment(n * DAY, 20 + n % 2) for n in range(8)), payment(9 * DAY, 200), state=state, learn=True
+    )
+    assert answers[4].ratio == -1
+    assert answers[5].ratio == pytest.approx(1, rel=0.1)
+    assert answers[-1].ratio == pytest.approx(10, rel=0.1)
+    assert answers[-1].z > 3
+    assert len(state.odd) == 1
+    assert state.amounts.typical < 30
+    assert state.amounts.largest == 200
+
+
+def test_amounts_are_rough_dollars_and_declines_are_not_learnt() -> None:
+    state = UserState()
+    (yen, declined, nothing) = seen_of(
+        payment(0, 1_500, currency="JPY"),
+        payment(1, 5, outcome="failure"),
+        {"type": "transaction", "at": 2},
+        state=state,
+        learn=True,
+    )
+    assert yen.usd == 10
+    assert declined.usd == 5
+    assert nothing.usd == 0
+    assert state.amounts.n == 1
+    assert len(state.declines) == 1
+    assert state.declines[0][3] == 1
+    assert len(state.money) == 1
+
+
+def test_old_amounts_fade() -> None:
+    state = UserState()
+    for number in range(AMOUNTS_REMEMBERED * 3):
+        seen_of(payment(number * 60, 10 if number < AMOUNTS_REMEMBERED else 100), state=state, learn=True)
+    assert state.amounts.n == AMOUNTS_REMEMBERED
+    assert state.amounts.mean > 80
+    assert state.amounts.log_sd > 0
+
+
+def test_hours_are_halved_before_they_overflow_and_strangers_do_not_count() -> None:
+    state = UserState()
+    for number in range(200):
+        seen_of(login(number, **HOME), state=state, learn=True)
+    seen_of(login(300, outcome="failure"), state=state, learn=True)
+    assert sum(state.hours) == state.hours[9] == 72
+
+
+def test_merchants_can_be_found_by_event_and_their_names_are_bounded() -> None:
+    state = UserState()
+    events = [{"event_id": f"p{n}", **payment(n, 5, merchant_id=f"shop-with-a-long-name-{n}")} for n in range(20)]
+    actions = [story_action(fields, 0) for fields in events]
+    seen_of(*events, state=state)
+    assert len(state.payments) <= PAYMENTS_MAX
+    assert sum(len(name) for _, _, name in state.payments) <= PAYMENTS_TEXT_BYTES
+    assert merchant_of(state, actions[-1].key) == (actions[-1].time_ms // 1_000, "shop-with-a-long-name-19")
+    seen_of(payment(30, 5, merchant_id="x" * 128), state=state)
+    assert state.payments[-1][2] == ""
+
+
+def test_a_merchant_is_new_once() -> None:
+    answers = seen_of(*(payment(n, 5, merchant_id=name) for n, name in enumerate(("a", "b", "a", "a"))))
+    assert [seen.new_merchant for seen in answers] == [True, True, False, False]
+    many = seen_of(*(payment(n, 5, merchant_id=f"m{n}") for n in range(12)), payment(13, 5, merchant_id="m0"))
+    assert many[-1].new_merchant
+
+
+def test_browsing_deposits_and_signups_are_noted() -> None:
+    state = UserState()
+    seen_of(
+        {"type": "signup", "at": 0},
+        {"type": "page_view", "at": 1, "path": "/a"},
+        {"type": "page_view", "at": 2, "path": "/.env"},
+        {"type": "deposit", "at": 3, "amount": 9_000},
+        {"type": "deposit", "at": 4, "amount": 9_000, "outcome": "failure"},
+        {"type": "otp", "at": 5, "outcome": "failure"},
+        state=state,
+    )
+    assert state.signup_ms == state.first_ms
+    assert (len(state.views), len(state.probes), len(state.deposits), len(state.tall), len(state.denials)) == (
+        2,
+        1,
+        1,
+        1,
+        1,
+    )
+
+
+def test_countries_are_bounded() -> None:
+    state = UserState()
+    seen_of(*(login(n, country=f"A{chr(65 + n)}") for n in range(12)), state=state)
+    assert list(state.countries) == [f"A{chr(65 + n)}" for n in range(4, 12)]
+
+
+def test_a_burst_is_counted_the_same_in_any_order() -> None:
+    for order in permutations(range(4)):
+        state = UserState()
+        seen_of(*({"event_id": f"e{n}", **payment(n * 10, 5)} for n in order), state=state)
+        assert len(state.paid) == 4
+        assert state.paid == sorted(state.paid)
