@@ -1,6 +1,5 @@
 """Alerts as they come, a line each, for whoever watches a terminal or reads JSON lines."""
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 
@@ -8,9 +7,11 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from msgspec import Struct
 
+from agents.patience import Patience
+
 REMEMBERED = 10_000
 WAIT_MS = 50
-LONGEST_WAIT_MS = 2_000
+POLL_MS = 1_000
 SEVERITIES = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
 
 
@@ -69,7 +70,7 @@ class Tail:
         )
         self._targets = [TopicPartition(topic, partition) for partition in range(partitions)]
         self._from_start = from_start
-        self._wait_ms = WAIT_MS
+        self._patience = Patience(self._consumer, WAIT_MS)
 
     async def start(self) -> None:
         """When it returns, nothing that is written from now on is missed."""
@@ -89,20 +90,9 @@ class Tail:
     async def values(self) -> AsyncIterator[bytes]:
         """Never ends."""
         while True:
-            records = await self._consumer.getmany(timeout_ms=1_000)
+            records = await self._consumer.getmany(timeout_ms=POLL_MS)
             for batch in records.values():
                 for record in batch:
                     if record.value is not None:
                         yield record.value
-            if not records:
-                await self._wait_longer_if_behind()
-
-    async def _wait_longer_if_behind(self) -> None:
-        """The embedded broker answers a fetch with nothing where it can't list a long partition in the time given."""
-        for target in self._targets:
-            end = self._consumer.highwater(target)
-            if end is not None and end > await self._consumer.position(target):
-                self._wait_ms = min(LONGEST_WAIT_MS, 2 * self._wait_ms)
-                self._consumer._fetcher._fetch_max_wait_ms = self._wait_ms  # noqa: SLF001 - no public way to set it
-                return
-        await asyncio.sleep(0)
+            self._patience.after(bool(records), self._targets)
