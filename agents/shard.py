@@ -213,8 +213,9 @@ class Shard:
             for entry in foreign:
                 if entry.epoch > self.epoch:
                     raise Fenced(f"partition {self.partition} has an owner of epoch {entry.epoch}, not {self.epoch}")
-                # One of our own epoch is our own batch, appended twice by a retry, and maybe late.
-                if entry.key not in entries and entry.key != OWNER_KEY:
+                # One of our own epoch is our own batch, appended twice by a retry, and maybe late. A marker of a
+                # lower epoch would make compaction forget ours.
+                if entry.key not in entries and (entry.key != OWNER_KEY or entry.epoch < self.epoch):
                     void[entry.key] = None
         if seen != appended.base_offset - expected:
             raise Fenced(
@@ -228,12 +229,17 @@ class Shard:
         if not keys:
             return
         try:
-            await self._append({key: newer[key] if key in newer else self.store.get(key) for key in keys}, newer)
+            await self._append({key: self._newest(key, newer) for key in keys}, newer)
         except TooLarge:
             if len(keys) == 1:
                 raise
             await self._write_again(keys[: len(keys) // 2], newer)
             await self._write_again(keys[len(keys) // 2 :], newer)
+
+    def _newest(self, key: bytes, newer: Mapping[bytes, bytes | None]) -> bytes | None:
+        if key == OWNER_KEY:
+            return self._owner
+        return newer[key] if key in newer else self.store.get(key)
 
 
 def _owner_value(epoch: int, owner: bytes) -> bytes:

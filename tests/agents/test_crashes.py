@@ -32,8 +32,8 @@ def test_whatever_dies_and_when_every_count_is_right_and_every_output_is_there(g
             world.run()
             check(world)
         except Exception as error:
-            report = "\n".join(world.schedule[-400:])
-            pytest.fail(f"seed {seed}: {type(error).__name__}: {error}\n{report}\nseed {seed}: {error}")
+            error.add_note("\n".join([f"seed {seed}:", *world.schedule[-400:], f"seed {seed}"]))
+            raise
 
 
 def worlds_in_memory(seed: int) -> World:

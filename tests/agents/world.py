@@ -16,7 +16,7 @@ from hashlib import blake2b
 from random import Random
 from typing import Any, NamedTuple
 
-from agents.journal import TooLarge
+from agents.journal import Entry, TooLarge
 from agents.shard import Fenced, Meta, Output, Shard
 from tests.agents.fakes import Killed, Log, Lost, MemoryJournal, MemorySender, state_of
 
@@ -197,6 +197,9 @@ class World:
 
     def acknowledge(self, life: Life, position: int) -> None:
         """Offsets are committed by the newest member of the group, and not every time."""
+        if self.random.random() < 0.15:
+            void = [entry for entry in self._void(life.partition) if entry.offset < life.store.next_offset]
+            assert not void, f"{life.name} went on and left {void} standing"
         newest = [other for other in self.lives if other.partition == life.partition][-1]
         if life is newest and self.random.random() < 0.7:
             self.committed[life.partition] = position
@@ -307,12 +310,15 @@ class World:
         standing, and which keeps deletes for longer than any local state is left unused."""
         log = self.logs[partition]
         known = [life.knows_until for life in self.lives if life.partition == partition]
-        void = [entry.offset for entry in state_of(log.history)[1]]
+        void = [entry.offset for entry in self._void(partition)]
         before = min([log.end, *known, *void])
         stores = [end for (owner, _), end in self._stored.items() if owner == partition]
         stores += [life.store.next_offset for life in self.lives if life.partition == partition]
         log.compact(before, min([before, *stores]))
         self._say(f"partition {partition} compacted before {before}")
+
+    def _void(self, partition: int) -> list[Entry]:
+        return state_of(self.logs[partition].history)[1]
 
     def _say(self, what: str) -> None:
         self.schedule.append(f"{self.tick:5} {what}")
