@@ -9,7 +9,7 @@ What it does and does not do (Tansu 0.6.0 at 510f3e2, memory engine, aiokafka 0.
 - It keeps every record for ever. `retention.ms`, `retention.bytes`, `cleanup.policy` and `max.message.bytes` are
   accepted and told back, not honoured; DeleteRecords, AlterConfigs and CreatePartitions are not there.
 - Memory: a million events of 300 bytes take 320 MiB in batches of 500, 1.2 GiB in batches of one. With all that Argus
-  writes about an event it is 5.5 KiB each at `argus up`'s 50 events/s: 1 GiB an hour. A run is for hours, not for days.
+  writes about an event it is 5.5 KiB each: 1 GiB an hour at 50 events/s. A run is for hours, not for days.
 - A fetch lists every record batch of its partition, at 1.4 us each, and returns nothing, without an error, if that
   takes longer than `fetch_max_wait_ms`. With a wait of 10 ms the tail of a partition is read within 3 ms at 1,000
   batches, 12 ms at 10,000 and never beyond some 30,000; with 500 ms within 230 at 100,000. The high watermark in the
