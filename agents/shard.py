@@ -19,7 +19,7 @@ from typing import Final, Protocol
 import msgspec
 from msgspec import Struct
 
-from agents.journal import OWNER_KEY, Journal, TooLarge
+from agents.journal import OWNER_KEY, Entry, Journal, TooLarge
 from tables.store import Store
 
 META_KEY: Final = b"\x00meta"
@@ -207,22 +207,21 @@ class Shard:
         expected, self._next_offset = self._next_offset, appended.base_offset + appended.count
         if appended.base_offset == expected:
             return
+        newer = {**newer, **entries}
         void, seen = dict[bytes, None](), 0
         async for foreign in self._journal.read(expected, appended.base_offset):
             seen += len(foreign)
             for entry in foreign:
                 if entry.epoch > self.epoch:
                     raise Fenced(f"partition {self.partition} has an owner of epoch {entry.epoch}, not {self.epoch}")
-                # One of our own epoch is our own batch, appended twice by a retry, and maybe late. A marker of a
-                # lower epoch would make compaction forget ours.
-                if entry.key not in entries and (entry.key != OWNER_KEY or entry.epoch < self.epoch):
+                if entry.key not in entries and not self._harmless(entry, newer):
                     void[entry.key] = None
         if seen != appended.base_offset - expected:
             raise Fenced(
                 f"the changelog of partition {self.partition} has lost entries between {expected} and "
                 f"{appended.base_offset} (compacted, or another log): who owns it now can't be told"
             )
-        await self._write_again(list(void), {**newer, **entries})
+        await self._write_again(list(void), newer)
 
     async def _write_again(self, keys: list[bytes], newer: Mapping[bytes, bytes | None]) -> None:
         """Append what the state has for `keys`, in as many batches as that takes."""
@@ -235,6 +234,12 @@ class Shard:
                 raise
             await self._write_again(keys[: len(keys) // 2], newer)
             await self._write_again(keys[len(keys) // 2 :], newer)
+
+    def _harmless(self, entry: Entry, newer: Mapping[bytes, bytes | None]) -> bool:
+        """Whether an entry that isn't behind ours may stand: one of our own epoch is our own batch appended twice by
+        a retry, and maybe late. (A marker of a lower epoch may not: compaction would forget ours.)"""
+        own = entry.epoch == self.epoch
+        return own and (entry.key == OWNER_KEY or entry.value == self._newest(entry.key, newer))
 
     def _newest(self, key: bytes, newer: Mapping[bytes, bytes | None]) -> bytes | None:
         if key == OWNER_KEY:
