@@ -73,20 +73,23 @@ def read_definition(value: bytes) -> Node:
 
 def parse(text: str) -> Node:
     """YAML, of which JSON is a part, to nodes. Raises `BadRule` with the line."""
-    loader = _Loader(text)
+    loader: _Loader | None = None
     try:
+        loader = _Loader(text)
         composed = loader.get_single_node()
         return Node(None, 1, 1) if composed is None else _node(loader, composed, set(), 0)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark is not None else (0, 0)
         raise BadRule("", line, column, f"not YAML: {error.problem or error.context}") from None
-    except yaml.YAMLError as error:
-        raise BadRule("", 0, 0, f"not YAML: {error}") from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise BadRule("", line, 0, f"not YAML: the character #x{error.character:04x} is not for text") from None
     except RecursionError:
         raise BadRule("", 0, 0, "nested too deeply") from None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
 
 
 def _text(raw: bytes) -> str:
@@ -133,7 +136,8 @@ def _scalar(composed: Any, line: int, column: int) -> str | int | float | bool |
     tag, text = composed.tag.removeprefix("tag:yaml.org,2002:"), composed.value
     try:
         if tag == "str":
-            return str(text)
+            # JSON may write a character as two escapes, which YAML takes for two halves of one.
+            return str(text.encode("utf-16", "surrogatepass").decode("utf-16"))
         if tag == "int":
             return int(text)
         if tag == "float":

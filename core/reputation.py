@@ -116,7 +116,7 @@ class Reputations(Mapping[str, Reputation]):
         return lapsed
 
     def __getitem__(self, key: str) -> Reputation:
-        found = self.get(key)
+        found: Reputation | None = self.get(key)
         if found is None:
             raise KeyError(key)
         return found
