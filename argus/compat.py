@@ -80,7 +80,7 @@ def _outside(given: _Doc, taken: _Doc, a: Schema, b: Schema, path: str) -> list[
     for choice in given.choices(a):
         tries = [_one(given, taken, choice, other, path) for other in taken.choices(b)]
         if tries and all(tries):
-            lines += min(tries, key=len)
+            lines += sorted(tries, key=len)[0]
     return lines
 
 

@@ -71,7 +71,8 @@ async def send(settings: Settings, config: Config, labels: TextIO | None = None)
                     key = labelled.event["user_id"].encode()
                     await producer.send(settings.topic("events"), encode(labelled.event), key=key)
                     desk.hear(labelled)
-                    if labels is not None and not labelled.repeat:
+                    # Of a repeat too: the event itself may have come in before this run began.
+                    if labels is not None:
                         labels.write(label_line(labelled))
                 for said in desk.due(time.time_ns() // 1_000_000):
                     await producer.send(settings.topic("feedback"), encode(said), key=said["user_id"].encode())

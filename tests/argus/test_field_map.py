@@ -28,7 +28,8 @@ def test_a_key_with_dots_is_found_too() -> None:
 def test_a_file_may_translate_words(tmp_path: Path) -> None:
     file = tmp_path / "map.yaml"
     file.write_text(
-        "user_id: uid\ntype: {source: action, values: {LOGIN: login, PAY: transaction}}\nattributes.from: {constant: bank}\n"
+        "user_id: uid\ntype: {source: action, values: {LOGIN: login, PAY: transaction}}\n"
+        "attributes.from: {constant: bank}\n"
     )
     mapping = read_mapping(str(file))
     assert apply(mapping, {"uid": 5, "action": "PAY"}) == {
