@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, Protocol
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class Lane:
         self._batches: deque[Any] = deque()
         self._held: set[Any] = set()
         self._arrived = asyncio.Event()
+        self._started = False
         self._closing = False
         self._task = asyncio.create_task(self._run())
 
@@ -62,9 +64,12 @@ class Lane:
             self._flow.hold(event.message.tp)
 
     async def close(self, timeout_s: float) -> None:
-        """Finish the batch in hand, drop the queue (unacked: it will come again) and give the partition up."""
+        """Finish the batch in hand, drop the queue (unacked: it will come again) and give the partition up. A
+        takeover that isn't done yet is broken off: the next owner begins another."""
         self._closing = True
         self._arrived.set()
+        if not self._started:
+            self._task.cancel()
         done, _ = await asyncio.wait({self._task}, timeout=timeout_s)
         if not done:
             self._task.cancel()
@@ -73,18 +78,31 @@ class Lane:
     async def _run(self) -> None:
         try:
             await self.work.start()
-            while not self._closing:
-                if self._batches:
-                    await self._next()
-                else:
-                    self._arrived.clear()
-                    await self._tick_or_arrival()
+            self._started = True
+            await self._work_on()
             await self.work.stop(gracefully=True)
-        except asyncio.CancelledError:
-            raise
         except BaseException as error:  # noqa: BLE001 - whatever it is, this process must not go on
-            await self.work.stop(gracefully=False)
-            self._on_fatal(error)
+            # A library's future that was cancelled raises CancelledError too, and nobody has asked for our end.
+            asked_to_end = isinstance(error, asyncio.CancelledError) and self._task.cancelling() > 0
+            try:
+                await self.work.stop(gracefully=False)
+            finally:
+                if not asked_to_end:
+                    self._on_fatal(error)
+
+    async def _work_on(self) -> None:
+        now = asyncio.get_running_loop().time
+        tick_at = now() + TICK_S
+        while not self._closing:
+            if now() >= tick_at:
+                await self.work.tick()
+                tick_at = now() + TICK_S
+            elif self._batches:
+                await self._next()
+            else:
+                self._arrived.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._arrived.wait(), tick_at - now())
 
     async def _next(self) -> None:
         event = self._batches.popleft()
@@ -95,12 +113,6 @@ class Lane:
             for tp in self._held:
                 self._flow.resume(tp)
             self._held.clear()
-
-    async def _tick_or_arrival(self) -> None:
-        try:
-            await asyncio.wait_for(self._arrived.wait(), TICK_S)
-        except TimeoutError:
-            await self.work.tick()
 
 
 class Lanes:
