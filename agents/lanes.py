@@ -53,6 +53,7 @@ class Lane:
         self._arrived = asyncio.Event()
         self._started = False
         self._closing = False
+        self.ready = False
         self._task = asyncio.create_task(self._run())
 
     def submit(self, event: Any) -> None:
@@ -78,6 +79,7 @@ class Lane:
     async def _run(self) -> None:
         try:
             await self.work.start()
+            self.ready = True
             self._started = True
             await self._work_on()
             await self.work.stop(gracefully=True)
@@ -132,6 +134,11 @@ class Lanes:
     @property
     def partitions(self) -> list[int]:
         return sorted(self._lanes)
+
+    @property
+    def ready(self) -> bool:
+        """Every partition that was assigned has been taken over. With more workers than partitions that can be none."""
+        return self._assigned.is_set() and all(lane.ready for lane in self._lanes.values())
 
     def assign(self, partitions: Iterable[int]) -> None:
         """Open a lane for each; whatever was open has been revoked."""

@@ -1,10 +1,8 @@
 """The app factory: settings in, a Faust app with all of Argus's agents out."""
 
 import os
-import secrets
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 import faust
@@ -22,12 +20,13 @@ from agents.rules import LiveRules
 from agents.services import Services, TopicNames
 from agents.sources import SourceWork
 from agents.transport import Transport
-from agents.users import UserWork
+from agents.users import Decide, UserWork
 from agents.views import View
 from argus.geo import make_locate
 from argus.measure import Metrics
 from argus.meter import WorkerMeter
 from argus.rule_files import read_definition, read_rules
+from argus.secret import derived_key, secret_of
 from argus.settings import Settings
 from core.features import FEATURES
 from core.reputation import Reputations, decode_reputation
@@ -35,7 +34,6 @@ from core.rules.book import RuleBook
 
 CACHED_SOURCES: Final = 2_000
 SNAPSHOT_EVERY: Final = 20_000
-KEY_BYTES: Final = 32
 
 
 class Worker(Struct):
@@ -44,6 +42,12 @@ class Worker(Struct):
     app: faust.App
     lanes: dict[str, Lanes]
     metrics: Metrics
+
+    def health(self) -> tuple[bool, dict[str, list[int]]]:
+        """Healthy: this worker has been given its partitions and has taken all of them over."""
+        return all(lanes.ready for lanes in self.lanes.values()), {
+            name: lanes.partitions for name, lanes in self.lanes.items()
+        }
 
 
 def topic_names(settings: Settings) -> TopicNames:
@@ -80,7 +84,7 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
         now_ms=lambda: time.time_ns() // 1_000_000,
         monotonic=time.monotonic,
         meter=meter,
-        snapshot_key=snapshot_key(settings.data_dir),
+        snapshot_key=derived_key(secret_of(settings), b"snapshot"),
         model_seed=settings.seed,
         cached_users=max(1, settings.state_cache_users // settings.partitions),
         snapshot_every=SNAPSHOT_EVERY,
@@ -104,7 +108,7 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
         recheck_s=settings.session_timeout_s / 2,
     )
     place, rejections = Placing(settings.partitions), Rejections(topics.rejected)
-    decide = {topics.events: Detect(place, rejections), topics.feedback: Learn(place, rejections)}
+    decide: dict[str, Decide] = {topics.events: Detect(place, rejections), topics.feedback: Learn(place, rejections)}
 
     def open_users(partition: int) -> UserWork:
         shard = shards.open("users", topics.users_changelog, partition)
@@ -170,16 +174,3 @@ def _faust_app(settings: Settings) -> faust.App:
     )
     app.transport = Transport(app.conf.broker_consumer, app)
     return app
-
-
-def snapshot_key(data_dir: Path) -> bytes:
-    """The key that signs model snapshots: made at first start, readable by its owner alone."""
-    path = data_dir / "snapshot.key"
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        key = secrets.token_bytes(KEY_BYTES)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(key)
-        return key

@@ -47,7 +47,7 @@ POLICY_HELP: Final[Mapping[str, str]] = {
     "tail_full_quantile": "quantile of a model's scores at which its tail is complete",
     "rank_weight": "share of the risk (0 to 1) that ranks events by the models where nothing else speaks",
 }
-SECRETS: Final = frozenset({"database_url"})
+SECRETS: Final = frozenset({"database_url", "secret"})
 MASK: Final = "********"
 # Values that suit the embedded broker, which waits half the rebalance timeout at each join and waits out every fetch.
 EMBEDDED: Final[Mapping[str, Any]] = {
@@ -106,6 +106,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     database_url: Annotated[
         str | None,
         Meta(description="SQL database of alerts and cases; none means SQLite in the data directory"),
+    ] = None
+    secret: Annotated[
+        str | None,
+        Meta(description="what model snapshots and tokens are signed with; none means a file in the data directory"),
     ] = None
     policy: Policy = Policy()
     thresholds: Mapping[str, float] = {}

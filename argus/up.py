@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Iterator
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from aiokafka.errors import KafkaError
 from msgspec import Struct
 
@@ -19,6 +20,7 @@ from argus.broker import BrokerError
 from argus.children import ARGUS, broker_child, healthy, simulator_child, worker_child
 from argus.lease import belong_to, held
 from argus.ports import LOOPBACK, given_or_picked, is_free, pick
+from argus.secret import secret_of
 from argus.settings import Settings
 from argus.supervisor import Backoff, Child, keep, stop_all
 from argus.terminal import Addresses, Terminal
@@ -58,7 +60,7 @@ def run(
 ) -> int:
     """Runs until SIGINT, SIGTERM or the end of `duration_s`; the exit status, when every child is gone."""
     plan = Plan(
-        settings=settings,
+        settings=msgspec.structs.replace(settings, secret=secret_of(settings)),
         broker=broker,
         workers=workers,
         simulate=simulate,

@@ -26,10 +26,11 @@ def stop_at_once(error: BaseException) -> None:
 def run(settings: Settings) -> int:
     """The exit status: 0 after SIGTERM or SIGINT."""
     worker = build(settings, stop_at_once)
-    server = MetricsServer(worker.metrics, settings.metrics_host, settings.metrics_port)
+    server = MetricsServer(worker.metrics, settings.metrics_host, settings.metrics_port, worker.health)
     logger.info("metrics at %s", server.url)
     uvloop.install()
     faust_worker = FaustWorker(worker.app, loglevel=None, override_logging=False, quiet=True, redirect_stdouts=False)
+    faust_worker.spinner = None
     try:
         faust_worker.execute_from_commandline()
     except SystemExit as leaving:

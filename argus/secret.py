@@ -1,0 +1,44 @@
+"""The secret that Argus signs with: given by a setting, or made at first start and kept in the data directory."""
+
+import os
+import secrets
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final
+
+from argus.settings import Settings
+
+FILE: Final = "secret"
+SECRET_BYTES: Final = 32
+
+
+def secret_of(settings: Settings) -> str:
+    """The setting, or the text of `DATA_DIR/secret` (mode 0600), which is made where it is missing. Workers that
+    share partitions must share it."""
+    if settings.secret:
+        return settings.secret
+    path = settings.data_dir / FILE
+    while True:
+        try:
+            return path.read_text("ascii").strip()
+        except FileNotFoundError:
+            _make(path)
+
+
+def derived_key(secret: str, purpose: bytes) -> bytes:
+    """A key for one purpose (at most 16 bytes of name), so that none gives another away."""
+    return blake2b(secret.encode(), person=purpose, digest_size=SECRET_BYTES).digest()
+
+
+def _make(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = path.with_name(f"{FILE}.{os.getpid()}")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(secrets.token_hex(SECRET_BYTES) + "\n")
+    try:
+        # Whole or not at all, and never over one that another process has made meanwhile.
+        os.link(fresh, path)
+    except FileExistsError:
+        pass
+    finally:
+        fresh.unlink()

@@ -1,0 +1,70 @@
+"""Workers as processes that a test can kill, freeze and thaw."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from argus.settings import EMBEDDED
+
+STOP_WITHIN_S = 60.0
+
+
+@dataclass
+class Worker:
+    """One `argus worker` with a data directory of its own, which outlives the process."""
+
+    bootstrap: str
+    prefix: str
+    data_dir: Path
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+    statuses: list[int] = field(default_factory=list)
+
+    def start(self) -> None:
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("ARGUS_")},
+            **{f"ARGUS_{name.upper()}": str(value) for name, value in EMBEDDED.items()},
+            "ARGUS_TOPIC_PREFIX": self.prefix,
+            "ARGUS_APP_ID": self.prefix.strip("."),
+            "ARGUS_SECRET": "for tests only",
+        }
+        command = [sys.executable, "-m", "argus", "worker", "--broker", self.bootstrap]
+        command += ["--datadir", str(self.data_dir), "--metrics-port", "0"]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )
+
+    @property
+    def alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        os.kill(self.process.pid, number)
+
+    def kill(self) -> None:
+        """As a power cut would."""
+        if self.alive:
+            self.signal(signal.SIGKILL)
+        self.wait()
+
+    def leave(self) -> None:
+        """As an operator would have it."""
+        self.signal(signal.SIGTERM)
+        self.wait()
+
+    def wait(self) -> int:
+        assert self.process is not None
+        status = self.process.wait(STOP_WITHIN_S)
+        self.statuses.append(status)
+        return status
+
+    def end(self) -> None:
+        """Whatever state it is in."""
+        if self.alive:
+            self.signal(signal.SIGKILL)
+            self.wait()
