@@ -14,7 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from argus.measure import INITIALISED_MAX, Metrics
 from argus.metrics import BY_NAME, CONFIGURED, LABELS, METRICS, Metric, exposition, markdown
 from argus.metrics_server import MetricsServer
+from argus.topics import TOPICS
 from core.rules.book import RuleBook
+from models.ensemble import MODEL_NAMES
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
 
@@ -56,6 +58,11 @@ def test_no_label_tells_of_a_user_or_an_address() -> None:
 def test_names_are_unique_and_partitions_label_gauges_only() -> None:
     assert len(BY_NAME) == len(METRICS)
     assert {m.kind for m in METRICS if "partition" in m.label_names} == {"gauge"}
+
+
+def test_every_topic_and_model_may_be_a_label() -> None:
+    assert {topic.name for topic in TOPICS} == set(LABELS["topic"])
+    assert set(MODEL_NAMES) == set(LABELS["model"])
 
 
 def test_the_latency_objective_is_a_bucket() -> None:

@@ -18,6 +18,7 @@ from core.events import (
     decode_action,
     event_key,
     nowhere,
+    read_feedback,
 )
 from core.records import EVENT_TYPES, RECORD_MAX_BYTES
 
@@ -262,6 +263,18 @@ def test_keys_differ_where_ids_do(one: str, other: str) -> None:
         assert (event_key(one) == event_key(other)) == (one == other)
     except UnicodeEncodeError:
         assert any("\ud800" <= letter <= "\udfff" for letter in one + other)
+
+
+@pytest.mark.parametrize("time", [NOW_MS, "2026-03-02T09:00:00Z"])
+def test_feedback_is_read_with_its_time_in_milliseconds(time: Any) -> None:
+    raw = {"feedback_id": "f1", "event_id": "e1", "user_id": "u1", "label": "fraud", "source": "otp", "time": time}
+    assert read_feedback(json.dumps(raw).encode()).time == NOW_MS
+
+
+def test_feedback_that_cannot_be_read_is_rejected() -> None:
+    with pytest.raises(Rejected) as caught:
+        read_feedback(b'{"feedback_id": "f1"}')
+    assert caught.value.error == "missing_field"
 
 
 def test_a_rejection_tells_its_error_and_reason() -> None:
