@@ -11,8 +11,8 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from core.alerting import Group
 from core.clock import DAY, HOUR
+from core.grouping import Group
 from core.reputation import Reputation
 from core.signal import ALL
 from core.state import mark, short
@@ -20,6 +20,8 @@ from core.state import mark, short
 VERSION: Final = 1
 RING_MAX: Final = 256
 ALL_RING_MAX: Final = 512
+# A merchant's state is written with every batch that pays there; a run of frauds is told by far fewer.
+PAYMENTS_RING_MAX: Final = 64
 NAMES_MAX: Final = 100
 NAMES_MAX_CHARS: Final = 4_096
 DAYS_KEPT: Final = 35
@@ -70,7 +72,7 @@ def add(state: SourceState, kind: str, entry: Entry) -> None:
         ring.append(entry)
     else:
         insort(ring, entry)
-    if len(ring) > (ALL_RING_MAX if state.key == ALL else RING_MAX):
+    if len(ring) > (ALL_RING_MAX if state.key == ALL else PAYMENTS_RING_MAX if kind == PAYMENTS else RING_MAX):
         del ring[0]
 
 

@@ -72,7 +72,7 @@ def _spray(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
 
 def _spray_many(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
     for window in windows(state.rings[LOGINS], signal.time_ms, t["window_s"]):
-        if len(window) < t["attempts"]:
+        if len(window) < t["attempts"] or len({ip for _, _, ip, _ in window}) < t["ips"]:
             continue
         users, share = _failures(window, typos=len(window))
         sprayed = {user for user, count in users.items() if count <= t["attempts_each"]}

@@ -7,7 +7,7 @@ def merchant(payments: int, every_ms: int = HOUR) -> SourceState:
     state = SourceState(key="merchant:m1")
     for number in range(payments):
         time_ms = number * every_ms
-        add(state, PAYMENTS, (time_ms, digest(f"u{number}"), digest(f"p{number}"), 0))
+        add(state, PAYMENTS, (time_ms, 0, digest(f"p{number}"), 0))
         tally_day(state, time_ms)
     return state
 

@@ -7,6 +7,8 @@ from core.source_state import (
     DAYS_KEPT,
     NAMES_MAX,
     NAMES_MAX_CHARS,
+    PAYMENTS,
+    PAYMENTS_RING_MAX,
     RING_MAX,
     SourceState,
     add,
@@ -55,6 +57,10 @@ def test_in_order_there_is_one_window() -> None:
 def test_a_full_ring_lets_go_of_the_oldest() -> None:
     assert filled(list(range(RING_MAX + 5))).rings["k"][0][0] == 5_000
     assert len(filled(list(range(ALL_RING_MAX + 5)), "all").rings["k"]) == ALL_RING_MAX
+    paid = SourceState()
+    for number in range(PAYMENTS_RING_MAX + 5):
+        add(paid, PAYMENTS, (number, 0, number, 0))
+    assert len(paid.rings[PAYMENTS]) == PAYMENTS_RING_MAX
 
 
 def test_names_are_a_sample_of_those_met_last() -> None:

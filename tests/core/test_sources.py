@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.alerting import Group
 from core.clock import DAY, MINUTE, SECOND
+from core.grouping import Group
 from core.policy import Policy
 from core.reputation import BAD, CLEAN, Reputation
 from core.rules.book import RuleBook
@@ -255,3 +255,16 @@ def test_rings_are_bounded_under_attack() -> None:
 def test_a_reputation_survives_in_the_state() -> None:
     state = SourceState(key=IP, reputation=Reputation(BAD, "r", 0, MONDAY_MS * 2))
     assert run({IP: failures(25)}, {IP: state}).reputations == {}
+
+
+def test_a_busy_merchant_s_state_is_small() -> None:
+    states: dict[str, SourceState] = {}
+    told = [Signal(PAYMENT, MONDAY_MS + n * MINUTE, f"u{n}", f"p{n}") for n in range(60 * 24 * 40)]
+    run({"merchant:m1": told}, states)
+    assert len(encode_source(states["merchant:m1"])) < 1_600
+
+
+def test_a_kind_of_signal_that_is_not_known_yet_is_left_alone() -> None:
+    states: dict[str, SourceState] = {}
+    assert run({IP: [Signal("tomorrow", MONDAY_MS, "u1", "e1")]}, states).alerts == []
+    assert states[IP] == SourceState(key=IP)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.alerting import Group
+from core.grouping import Group
 from core.reputation import BAD, Reputation
 from core.source_state import VERSION, SourceState
 from tables.sources import NewerVersion, Unreadable, decode_source, encode_source
