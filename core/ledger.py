@@ -3,12 +3,12 @@
 from math import log
 from typing import Final
 
-from core import state as bounds
+from core import bounds
 from core.clock import SECOND
 from core.events import Action
 from core.money import rough_dollars
 from core.seen import FAMILIAR_S, Seen
-from core.state import UserState, mark, meet, short
+from core.state import Payment, UserState, mark, meet, short
 from core.windows import insert, insert_entry, insert_money
 
 # A payment of this many times the typical is odd, once there are some to compare it with.
@@ -80,7 +80,7 @@ def _meet_merchant(merchants: list[int], merchant: int) -> bool:
     return True
 
 
-def _shorten(payments: list[bounds.Payment]) -> None:
+def _shorten(payments: list[Payment]) -> None:
     """Drop the oldest until the names of merchants fit their bound in bytes."""
     spare = bounds.PAYMENTS_TEXT_BYTES - sum(len(text.encode()) for _, _, text in payments)
     while spare < 0:

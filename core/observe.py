@@ -7,7 +7,7 @@ anybody's: it adds to no set of what the user has, and moves no fact about where
 
 from typing import Final
 
-from core import state as bounds
+from core import bounds
 from core.clock import DAY, SECOND
 from core.events import Action
 from core.geodesy import country_gap_km, distance_km
@@ -62,12 +62,12 @@ def observe(state: UserState, action: Action) -> Seen:
         elif not action.failed:
             _change(state, action, seen)
     elif type_ == "login":
-        strange = not (
+        seen.outsider = not (
             (action.device_id is not None and not seen.new_device)
             or (action.network is not None and not seen.new_network)
         )
         ip = short(mark(action.ip)) if action.ip is not None else 0
-        entry = (time_ms, ip, short(seen.network_mark), action.country or "", int(strange))
+        entry = (time_ms, ip, short(seen.network_mark), action.country or "", int(seen.outsider))
         since_ms = state.clock_ms - bounds.FAILURES_MS
         insert_entry(state.failures, entry, bounds.FAILURES_MAX, since_ms)
     else:

@@ -18,16 +18,18 @@ class Seen(Struct, gc=False):
     late: older than the user's clock; known_s: since the user's first event; gap_ms: since the user's newest
     activity, -1 for a first or late one; new_*: never met before (False where the event doesn't name one); *_age_s:
     since it was first met, 0 if new, -1 if not named; had_*: there was one before, without which "new" means little;
-    own: made by the user as far as anybody can tell; usd: rough dollars, 0 for none; ratio: of usd to the typical
-    payment, -1 with too few to compare; z: its deviations above the mean, both of logarithms, 0 with too few;
-    kilometres, travel_ms: from the last place, -1 if either is not known; vpn: either end is behind one; same_ip: as
-    at the last place; strange: from a device (a network, where none is named) less than a day old, of a user who was
-    known for a day when it appeared; session_*: what changed within the session.
+    own: made by the user as far as anybody can tell; outsider: a failed login from none of the user's places; usd:
+    rough dollars, 0 for none; ratio: of usd to the typical payment, -1 with too few to compare; z: its deviations
+    above the mean, both of logarithms, 0 with too few; kilometres, travel_ms: from the last place, -1 if either is
+    not known; vpn: either end is behind one; same_ip: as at the last place; strange: from a device (a network, where
+    none is named) less than a day old, of a user who was known for a day when it appeared; session_*: what changed
+    within the session.
     """
 
     late: bool = False
     known_s: int = 0
     own: bool = True
+    outsider: bool = False
     gap_ms: int = UNKNOWN
     new_device: bool = False
     new_network: bool = False

@@ -12,51 +12,18 @@ from typing import Final
 from msgspec import Struct, field
 
 from core.alerting import Group
-from core.clock import DAY, HOUR, MINUTE
+from core.clock import DAY
 from core.respond import LockFacts
 
 VERSION: Final = 1
 IDS_KEPT: Final = 256
 KEY_BYTES: Final = 8
 
-# Caps and retention. A ring must hold what its rules count: the largest threshold that reads it, and its window plus
-# a day for events that come late.
-DEVICES_MAX: Final = 6
-NETWORKS_MAX: Final = 8
-COUNTRIES_MAX: Final = 8
-CARDS_MAX: Final = 6
-PAYEES_MAX: Final = 10
-MERCHANTS_MAX: Final = 10
-SESSIONS_MAX: Final = 3
-FAILURES_MAX: Final = 20
-FAILURES_MS: Final = 8 * DAY
-DENIALS_MAX: Final = 10
-DENIALS_MS: Final = DAY
-PAID_MAX: Final = 16
-PAID_MS: Final = DAY + HOUR
-MONEY_MAX: Final = 10
-MONEY_MS: Final = DAY + 6 * HOUR
-DECLINES_MAX: Final = 10
-DECLINES_MS: Final = 8 * DAY
-ODD_MAX: Final = 6
-ODD_MS: Final = 15 * DAY
-TALL_MAX: Final = 4
-TALL_MS: Final = 2 * DAY
-ROUND_MAX: Final = 4
-ROUND_MS: Final = 31 * DAY
-DEPOSITS_MAX: Final = 4
-DEPOSITS_MS: Final = DAY + HOUR
-VIEWS_MAX: Final = 30
-VIEWS_MS: Final = 5 * MINUTE
-PROBES_MAX: Final = 5
-PROBES_MS: Final = HOUR
-PAYMENTS_MAX: Final = 12
-PAYMENTS_TEXT_BYTES: Final = 192
 HITS_MAX: Final = 8
+HITS_MS: Final = 2 * DAY
 HIT_CHARS_MAX: Final = 32
 # Texts up to this length are kept with their digest.
 CACHED_CHARS: Final = 160
-
 # What is assumed of how much payments differ, and for how many payments it speaks.
 PRIOR_LOG_SD: Final = 0.5
 PRIOR_N: Final = 5
@@ -136,8 +103,8 @@ class UserState(Struct, array_like=True, gc=False):
     views and probes: page views, and those of sensitive paths as (time_ms, digest); payments: (time in seconds, event
     key, merchant) of the newest, for labels that come later; hours: events by hour of the day, halved when one is
     full; active_ms: the newest event that the user made (a failed login is anybody's); woke_ms, idle_ms: the end and
-    the length of the newest long silence; groups, lock: see `core.alerting`, `core.respond`; hits: rule to its newest
-    hit.
+    the length of the newest long silence; groups, lock: see
+    `core.alerting`, `core.respond`; hits: rule to its newest hit; custom: see `core.rules.tally`.
     """
 
     version: int = VERSION
@@ -254,8 +221,12 @@ def record_hit(state: UserState, rule_id: str, time_ms: int) -> None:
     if hits.get(rule_id, -1) >= time_ms:
         return
     hits[rule_id] = time_ms
-    if len(hits) > HITS_MAX:
-        del hits[min(hits, key=hits.__getitem__)]
+    oldest = min(hits, key=hits.__getitem__)
+    while len(hits) > HITS_MAX or hits[oldest] < state.clock_ms - HITS_MS:
+        del hits[oldest]
+        if not hits:
+            return
+        oldest = min(hits, key=hits.__getitem__)
 
 
 def merchant_of(state: UserState, key: bytes) -> tuple[int, str] | None:

@@ -22,6 +22,7 @@ from core.rules import (
     travel,
 )
 from core.rules.entry import Answer, Rule
+from core.rules.limits import LIMITS
 
 Mode = Literal["live", "shadow", "off"]
 
@@ -62,9 +63,9 @@ class BoundRule(Struct, frozen=True, gc=False):
 class RuleBook:
     """All rules, bound. A rule that is off is in `by_id` only.
 
-    overrides: `rule_<id>_<threshold>` to its value; modes: rule id to its mode. A name that no rule has is a
-    ValueError that tells it. The lookups answer rules in the order in which they must be asked, and an empty tuple
-    for a type or kind that no rule is about.
+    overrides: `rule_<id>_<threshold>` to its value; modes: rule id to its mode. A name that no rule has, or a value
+    beyond what is kept (`core.rules.limits`), is a ValueError that tells it. The lookups answer rules in the order in
+    which they must be asked, and an empty tuple for a type or kind that no rule is about.
     """
 
     def __init__(self, overrides: Mapping[str, float] = {}, modes: Mapping[str, Mode] = {}) -> None:
@@ -111,7 +112,12 @@ def threshold_name(rule: Rule, name: str) -> str:
 
 
 def _bind(rule: Rule, overrides: Mapping[str, float]) -> dict[str, float]:
-    return {name: overrides.get(threshold_name(rule, name), default) for name, default in rule.thresholds.items()}
+    bound = {name: overrides.get(threshold_name(rule, name), default) for name, default in rule.thresholds.items()}
+    for name, value in bound.items():
+        most = LIMITS.get((rule.id, name))
+        if most is not None and value > most:
+            raise ValueError(f"{threshold_name(rule, name)} is {value:g}, but no more than {most:g} can be counted")
+    return bound
 
 
 def _index(rules: list[BoundRule]) -> dict[str, tuple[BoundRule, ...]]:

@@ -84,7 +84,7 @@ RULES: Final = (
         words="3 different rules on one user within 24 hours, whatever their severity. Rules about the same thing "
         "(a new device and its new country) count once, reporting duties not at all.",
         default_source="asked for in SigmaHQ/pySigma#317",
-        gaps="Rules that need reputation or models don't count, nor do a user's own; the 8 newest are remembered.",
+        gaps="Rules that need reputation or models don't count; the 8 newest are remembered.",
         examples=(
             Example(
                 name="a new device, quick payments and probing",

@@ -33,7 +33,7 @@ def large_payment(action: Action, state: UserState, seen: Seen, t: Thresholds) -
         return None
     if seen.payee_age_s >= FAMILIAR_S:
         return None
-    if len(state.devices) == 1 and not (seen.new_device and seen.had_devices):
+    if len(state.devices) == 1:
         return NOT_ENOUGH
     mean = state.amounts.mean
     young = seen.known_s - age_s < FAMILIAR_S and seen.usd <= t["large_usd"]

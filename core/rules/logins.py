@@ -42,7 +42,7 @@ def distributed(action: Action, state: UserState, seen: Seen, t: Thresholds) -> 
 
 
 def slow(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
-    if not action.failed or len(state.failures) < t["day_failures"] or not state.failures[-1][4]:
+    if not action.failed or not seen.outsider or len(state.failures) < t["day_failures"]:
         return None
     strange = [entry for entry in state.failures if entry[4]]
     if len(strange) < t["day_failures"]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from core.events import Action
-from core.reputation import BAD, LISTED, WATCHED, Reputation
+from core.reputation import BAD, LISTED, Reputation
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
 from core.seen import FAMILIAR_S, Seen
 from core.state import UserState
@@ -69,13 +69,11 @@ def attacker_logged_in(action: Action, state: UserState, seen: Seen, t: Threshol
     if not reputation or action.failed or seen.device_age_s >= FAMILIAR_S:
         return None
     worst = _worst(action, reputation)
-    if worst is None or worst[1].level < WATCHED or action.time_ms - worst[1].since_ms > t["window_s"] * 1_000:
+    if worst is None or not (seen.new_device or seen.new_network):
         return None
     name, found = worst
-    if not (seen.new_device or seen.new_network):
-        return None
     had_others = seen.had_devices or seen.had_networks
-    severity = Severity.CRITICAL if found.level >= BAD and had_others else Severity.HIGH
+    severity = Severity.CRITICAL if found.level == BAD and had_others else Severity.HIGH
     return Hit(severity, f"A login succeeded from {name}, which attacks others: {found.text or found.rule_id}", name)
 
 
@@ -187,14 +185,14 @@ RULES: Final = (
         scope="user",
         types=("login",),
         check=attacker_logged_in,
-        thresholds={"window_s": 10_800},
+        thresholds={},
         period_s=21_600,
         weight=0.75,
         attack=("T1078", "T1110.004"),
         suggest=("End all sessions", "Reset the password", "Ask the user whether the login was theirs"),
-        words="A login from an address, network or device that attacks others, within 180 minutes of being found "
-        "out, on a device or network that is new to the user. CRITICAL where the finding was HIGH and the user has "
-        "others.",
+        words="A login from an address, network or device that attacks others, for as long as it has that standing, "
+        "on a device or network that is new to the user. CRITICAL where a HIGH finding is behind it and the user "
+        "has others.",
         default_source="Elastic",
         gaps="A new customer in an office with an attacker is challenged.",
         inputs=("reputation",),
@@ -220,9 +218,9 @@ RULES: Final = (
                 hit=False,
             ),
             Example(
-                name="a day later",
+                name="when the attack is over",
                 events=(event("login", 0, **_HOME), event("login", 3 * _DAY + 60, **_AWAY)),
-                reputation={"ip:203.0.113.9": _standing(2)},
+                reputation={"ip:203.0.113.9": {**_standing(2), "until_ms": 1_772_614_800_000 + 10_800_000}},
                 hit=False,
             ),
         ),

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.bounds import PAYMENTS_MAX, PAYMENTS_TEXT_BYTES, SESSIONS_MAX
 from core.habits import AMOUNTS_REMEMBERED
 from core.observe import Seen, learn_user, observe
 from core.rules.trial import story_action
-from core.state import PAYMENTS_MAX, PAYMENTS_TEXT_BYTES, SESSIONS_MAX, UserState, mark, merchant_of, short
+from core.state import UserState, mark, merchant_of, short
 
 HOME: dict[str, Any] = {"ip": "192.0.2.10", "device_id": "d1", "country": "DE", "lat": 52.5, "lon": 13.4}
 AWAY: dict[str, Any] = {"ip": "203.0.113.9", "device_id": "x", "country": "PE", "lat": -12.0, "lon": -77.0}
@@ -18,7 +19,7 @@ DAY = 86_400
 def seen_of(*events: dict[str, Any], state: UserState | None = None, learn: bool = False) -> list[Seen]:
     state = UserState() if state is None else state
     answers = []
-    for number, fields in enumerate(events):
+    for _number, fields in enumerate(events):
         action = story_action(fields, state.events)
         seen = observe(state, action)
         if learn:
@@ -37,10 +38,17 @@ def payment(at: float, amount: float, **fields: Any) -> dict[str, Any]:
 
 def test_the_first_of_everything_is_new_and_the_second_is_not() -> None:
     first, second = seen_of(login(0, **HOME), login(60, **HOME))
-    assert first.new_device and first.new_network and first.new_country
-    assert not (first.had_devices or first.had_networks or first.had_countries)
-    assert not (second.new_device or second.new_network or second.new_country)
-    assert second.had_devices and second.had_countries
+    assert first.new_device
+    assert first.new_network
+    assert first.new_country
+    assert not (first.had_devices)
+    assert not (first.had_networks)
+    assert not (first.had_countries)
+    assert not (second.new_device)
+    assert not (second.new_network)
+    assert not (second.new_country)
+    assert second.had_devices
+    assert second.had_countries
     assert (second.device_age_s, second.network_age_s, second.gap_ms, second.known_s) == (60, 60, 60_000, 60)
 
 

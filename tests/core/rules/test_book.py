@@ -6,6 +6,7 @@ import pytest
 from core.records import EVENT_TYPES
 from core.rules.book import RULES, THRESHOLDS, BoundRule, RuleBook
 from core.rules.entry import NOT_ENOUGH, Example, Hit, Rule, Severity
+from core.rules.limits import LIMITS
 from core.rules.trial import answers, run_example
 
 BOOK = RuleBook()
@@ -146,3 +147,12 @@ def test_a_setting_that_no_rule_has_is_named() -> None:
         RuleBook(modes={"velocity_of_light": "off"})
     with pytest.raises(ValueError, match="loud"):
         RuleBook(modes={"payment_velocity": "loud"})  # type: ignore[dict-item]
+
+
+def test_no_threshold_can_be_set_beyond_what_is_kept() -> None:
+    with pytest.raises(ValueError, match="rule_payment_velocity_critical is 99, but no more than 24"):
+        RuleBook({"rule_payment_velocity_critical": 99})
+    names = {(rule.id, name) for rule in RULES for name in rule.thresholds}
+    assert set(LIMITS) <= names
+    for bound in BOOK.rules:
+        assert all(value <= LIMITS.get((bound.id, name), value) for name, value in bound.t.items())

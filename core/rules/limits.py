@@ -1,0 +1,47 @@
+"""How far thresholds can be raised: a rule cannot count more than `core.bounds` keeps."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from core import bounds
+from core.clock import DAY, SECOND
+
+_COUNTS: Final[Mapping[str, tuple[int, tuple[str, ...]]]] = {
+    "login_brute_force": (bounds.FAILURES_MAX, ("warn_failures", "challenge_failures")),
+    "distributed_brute_force": (bounds.FAILURES_MAX, ("failures", "ips", "networks", "countries", "many_ips")),
+    "slow_brute_force": (bounds.FAILURES_MAX, ("day_failures", "week_failures")),
+    "success_after_attack": (bounds.FAILURES_MAX, ("failures", "strange_failures")),
+    "otp_guessing": (bounds.DENIALS_MAX, ("wrong_codes", "challenge_codes")),
+    "mfa_bombing": (bounds.DENIALS_MAX, ("denials", "challenge_denials")),
+    "payment_velocity": (bounds.PAID_MAX, ("low", "medium", "high", "critical")),
+    "card_testing": (bounds.DECLINES_MAX, ("declines", "same_card_declines", "week_cards")),
+    "failed_payments": (bounds.DECLINES_MAX - 1, ("declines",)),
+    "cards_per_user": (bounds.CARDS_MAX, ("cards",)),
+    "aml_structuring": (bounds.TALL_MAX, ("payments",)),
+    "aml_round_amounts": (bounds.ROUND_MAX, ("payments",)),
+    "mule_fan_out": (bounds.PAYEES_MAX, ("payees",)),
+    "suspicious_browsing": (bounds.VIEWS_MAX, ("views",)),
+}
+_WINDOWS_MS: Final[Mapping[str, tuple[int, tuple[str, ...]]]] = {
+    "login_brute_force": (bounds.FAILURES_MS, ("window_s",)),
+    "distributed_brute_force": (bounds.FAILURES_MS, ("window_s",)),
+    "success_after_attack": (bounds.FAILURES_MS, ("window_s",)),
+    "otp_guessing": (bounds.DENIALS_MS, ("window_s",)),
+    "mfa_bombing": (bounds.DENIALS_MS, ("window_s",)),
+    "payment_velocity": (bounds.PAID_MS, ("window_s",)),
+    "card_testing": (bounds.DECLINES_MS, ("window_s",)),
+    "aml_threshold": (bounds.MONEY_MS, ("window_s",)),
+    "aml_structuring": (bounds.TALL_MS, ("window_s",)),
+    "aml_volume": (bounds.MONEY_MS, ("window_s",)),
+    "aml_round_amounts": (bounds.ROUND_MS, ("window_s",)),
+    "mule_fan_out": (DAY, ("window_s",)),
+    "suspicious_browsing": (bounds.VIEWS_MS, ("views_window_s",)),
+}
+
+# Rule and threshold to the highest value that the rule can work with; others have no limit.
+LIMITS: Final[Mapping[tuple[str, str], float]] = {
+    **{(rule_id, name): most for rule_id, (most, names) in _COUNTS.items() for name in names},
+    **{(rule_id, name): most / SECOND for rule_id, (most, names) in _WINDOWS_MS.items() for name in names},
+    ("suspicious_browsing", "sensitive_paths"): bounds.PROBES_MAX,
+    ("suspicious_browsing", "paths_window_s"): bounds.PROBES_MS / SECOND,
+}

@@ -1,0 +1,307 @@
+"""Stories that need several rules to stay quiet, or that no single rule's examples tell."""
+
+from typing import Any
+
+import pytest
+
+from core.rules.book import RuleBook
+from core.rules.entry import Example, Hit, Severity
+from core.rules.trial import answers
+
+BOOK = RuleBook()
+HOME: dict[str, Any] = {"ip": "192.0.2.10", "device_id": "d1", "country": "DE", "lat": 52.5, "lon": 13.4}
+WORK: dict[str, Any] = {**HOME, "ip": "198.51.100.10", "device_id": "d2"}
+AWAY: dict[str, Any] = {"ip": "203.0.113.9", "device_id": "x", "country": "PE", "lat": -12.0, "lon": -77.0}
+MINUTE, HOUR, DAY = 60, 3_600, 86_400
+
+
+def act(type_: str, at: float, **fields: Any) -> dict[str, Any]:
+    return {"type": type_, "at": at, **fields}
+
+
+def failures(count: int, at: float, every: float = 30, **fields: Any) -> list[dict[str, Any]]:
+    return [act("login", at + n * every, outcome="failure", **fields) for n in range(count)]
+
+
+def usual_life(days: int = 20) -> list[dict[str, Any]]:
+    """Home in the morning, work by day, shopping, rent, a second device."""
+    events = []
+    for day in range(days):
+        at = day * DAY
+        events += [
+            act("login", at, **HOME, session_id=f"h{day}"),
+            act("page_view", at + 60, path="/", **HOME, session_id=f"h{day}"),
+            act("login", at + 4 * HOUR, **WORK, session_id=f"w{day}"),
+            act(
+                "transaction",
+                at + 5 * HOUR,
+                amount=30 + day % 7 * 8,
+                currency="EUR",
+                merchant_id=f"m{day % 4}",
+                **WORK,
+            ),
+        ]
+        if day % 10 == 3:
+            events.append(act("payout", at + 6 * HOUR, amount=80, currency="EUR", payee_id="landlord", **HOME))
+    return events
+
+
+def spoken(
+    events: list[dict[str, Any]], scores: dict[str, float] | None = None, **standing: Any
+) -> dict[str, Severity]:
+    """Each rule that hits, with its worst severity."""
+    story = Example(name="", events=tuple(events), hit=True, scores=scores, **standing)
+    said: dict[str, Severity] = {}
+    for rule in BOOK.rules:
+        if rule.rule.scope == "user":
+            for answer in answers(BOOK, rule, story):
+                if isinstance(answer, Hit):
+                    said[rule.id] = max(said.get(rule.id, Severity.LOW), answer.severity)
+    return said
+
+
+LATER = 20 * DAY
+PAYMENT = {"amount": 40, "currency": "EUR"}
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        pytest.param([], id="nothing but the usual"),
+        pytest.param([*failures(4, LATER, **HOME), act("login", LATER + 200, **HOME)], id="a forgetful user"),
+        pytest.param(
+            [
+                *failures(2, LATER, **HOME),
+                act("password_change", LATER + 99, **HOME),
+                act("login", LATER + 120, **HOME),
+                act("payout", LATER + HOUR, payee_id="landlord", **PAYMENT, **HOME),
+            ],
+            id="a password reset, then the rent",
+        ),
+        pytest.param([act("login", LATER + 13 * HOUR, **HOME)], id="a night shift"),
+        pytest.param([act("deposit", LATER, amount=3_200, currency="EUR", **HOME)], id="salary"),
+        pytest.param(
+            [
+                act("transaction", LATER + n * 45, amount=3, currency="EUR", merchant_id="cards", **HOME)
+                for n in range(12)
+            ],
+            id="a collector who buys one by one",
+        ),
+        pytest.param(
+            [act("page_view", LATER + n * 7, path="/", **{**HOME, "ip": f"198.51.{n}.9"}) for n in range(9)],
+            id="a phone that changes networks",
+        ),
+    ],
+)
+def test_normal_life_raises_nothing(events: list[dict[str, Any]]) -> None:
+    said = spoken([*usual_life(), *events])
+    assert said.pop("new_device_login", Severity.LOW) == Severity.LOW  # the second device, on the first day
+    assert said == {}
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        pytest.param([act("login", LATER + DAY, **{**AWAY, "device_id": "d1"})], id="a holiday far away"),
+        pytest.param(
+            [
+                act("login", LATER, **{**HOME, "device_id": "new"}),
+                act("transaction", LATER + 99, **PAYMENT, **{**HOME, "device_id": "new"}),
+            ],
+            id="a new phone and the usual shopping",
+        ),
+        pytest.param(
+            [
+                act("login", LATER + n * HOUR, **(AWAY if n % 2 else HOME) | {"attributes": {"vpn": n % 2 == 1}})
+                for n in range(6)
+            ],
+            id="a VPN, on and off",
+        ),
+    ],
+)
+def test_what_is_new_but_harmless_only_informs(events: list[dict[str, Any]]) -> None:
+    assert max(spoken([*usual_life(), *events]).values()) == Severity.LOW
+
+
+def test_a_takeover_is_seen_by_several_rules_and_locks() -> None:
+    at = LATER
+    said = spoken(
+        [
+            *usual_life(),
+            act("login", at - 600, **HOME),
+            *failures(6, at, **AWAY),
+            act("login", at + 300, **AWAY),
+            act("password_change", at + 360, **AWAY),
+            act("payout", at + 600, amount=900, currency="EUR", payee_id="mule", **AWAY),
+        ]
+    )
+    assert said["success_after_attack"] == Severity.CRITICAL
+    assert said["credential_change_payout"] == Severity.CRITICAL
+    assert said["new_device_large_payment"] == Severity.HIGH
+    assert said["impossible_travel"] == Severity.HIGH
+    assert said["several_weak_signals"] == Severity.HIGH
+    assert said["amount_spike"] == Severity.MEDIUM
+
+
+def test_a_known_payee_is_news_only_for_a_large_sum_from_elsewhere() -> None:
+    def paid(amount: float, **place: Any) -> Severity | None:
+        change = act("mfa_change", LATER, **place)
+        rent = act("payout", LATER + 60, amount=amount, currency="EUR", payee_id="landlord", **place)
+        return spoken([*usual_life(), change, rent]).get("credential_change_payout")
+
+    assert paid(2_000, **AWAY) == Severity.HIGH
+    assert paid(80, **AWAY) is None
+    assert paid(2_000, **HOME) is None
+
+
+def test_a_small_payout_from_a_network_that_is_new_waits_for_a_challenge() -> None:
+    events = [
+        act("password_change", LATER, **{**HOME, "ip": "203.0.113.77"}),
+        act("payout", LATER + 60, amount=40, currency="EUR", **{**HOME, "ip": "203.0.113.77"}),
+    ]
+    assert spoken([*usual_life(), *events])["credential_change_payout"] == Severity.HIGH
+    late = act("payout", LATER + 3 * DAY, amount=40, currency="EUR", **HOME)
+    assert "credential_change_payout" not in spoken([*usual_life(), events[0], late])
+
+
+def test_an_attacked_user_who_comes_from_the_same_place_without_a_device_is_let_in() -> None:
+    at_home = {"ip": "192.0.2.10"}
+    guesses = failures(6, LATER, ip="203.0.113.9")
+    said = spoken([act("login", 0, **at_home), *guesses, act("login", LATER + 300, **at_home)])
+    assert "success_after_attack" not in said
+    few = spoken([act("login", 0, **HOME), *failures(5, DAY, **WORK), act("login", 2 * DAY, **AWAY)])
+    assert "success_after_attack" not in few
+    young = [act("login", 0, **HOME), *failures(10, 60, 20, ip="198.51.100.3"), act("login", 300, **HOME)]
+    assert "success_after_attack" not in spoken(young)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "severity"),
+    [
+        ({"ip": "192.0.2.1"}, {"ip": "198.51.100.1"}, Severity.LOW),
+        ({"ip": "192.0.2.1", "country": "DE"}, {"ip": "198.51.100.1", "country": "PT"}, Severity.HIGH),
+        ({"ip": "192.0.2.1", "country": "DE", "device_id": "d"}, {"ip": "1.2.3.4", "country": "PT", "device_id": "d"},
+         Severity.MEDIUM),
+        ({"ip": "192.0.2.1", "user_agent": "a"}, {"ip": "192.0.2.1", "user_agent": "b"}, Severity.HIGH),
+        ({"ip": "192.0.2.1", "user_agent": "a"}, {"ip": "198.51.100.1", "user_agent": "a"}, None),
+        ({"ip": "192.0.2.1"}, {"ip": "192.0.2.9"}, None),
+    ],
+)  # fmt: skip
+def test_what_a_moved_session_is_worth(before: Any, after: Any, severity: Severity | None) -> None:
+    events = [act("login", 0, session_id="s", **before), act("page_view", 60, session_id="s", path="/", **after)]
+    assert spoken(events).get("session_hijack") == severity
+
+
+def test_a_session_that_returns_to_a_known_network_is_quiet() -> None:
+    one, other = {"ip": "192.0.2.1"}, {"ip": "198.51.100.1"}
+    events = [
+        act("login", 0, **other),
+        act("login", 9, session_id="s", **one),
+        act("logout", 60, session_id="s", **other),
+    ]
+    assert "session_hijack" not in spoken(events)
+
+
+def test_declines_without_a_card_are_held_for_different_cards() -> None:
+    events = [act("transaction", n * 60, outcome="failure", amount=1) for n in range(3)]
+    said = spoken(events)
+    assert said["card_testing"] == Severity.HIGH
+    assert said["failed_payments"] == Severity.MEDIUM
+
+
+def test_a_spread_of_declines_counts_more_than_one_empty_card() -> None:
+    empty = [act("transaction", n * 60, outcome="failure", amount=80, card_id="c", merchant_id="m") for n in range(7)]
+    assert spoken(empty[:4])["failed_payments"] == Severity.LOW
+    assert spoken(empty)["failed_payments"] == Severity.MEDIUM
+
+
+def test_old_failures_do_not_add_up_forever() -> None:
+    slow = [act("login", 0, **HOME), *failures(12, 100, 3 * DAY, **AWAY)]
+    assert "slow_brute_force" not in spoken(slow)
+    near = [act("login", 0, **HOME), *failures(8, 100, DAY / 4, **AWAY)]
+    assert "slow_brute_force" not in spoken(near)
+
+
+def test_late_wrong_codes_are_counted_where_they_belong() -> None:
+    codes = [act("otp", at, outcome="failure") for at in (0, 60, 120, 180)]
+    assert spoken([*codes, act("otp", 9_000), act("otp", 240, outcome="failure")]) == {
+        "otp_guessing": Severity.MEDIUM
+    }
+    pushes = [act("otp", n * 400, outcome="failure", attributes={"mfa": "push"}) for n in range(6)]
+    assert spoken(pushes) == {}
+
+
+def test_laundering_rules_forget_what_is_over() -> None:
+    tall = [act("payout", n * 30 * HOUR, amount=9_000, currency="USD") for n in range(4)]
+    assert "aml_structuring" not in spoken(tall)
+    spread = [act("payout", n * 16 * DAY, amount=2_000, currency="USD", payee_id=f"p{n}") for n in range(5)]
+    assert "aml_round_amounts" not in spoken(spread)
+
+
+def test_money_that_came_hours_ago_or_went_to_few_is_no_fan_out() -> None:
+    def out(at: float, payee: str) -> dict[str, Any]:
+        return act("payout", at, amount=900, currency="USD", payee_id=payee)
+
+    came = act("deposit", 0, amount=3_000, currency="USD")
+    assert "mule_fan_out" not in spoken([came, *(out(5 * HOUR + n, f"p{n}") for n in range(3))])
+    old = [out(n, f"p{n}") for n in range(2)]
+    late = {**came, "at": 40 * DAY}
+    assert "mule_fan_out" not in spoken([*old, late, *(out(40 * DAY + n + 1, f"p{n}") for n in (0, 1, 5))])
+    assert "mule_fan_out" in spoken([came, *(out(60 + n, f"p{n}") for n in range(3))])
+
+
+SINCE_MS = 1_772_442_000_000
+
+
+def standing(level: int, **more: Any) -> dict[str, Any]:
+    return {"level": level, "rule_id": "x", "since_ms": SINCE_MS, "until_ms": SINCE_MS + 100 * DAY * 1_000, **more}
+
+
+@pytest.mark.parametrize(
+    ("level", "place", "severity"),
+    [
+        (1, AWAY, Severity.LOW),
+        (2, AWAY, Severity.MEDIUM),
+        (3, AWAY, Severity.HIGH),
+        (1, HOME, None),
+        (2, HOME, Severity.LOW),
+        (3, HOME, Severity.MEDIUM),
+    ],
+)
+def test_a_bad_address_counts_less_from_the_users_own_device(
+    level: int, place: Any, severity: Severity | None
+) -> None:
+    payment = act("transaction", LATER, **PAYMENT, **place)
+    said = spoken(
+        [*usual_life(), payment],
+        reputation={f"ip:{place['ip']}": {**standing(level), "since_ms": SINCE_MS + LATER * 1_000}},
+    )
+    assert said.get("bad_source") == severity
+
+
+def test_the_worst_of_several_standings_speaks_and_failures_are_not_asked() -> None:
+    known = {"ip:203.0.113.9": standing(1), "network:203.0.113.0/24": standing(3), "device:x": standing(2)}
+    said = spoken([act("transaction", 0, **PAYMENT, **AWAY)], reputation=known)
+    assert said["bad_source"] == Severity.HIGH
+    declined = act("transaction", 0, outcome="failure", **PAYMENT, **AWAY)
+    assert "bad_source" not in spoken([declined], reputation=known)
+    nobody = {"ip:9.9.9.9": standing(3)}
+    assert spoken([act("login", 0, **AWAY), act("transaction", 9, **PAYMENT)], reputation=nobody) == {}
+    listed = spoken(
+        [act("login", 0, **HOME), act("login", 9 * DAY, **AWAY)], reputation={"ip:203.0.113.9": standing(3)}
+    )
+    assert listed["attacker_logged_in"] == Severity.HIGH
+    again = [act("login", 0, **AWAY), act("login", 60, **AWAY)]
+    later = {"ip:203.0.113.9": {**standing(2), "since_ms": SINCE_MS + 30_000}}
+    assert "attacker_logged_in" not in spoken(again, reputation=later)
+
+
+def test_without_scores_no_event_is_an_anomaly() -> None:
+    assert "anomaly" not in spoken(usual_life(), scores={})
+    assert "anomaly" in spoken(usual_life(), scores={"a": 1.0})
+
+
+def test_a_repeated_event_is_told_once() -> None:
+    twice = [{**act("transaction", 0, amount=9_000), "event_id": "same"}] * 2
+    story = Example(name="", events=tuple(twice), hit=True)
+    assert len(answers(BOOK, BOOK.by_id["large_amount"], story)) == 1
