@@ -80,12 +80,9 @@ def _outside(given: _Doc, taken: _Doc, a: Schema, b: Schema, path: str) -> list[
     for choice in given.choices(a):
         tries = [_one(given, taken, choice, other, path) for other in taken.choices(b)]
         if tries and all(tries):
-            lines += min(tries, key=_count)
+            nearest: list[str] = min(tries, key=len)
+            lines += nearest
     return lines
-
-
-def _count(lines: list[str]) -> int:
-    return len(lines)
 
 
 def _one(given: _Doc, taken: _Doc, a: Schema, b: Schema, path: str) -> list[str]:

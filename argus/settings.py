@@ -4,32 +4,49 @@ A value comes from (the first that has it) the command line, `ARGUS_<NAME>` or a
 settings file (`--config`, `ARGUS_CONFIG`; YAML or TOML, one `name: value` a line), the profile, the default.
 """
 
-import difflib
-import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
-import yaml
 from msgspec import Meta, Struct
 
+from argus.setting_values import (
+    ALIASES,
+    MASK,
+    NOT_SETTINGS,
+    PREFIX,
+    SECRETS,
+    Setting,
+    SettingsError,
+    as_text,
+    check_known,
+    convert,
+    from_alias,
+    from_environment,
+    read_file,
+)
 from core.policy import Policy
-from core.rules.book import RULES, threshold_name
+from core.rules.book import RULES, RuleBook, threshold_name
 
-PREFIX: Final = "ARGUS_"
-# Names that begin like a setting's and are none: the settings file, and what tests and their runs are told.
-NOT_SETTINGS: Final = frozenset({"ARGUS_CONFIG", "ARGUS_CI"})
-# The names under which earlier systems knew a setting.
-ALIASES: Final[Mapping[str, str]] = {
-    "KAFKA_BOOTSTRAP_SERVERS": "broker",
-    "DATABASE_URL": "database_url",
-    "FRAUD_SCORE_THRESHOLD": "fraud_score_threshold",
-    "VELOCITY_THRESHOLD": "rule_payment_velocity_low",
-    "VELOCITY_WINDOW_SECONDS": "rule_payment_velocity_window_s",
-}
+__all__ = [
+    "ALIASES",
+    "EMBEDDED",
+    "MASK",
+    "PREFIX",
+    "SECRETS",
+    "InForce",
+    "Setting",
+    "Settings",
+    "SettingsError",
+    "as_text",
+    "in_force",
+    "load_settings",
+    "table",
+    "to_environment",
+]
+
 POLICY_HELP: Final[Mapping[str, str]] = {
     "late_s": "how late an event may be and still count where it belongs; later ones are only decided",
     "taint_s": "how long after a HIGH hit a user's events are not learnt as normal",
@@ -47,8 +64,6 @@ POLICY_HELP: Final[Mapping[str, str]] = {
     "tail_full_quantile": "quantile of a model's scores at which its tail is complete",
     "rank_weight": "share of the risk (0 to 1) that ranks events by the models where nothing else speaks",
 }
-SECRETS: Final = frozenset({"database_url", "secret"})
-MASK: Final = "********"
 # Values that suit the embedded broker, which waits half the rebalance timeout at each join and waits out every fetch.
 EMBEDDED: Final[Mapping[str, Any]] = {
     "fetch_max_wait_ms": 10,
@@ -62,10 +77,6 @@ Positive = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
 Mode = Literal["live", "shadow", "off"]
 LogLevel = Literal["debug", "info", "warning", "error"]
-
-
-class SettingsError(Exception):
-    """A setting that is wrong or unknown; the message is one line that names it and says what is wanted."""
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -118,28 +129,6 @@ class Settings(Struct, frozen=True, kw_only=True):
     def topic(self, name: str) -> str:
         """The full name of a topic, `events` for example."""
         return self.topic_prefix + name
-
-
-class Setting(Struct, frozen=True):
-    """One row of the table. type: what msgspec checks a value against; path: its place in `Settings`."""
-
-    name: str
-    type: Any
-    default: Any
-    help: str
-    path: tuple[str, ...]
-
-    @property
-    def env(self) -> str:
-        return PREFIX + self.name.upper()
-
-    @property
-    def aliases(self) -> tuple[str, ...]:
-        return tuple(alias for alias, name in ALIASES.items() if name == self.name)
-
-    @property
-    def secret(self) -> bool:
-        return self.name in SECRETS
 
 
 class InForce(Struct, frozen=True):
@@ -196,6 +185,8 @@ def load_settings(
             fields[place[0]][place[1]] = value
     try:
         policy = Policy(**fields.pop("policy"))
+        # The book knows what a threshold may be at most.
+        RuleBook(fields["thresholds"], fields["modes"])
     except (TypeError, ValueError) as error:
         raise SettingsError(str(error)) from None
     return Settings(policy=policy, **fields)
@@ -215,21 +206,21 @@ def in_force(
     if file is None and environ.get("ARGUS_CONFIG"):
         file = Path(environ["ARGUS_CONFIG"])
     if file is not None:
-        for name, value in _read_file(file).items():
-            _check_known(name, name, rows, f"{file}: ")
+        for name, value in read_file(file).items():
+            check_known(name, name, rows, f"{file}: ")
             found[name] = (value, "file", f"{file}: {name}")
     for alias, name in ALIASES.items():
         if name in rows and environ.get(alias):
-            found[name] = (_from_alias(alias, environ[alias]), alias, alias)
+            found[name] = (from_alias(alias, environ[alias]), alias, alias)
     for key, text in environ.items():
         if key.startswith(PREFIX) and key not in NOT_SETTINGS:
-            name, value = _from_environment(key, text, rows)
+            name, value = from_environment(key, text, rows)
             found[name] = (value, key, key)
     for name, value in (overrides or {}).items():
         if value is not None:
             found[name] = (value, "option", name)
     return [
-        InForce(row, _convert(row, *found[name][::2]), found[name][1])
+        InForce(row, convert(row, *found[name][::2]), found[name][1])
         if name in found
         else InForce(row, row.default, "default")
         for name, row in rows.items()
@@ -246,84 +237,3 @@ def to_environment(settings: Settings) -> dict[str, str]:
         if value != row.default:
             variables[row.env] = as_text(value)
     return variables
-
-
-def as_text(value: Any) -> str:
-    """A value as it is written in the environment or a file."""
-    return (
-        value
-        if isinstance(value, str)
-        else str(value)
-        if isinstance(value, Path)
-        else msgspec.json.encode(value).decode()
-    )
-
-
-def _from_environment(key: str, text: str, rows: Mapping[str, Setting]) -> tuple[str, str]:
-    name = key.removeprefix(PREFIX).lower()
-    if name.endswith("_file") and name not in rows and name.removesuffix("_file") in SECRETS:
-        try:
-            return name.removesuffix("_file"), Path(text).read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{key}: cannot read {text}: {_reason(error)}") from None
-    _check_known(name, key, rows, "")
-    return name, text
-
-
-def _from_alias(alias: str, text: str) -> str:
-    """Earlier systems gave the fraud score as a share of 1; Argus has it from 0 to 100."""
-    if alias == "FRAUD_SCORE_THRESHOLD" and re.fullmatch(r"0?\.\d+|1(\.0*)?", text):
-        return str(float(text) * 100)
-    return text
-
-
-def _check_known(name: str, shown: str, rows: Mapping[str, Setting], where: str) -> None:
-    if name not in rows:
-        near = difflib.get_close_matches(name, rows, n=1)
-        guess = near[0] if near and shown == name else rows[near[0]].env if near else None
-        hint = f"did you mean {guess}?" if guess else "`argus settings` lists all"
-        raise SettingsError(f"{where}{shown} is no setting; {hint}")
-
-
-def _convert(row: Setting, value: Any, shown: str) -> Any:
-    type_ = get_args(row.type)[0] if get_origin(row.type) is Annotated else row.type
-    try:
-        if value == "" and type(None) in get_args(type_):
-            return None
-        if isinstance(value, str) and get_origin(type_) in (tuple, dict):
-            # A list may be written `a,b`, anything larger is JSON.
-            value = msgspec.json.decode(value) if value[:1] in ("{", "[") else value.split(",")
-        return msgspec.convert(value, row.type, strict=False, dec_hook=_decode_path)
-    except (msgspec.ValidationError, TypeError, ValueError) as error:
-        text = MASK if row.secret else as_text(value)
-        raise SettingsError(f"{shown}: {text!r} will not do, {_wanted(type_, error)}") from None
-
-
-def _wanted(type_: Any, error: Exception) -> str:
-    if get_origin(type_) is Literal:
-        return f"expected one of {', '.join(get_args(type_))}"
-    text = re.sub(r"( - at .*)|(, got `.*`)", "", str(error)).replace("`", "")
-    return text[:1].lower() + text[1:]
-
-
-def _decode_path(type_: type, value: Any) -> Any:
-    if type_ is Path and isinstance(value, str | Path) and str(value):
-        return Path(value).expanduser()
-    raise ValueError("Expected a path")
-
-
-def _read_file(file: Path) -> dict[str, Any]:
-    try:
-        text = file.read_text("utf-8")
-        values = tomllib.loads(text) if file.suffix == ".toml" else yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, ValueError, yaml.YAMLError) as error:
-        raise SettingsError(f"cannot read the settings file {file}: {_reason(error)}") from None
-    if values is None:
-        return {}
-    if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
-        raise SettingsError(f"{file}: a settings file is a list of `name: value`")
-    return values
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(getattr(error, "strerror", None) or error).split())

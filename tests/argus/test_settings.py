@@ -90,6 +90,7 @@ def test_a_file_may_be_toml_or_yaml(tmp_path: Path, name: str, text: str) -> Non
         ({"ARGUS_RULE_PAYMENT_VELOCITY_MODE": "on"}, "one of live, shadow, off"),
         ({"ARGUS_RULE_PAYMENT_VELOCITY_LOW": "x"}, "expected float"),
         ({"ARGUS_RULE_NO_SUCH_RULE_LOW": "1"}, "is no setting"),
+        ({"ARGUS_RULE_LOGIN_BRUTE_FORCE_WARN_FAILURES": "77000"}, "rule_login_brute_force_warn_failures is 77000"),
         ({"ARGUS_MODEL_WEIGHTS": "{"}, "ARGUS_MODEL_WEIGHTS"),
         ({"ARGUS_DATA_DIR": ""}, "expected a path"),
         ({"ARGUS_CONFIG": "/no/such/file"}, "cannot read the settings file"),
@@ -127,12 +128,14 @@ def test_a_wrong_secret_is_not_shown_either() -> None:
 
 
 def test_thresholds_and_modes_are_what_the_rule_book_takes() -> None:
-    rule = RULES[0]
-    name = next(name for name in THRESHOLDS if name.startswith(f"rule_{rule.id}_"))
-    settings = load_settings({f"ARGUS_{name.upper()}": "77", f"ARGUS_RULE_{rule.id.upper()}_MODE": "shadow"})
-    bound = RuleBook(settings.thresholds, settings.modes).by_id[rule.id]
-    assert 77.0 in bound.t.values()
+    settings = load_settings({"ARGUS_RULE_PAYMENT_VELOCITY_LOW": "2", "ARGUS_RULE_PAYMENT_VELOCITY_MODE": "shadow"})
+    bound = RuleBook(settings.thresholds, settings.modes).by_id["payment_velocity"]
+    assert bound.t["low"] == 2.0
     assert bound.mode == "shadow"
+
+
+def test_every_threshold_of_the_book_is_a_setting() -> None:
+    assert {*THRESHOLDS, *(f"rule_{rule.id}_mode" for rule in RULES)} <= set(table())
 
 
 def test_another_process_is_told_the_same_settings() -> None:
