@@ -306,12 +306,13 @@ class World:
         return finals
 
     def _compact(self, partition: int) -> None:
-        """The broker's cleaner, with a lag that is longer than any process is out of touch or any void record is left
-        standing, and which keeps deletes for longer than any local state is left unused."""
+        """The broker's cleaner. Its lag is longer than any process is out of touch and than any void record is left
+        standing since the marker that made it void; deletes are kept for longer than any local state is unused."""
         log = self.logs[partition]
         known = [life.knows_until for life in self.lives if life.partition == partition]
-        void = [entry.offset for entry in self._void(partition)]
-        before = min([log.end, *known, *void])
+        lowest = min((entry.epoch for entry in self._void(partition)), default=None)
+        markers = [entry.offset for entry in log.history if lowest is not None and entry.epoch > lowest][:1]
+        before = min([log.end, *known, *markers])
         stores = [end for (owner, _), end in self._stored.items() if owner == partition]
         stores += [life.store.next_offset for life in self.lives if life.partition == partition]
         log.compact(before, min([before, *stores]))
