@@ -16,7 +16,9 @@ ODD_RATIO: Final = 3.0
 ODD_AFTER: Final = 5
 # Who always pays about the same is not held to the cent.
 LEAST_LOG_SD: Final = 0.15
-# Rough dollars: a decline up to SMALL looks like a card being tried.
+# Rough dollars, all of them. Less than LEAST is no amount, and would make ratios boundless.
+LEAST_USD: Final = 0.001
+# A decline of up to this looks like a card being tried.
 SMALL_USD: Final = 10.0
 JUST_UNDER_USD: Final = (8_000.0, 10_000.0)
 ROUND_USD: Final = 1_000.0
@@ -47,12 +49,13 @@ def place_payment(state: UserState, action: Action, seen: Seen) -> None:
         _shorten(payments)
     insert(state.paid, time_ms, bounds.PAID_MAX, clock_ms - bounds.PAID_MS)
     amount = action.amount
-    seen.usd = usd = 0.0 if amount is None else rough_dollars(amount, action.currency)
+    usd = 0.0 if amount is None else rough_dollars(amount, action.currency)
     if action.failed:
         entry = (time_ms, short(card), merchant, int(usd <= SMALL_USD))
         insert_entry(state.declines, entry, bounds.DECLINES_MAX, clock_ms - bounds.DECLINES_MS)
-    if usd <= 0:
+    if usd < LEAST_USD:
         return
+    seen.usd = usd
     amounts = state.amounts
     if amounts.n >= ODD_AFTER:
         seen.ratio = usd / amounts.typical

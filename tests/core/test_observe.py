@@ -293,3 +293,10 @@ def test_a_burst_is_counted_the_same_in_any_order() -> None:
         seen_of(*({"event_id": f"e{n}", **payment(n * 10, 5)} for n in order), state=state)
         assert len(state.paid) == 4
         assert state.paid == sorted(state.paid)
+
+
+def test_sums_too_small_to_compare_are_none() -> None:
+    state = UserState()
+    answers = seen_of(*(payment(n, 5e-324) for n in range(9)), payment(10, 1e15), state=state, learn=True)
+    assert {seen.usd for seen in answers[:-1]} == {0.0}
+    assert answers[-1].usd == 1e15

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.alerting import Group
+from core.features import features
 from core.observe import learn_user, observe
 from core.records import EVENT_TYPES
 from core.rules.book import RuleBook
@@ -148,3 +149,18 @@ def test_bytes_that_are_no_state_are_refused(raw: bytes) -> None:
 def test_no_bytes_raise_anything_else(raw: bytes) -> None:
     with contextlib.suppress(Unreadable, NewerVersion):
         decode_user(raw)
+
+
+def test_a_state_that_is_packed_after_every_event_says_the_same() -> None:
+    kept, packed = UserState(), UserState()
+    for number, fields in enumerate(hostile(300, 9)):
+        action = story_action(fields, number)
+        answers = []
+        for state in (kept, packed):
+            seen = observe(state, action)
+            said = [rule.check(action, state, seen, rule.t) for rule in BOOK.user_rules(action.type)]
+            learn_user(state, action, seen)
+            answers.append((said, features(action, state, seen)))
+        assert answers[0] == answers[1]
+        packed = decode_user(encode_user(packed))
+    assert packed == kept
