@@ -12,6 +12,6 @@ from argus.commands import Shell
 @click.pass_obj
 def command(shell: Shell, names: tuple[str, ...], as_json: bool, events: int | None) -> int:
     """Run the benchmarks (or those named), side by side with the peers that are installed."""
-    from benchmarks import main
+    from benchmarks.main import run
 
-    return main.run(shell.settings(), names=names, as_json=as_json, events=events)
+    return run(shell.settings(), names=names, as_json=as_json, events=events)
