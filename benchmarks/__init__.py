@@ -1,0 +1,1 @@
+"""What `argus bench` measures: Argus beside its peers, on this machine, in one run."""

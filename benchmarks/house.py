@@ -1,0 +1,139 @@
+"""A broker with Argus's topics in a directory of its own, and who works on it; all of it gone afterwards."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from agents.patience import Patience
+from argus import broker, children
+from argus.ports import pick
+from argus.settings import EMBEDDED, Settings
+from argus.topics import ensure_topics
+from benchmarks.events import Events
+from benchmarks.process import BenchError, Child, Deadline, child
+
+# A worker joins its group within seconds; a step takes less. Beyond this nothing will come.
+STALL_S = 90.0
+
+
+class House:
+    """An embedded broker with every topic, in `directory`."""
+
+    def __init__(self, settings: Settings, running: broker.Broker, directory: Path) -> None:
+        self.settings = settings
+        self.bootstrap = running.bootstrap
+        self.broker_pid = running.pid
+        self.directory = directory
+
+    @contextmanager
+    def worker(self) -> Iterator[Child]:
+        """One `argus worker`."""
+        spec = children.worker_child(children.ARGUS, self.settings, self.bootstrap, 0, pick())
+        with child("worker", spec.argv, spec.env, self.directory) as process:
+            yield process
+
+    @contextmanager
+    def idiomatic(self) -> Iterator[Child]:
+        """The idiomatic Faust app of `benchmarks.idiomatic`."""
+        env = children.environment(self.settings) | {"ARGUS_BROKER": self.bootstrap}
+        env["ARGUS_DATA_DIR"] = str(self.directory / "idiomatic")
+        with child("idiomatic", (sys.executable, "-m", "benchmarks.idiomatic"), env, self.directory) as process:
+            yield process
+
+    def fill(self, events: Events, count: int) -> None:
+        """Put the first `count` events on the events topic."""
+        with self.loader("fill", events, count) as loader:
+            try:
+                status = loader.process.wait(STALL_S + count / 1_000)
+            except subprocess.TimeoutExpired:
+                raise BenchError("the broker does not take the events") from None
+            if status:
+                loader.check()
+
+    @contextmanager
+    def loader(self, mode: str, events: Events, count: int, *more: float) -> Iterator[Child]:
+        argv = (
+            sys.executable, "-m", "benchmarks.load", mode, self.bootstrap, self.settings.topic("events"),
+            str(self.settings.partitions), str(events.path), str(count), *map(repr, more),
+        )  # fmt: skip
+        with child("loader", argv, os.environ, self.directory) as process:
+            yield process
+
+    @asynccontextmanager
+    async def reader(self, *topics: str) -> AsyncIterator["Reader"]:
+        """A consumer from outside, from the topics' beginning on."""
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.bootstrap,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=self.settings.fetch_max_wait_ms,
+        )
+        await consumer.start()
+        try:
+            targets = [
+                TopicPartition(self.settings.topic(name), number)
+                for name in topics
+                for number in range(self.settings.partitions)
+            ]
+            consumer.assign(targets)
+            yield Reader(consumer, targets, self.settings.fetch_max_wait_ms)
+        finally:
+            await consumer.stop()
+
+
+class Reader:
+    """Reads whole topics, without a group."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, targets: list[TopicPartition], wait_ms: int) -> None:
+        self._consumer = consumer
+        self._targets = targets
+        self._patience = Patience(consumer, wait_ms)
+
+    async def poll(self, timeout_ms: int = 200) -> list[ConsumerRecord]:
+        fetched = await self._consumer.getmany(timeout_ms=timeout_ms)
+        self._patience.after(any(fetched.values()), self._targets)
+        return [record for records in fetched.values() for record in records]
+
+    async def rest(self) -> list[ConsumerRecord]:
+        """What is there now and was not read before."""
+        found: list[ConsumerRecord] = []
+        quiet = 0
+        while quiet < 3:
+            records = await self.poll(500)
+            found += records
+            quiet = 0 if records else quiet + 1
+        return found
+
+    async def all_of(self, wanted: int, process: Child) -> list[ConsumerRecord]:
+        """Read until `wanted` records have come. Raises `BenchError` when no more come, or the process has died."""
+        found: list[ConsumerRecord] = []
+        deadline = Deadline(STALL_S)
+        while len(found) < wanted:
+            records = await self.poll()
+            if records:
+                found += records
+                deadline.moved()
+            process.check()
+            deadline.check(f"{len(found):,} of {wanted:,} records have come")
+        return found
+
+
+@asynccontextmanager
+async def house(settings: Settings) -> AsyncIterator[House]:
+    """On free ports and in a temporary directory, whatever else runs on this machine."""
+    with tempfile.TemporaryDirectory(prefix="argus-bench-", ignore_cleanup_errors=True) as name:
+        directory = Path(name)
+        own = msgspec.structs.replace(settings, **EMBEDDED, data_dir=directory, log_level="warning")
+        running = await broker.start(directory)
+        try:
+            await ensure_topics(running.bootstrap, own)
+            yield House(own, running, directory)
+        finally:
+            running.stop()

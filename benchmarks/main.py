@@ -1,0 +1,142 @@
+"""`argus bench`: which benchmarks there are, and their results as a table or as JSON."""
+
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+from msgspec import Struct
+from rich.console import Console
+from rich.table import Table
+
+from argus.settings import Settings
+from benchmarks import beside_faust, engine, latency, memory, replay, stream
+from benchmarks.events import USERS, Events, simulated
+from benchmarks.figures import Figure, Result, told
+from benchmarks.machine import Machine, describe
+
+# Pauses in the load of others are no reason to report nothing; still, absolute figures suffer from it.
+BUSY_LOAD: Final = 0.5
+
+
+class Report(Struct, frozen=True):
+    """Everything that one `argus bench` found."""
+
+    machine: Machine
+    results: tuple[Result, ...]
+
+
+class Bench:
+    """What the benchmarks of one call share: settings, how many events, and files of events."""
+
+    def __init__(self, settings: Settings, directory: Path, events: int | None) -> None:
+        self.settings = settings
+        self._directory = directory
+        self._events = events
+
+    def count(self, default: int) -> int:
+        return self._events or default
+
+    def events(self, count: int, users: int = USERS) -> Events:
+        return simulated(self._directory / f"{count}-of-{users}.jsonl", count, users)
+
+    def stream(self) -> Result:
+        count = self.count(stream.EVENTS)
+        return stream.run(self.settings, self.events(count), count)
+
+    def faust(self) -> Result:
+        count = self.count(beside_faust.EVENTS)
+        return beside_faust.run(self.settings, self.events(count), count)
+
+    def latency(self, rate: int) -> Result:
+        count = self.count(rate * latency.RUN_S)
+        return latency.run(self.settings, self.events(latency.WARM_UP + count), rate, count)
+
+    def replay(self) -> Result:
+        count = self.count(replay.EVENTS)
+        return replay.run(self.settings, self.events(count), count)
+
+    def engine(self) -> Result:
+        count = self.count(engine.EVENTS)
+        return engine.run(self.settings, self.events(count), count)
+
+    def memory(self) -> Result:
+        users = self.count(memory.USERS)
+        busy = min(memory.BUSY_USERS, users)
+        return memory.run(
+            self.settings,
+            self.events(users * memory.EVENTS_PER_USER, users),
+            users,
+            self.events(busy * memory.EVENTS_PER_BUSY_USER, busy),
+        )
+
+
+BENCHMARKS: Final[dict[str, Callable[[Bench], Result]]] = {
+    "stream": Bench.stream,
+    "faust": Bench.faust,
+    "latency": lambda bench: bench.latency(latency.RATE),
+    "replay": Bench.replay,
+    "engine": Bench.engine,
+    "memory": Bench.memory,
+}
+# Run when they are named.
+MORE: Final[dict[str, Callable[[Bench], Result]]] = {
+    "latency-500": lambda bench: bench.latency(500),
+    "latency-2000": lambda bench: bench.latency(2_000),
+}
+
+
+def run(settings: Settings, *, names: Sequence[str], as_json: bool, events: int | None) -> int:
+    """Run the named benchmarks, all usual ones if none is named; the exit status, 2 for a name that isn't there.
+
+    events: of each measurement (users, for `memory`); None for what suits each.
+    """
+    known = BENCHMARKS | MORE
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise click.UsageError(f"no benchmark {unknown[0]!r}; there are {', '.join(known)}")
+    machine = describe()
+    results = []
+    with tempfile.TemporaryDirectory(prefix="argus-bench-events-") as directory:
+        bench = Bench(settings, Path(directory), events)
+        for name in dict.fromkeys(names or BENCHMARKS):
+            print(f"{name} ...", file=sys.stderr, flush=True)
+            results.append(msgspec.structs.replace(known[name](bench), benchmark=name))
+    report = Report(machine, tuple(results))
+    if as_json:
+        print(msgspec.json.encode(report).decode())
+    else:
+        show(report, Console(highlight=False))
+    return 0
+
+
+def show(report: Report, console: Console) -> None:
+    machine = report.machine
+    console.print(
+        f"{machine.cpu}, {machine.cores} cores, {machine.memory_gib:g} GiB, {machine.system}, {machine.python}"
+    )
+    console.print(", ".join(f"{name} {version}" for name, version in machine.packages.items()))
+    if machine.load > BUSY_LOAD * machine.cores:
+        console.print(f"The machine was busy with other work (load {machine.load:g}): absolute figures are too low.")
+    for result in report.results:
+        table = Table(title=result.benchmark, title_justify="left", caption_justify="left")
+        table.caption = "\n".join(result.notes)
+        table.add_column("")
+        for heading in ("median", "lowest", "highest"):
+            table.add_column(heading, justify="right")
+        table.add_column("unit")
+        table.add_column("target", justify="right")
+        for one in result.figures:
+            table.add_row(one.name, *map(told, (one.value, min(one.runs), max(one.runs))), one.unit, _target(one))
+        console.print()
+        console.print(table)
+
+
+def _target(one: Figure) -> str:
+    if one.target is None:
+        return ""
+    sign = "≥" if one.target.better == "higher" else "≤"
+    return f"{sign} {told(one.target.limit)} {'met' if one.target.met(one.value) else 'missed'}"
