@@ -51,7 +51,6 @@ class Lane:
         self._batches: deque[Any] = deque()
         self._held: set[Any] = set()
         self._arrived = asyncio.Event()
-        self._started = False
         self._closing = False
         self.ready = False
         self._task = asyncio.create_task(self._run())
@@ -69,7 +68,7 @@ class Lane:
         takeover that isn't done yet is broken off: the next owner begins another."""
         self._closing = True
         self._arrived.set()
-        if not self._started:
+        if not self.ready:
             self._task.cancel()
         done, _ = await asyncio.wait({self._task}, timeout=timeout_s)
         if not done:
@@ -80,7 +79,6 @@ class Lane:
         try:
             await self.work.start()
             self.ready = True
-            self._started = True
             await self._work_on()
             await self.work.stop(gracefully=True)
         except BaseException as error:  # noqa: BLE001 - whatever it is, this process must not go on

@@ -58,6 +58,7 @@ def topic_names(settings: Settings) -> TopicNames:
 def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Worker:
     """on_fatal: ends the process; what it was working on comes again. Raises `SettingsError` or `OSError` before
     anything is connected."""
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     topics = topic_names(settings)
     agents = {
         topics.events: "detect",
@@ -70,7 +71,7 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
     metrics = Metrics(
         {"rule": book.by_id, "detection": book.by_id, "partition": map(str, range(settings.partitions))}
     )
-    meter = WorkerMeter(metrics, agents)
+    meter = WorkerMeter(metrics, agents, settings.topic_prefix)
     rules = LiveRules(re2.compile, read_definition, meter, read_rules(settings.rules_file))
     reputations = Reputations()
     services = Services(

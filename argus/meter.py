@@ -16,10 +16,11 @@ COUNTERS: Final = {
 class WorkerMeter:
     """`agents.services.Meter` on top of the metrics table. Series are looked up once and kept."""
 
-    def __init__(self, metrics: Metrics, agents: Mapping[str, str]) -> None:
-        """agents: full topic name to the name of the agent that reads it."""
+    def __init__(self, metrics: Metrics, agents: Mapping[str, str], prefix: str) -> None:
+        """agents: full topic name to the name of the agent that reads it; prefix: what the topics' names begin with."""
         self._metrics = metrics
         self._agents = agents
+        self._prefix = prefix
         self._numbers: dict[tuple[str, ...], Number] = {}
 
     def batch(self, topic: str, partition: int, records: int, seconds: float, oldest_ms: float) -> None:
@@ -28,7 +29,8 @@ class WorkerMeter:
         self._metrics.spread("argus_agent_batch_records", agent).observe(records)
         self._number("argus_agent_events_total", agent, "ok").inc(records)
         self._number("argus_agent_last_success_timestamp_seconds", agent).set(time.time())
-        self._number("argus_consumer_lag_seconds", agent, agent, str(partition)).set(max(0.0, oldest_ms / 1_000))
+        name = topic.removeprefix(self._prefix)
+        self._number("argus_consumer_lag_seconds", agent, name, str(partition)).set(max(0.0, oldest_ms / 1_000))
 
     def ingest(self, types: Mapping[str, int], size: int) -> None:
         for type_, count in types.items():

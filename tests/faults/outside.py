@@ -34,7 +34,7 @@ async def read(
         consumer.assign(targets)
         await consumer.seek_to_beginning(*targets)
         deadline, quiet = time.monotonic() + within_s, 0
-        while quiet < QUIET_POLLS or (enough is not None and not enough(records)):
+        while quiet < QUIET_POLLS if enough is None else not enough(records):
             assert time.monotonic() < deadline, f"{topic}: {len(records)} records after {within_s} s"
             fetched = await consumer.getmany(*targets, timeout_ms=600)
             quiet = 0 if any(fetched.values()) else quiet + 1
