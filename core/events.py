@@ -7,14 +7,14 @@ addresses, country codes) is checked here. Cost: about 3 us for an event of 300 
 from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from core import net
 from core.clock import MINUTE, to_ms
-from core.records import ID_MAX_CHARS, NUMBER_MAX, RECORD_MAX_BYTES, TEXT_MAX_CHARS, Event, Scalar
+from core.records import ID_MAX_CHARS, NUMBER_MAX, RECORD_MAX_BYTES, TEXT_MAX_CHARS, Event, Feedback, Scalar, Time
 
 EARLIEST_MS: Final = to_ms(datetime(2000, 1, 1, tzinfo=UTC))
 LATEST_MS: Final = to_ms(datetime(2100, 1, 1, tzinfo=UTC))
@@ -80,7 +80,10 @@ class Action(Struct, kw_only=True):
     vpn: bool = False
 
 
+Read = TypeVar("Read")
+
 _decode = msgspec.json.Decoder(Event).decode
+_decode_feedback = msgspec.json.Decoder(Feedback).decode
 
 
 def event_key(event_id: str) -> bytes:
@@ -99,12 +102,23 @@ def decode_action(raw: bytes, *, now_ms: int | None, locate: Locate) -> Action:
 
 def read(raw: bytes) -> Event:
     """The contract's event in `raw`, by its schema. Raises `Rejected`."""
+    return _read(_decode, raw)
+
+
+def read_feedback(raw: bytes) -> Feedback:
+    """The contract's feedback in `raw`, its time in milliseconds. Raises `Rejected`."""
+    feedback = _read(_decode_feedback, raw)
+    feedback.time = _time_ms(feedback.time)
+    return feedback
+
+
+def _read(decode: Callable[[bytes], Read], raw: bytes) -> Read:
     if len(raw) > RECORD_MAX_BYTES:
         raise Rejected("too_large", f"the record has {len(raw)} bytes, more than {RECORD_MAX_BYTES}")
     try:
         # msgspec skips over unknown fields without looking at their text.
         str(raw, "utf-8")
-        return _decode(raw)
+        return decode(raw)
     except msgspec.ValidationError as error:
         text = str(error)
         raise Rejected("missing_field" if "missing required field" in text else "invalid", text) from None
@@ -114,11 +128,16 @@ def read(raw: bytes) -> Event:
         raise Rejected("not_json", "the record is nested too deeply") from None
 
 
-def to_action(event: Event, *, now_ms: int | None, locate: Locate) -> Action:
-    """Check what a schema cannot and fill in what the event leaves out. Raises `Rejected`."""
-    time_ms = event.time if isinstance(event.time, int) else to_ms(event.time)
+def _time_ms(time: Time) -> int:
+    time_ms = time if isinstance(time, int) else to_ms(time)
     if not EARLIEST_MS <= time_ms < LATEST_MS:
         raise Rejected("out_of_range", "time lies before 2000 or after 2100")
+    return time_ms
+
+
+def to_action(event: Event, *, now_ms: int | None, locate: Locate) -> Action:
+    """Check what a schema cannot and fill in what the event leaves out. Raises `Rejected`."""
+    time_ms = _time_ms(event.time)
     if now_ms is not None and time_ms > now_ms + FUTURE_MS:
         raise Rejected("from_the_future", "time is over 5 minutes ahead of the clock")
     country, lat, lon, network = event.country, event.lat, event.lon, None
@@ -181,6 +200,8 @@ def _id(name: str, text: str | None) -> str | None:
 def _check_scalar(name: str, value: Scalar) -> None:
     if isinstance(value, str):
         if len(value) > TEXT_MAX_CHARS:
-            raise Rejected("invalid", f"attribute has over {TEXT_MAX_CHARS} characters - at `$.attributes.{name[:64]}`")
+            raise Rejected(
+                "invalid", f"attribute has over {TEXT_MAX_CHARS} characters - at `$.attributes.{name[:64]}`"
+            )
     elif isinstance(value, int | float) and abs(value) > NUMBER_MAX:
         raise Rejected("out_of_range", f"number is beyond 1e15 - at `$.attributes.{name[:64]}`")
