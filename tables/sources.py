@@ -49,7 +49,7 @@ def _unreadable(data: bytes, error: Exception) -> Exception:
         items = _decode_bare(data)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return Unreadable(f"not a source's state: {error}")
-    return _newer(items[0]) if items else Unreadable("not a source's state: it is empty")
+    return _newer(items[0])
 
 
 def _newer(version: object) -> Exception:

@@ -1,6 +1,6 @@
 import pytest
 
-from core.intelligence import Listed
+from core.intelligence import ANSWERS_KEPT, Listed
 from core.reputation import LISTED
 
 LISTS = Listed(
@@ -43,3 +43,9 @@ def test_ranges_that_touch_are_one() -> None:
 def test_a_bad_range_is_refused() -> None:
     with pytest.raises(ValueError, match="nonsense"):
         Listed(ranges=["nonsense"])
+
+
+def test_answers_that_are_kept_are_bounded() -> None:
+    for number in range(ANSWERS_KEPT + 2):
+        LISTS.reputation(f"ip:x{number}")
+    assert LISTS.reputation("ip:192.0.2.1") is not None

@@ -268,3 +268,22 @@ def test_a_kind_of_signal_that_is_not_known_yet_is_left_alone() -> None:
     states: dict[str, SourceState] = {}
     assert run({IP: [Signal("tomorrow", MONDAY_MS, "u1", "e1")]}, states).alerts == []
     assert states[IP] == SourceState(key=IP)
+
+
+def test_failures_at_home_count_from_a_user_s_fourth_on() -> None:
+    def at_home(each: int) -> list[Signal]:
+        return [
+            Signal(FAILED_LOGIN, MONDAY_MS + n * SECOND, f"u{n % 5}", f"e{n}", "203.0.113.1", FAILED)
+            for n in range(5 * each)
+        ]
+
+    assert run({IP: at_home(6)}).hits == {}
+    assert "brute_force_ip" in run({IP: at_home(7)}).hits
+
+
+def test_guesses_at_few_users_from_many_addresses_are_no_spray() -> None:
+    told = [
+        Signal(FAILED_LOGIN, MONDAY_MS + n * SECOND, f"u{n % 4}", f"e{n}", f"203.0.113.{n % 9}", FAILED | UNFAMILIAR)
+        for n in range(60)
+    ]
+    assert run({"all": told}).hits == {}

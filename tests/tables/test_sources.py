@@ -37,6 +37,17 @@ def test_a_newer_version_is_not_read() -> None:
         decode_source(msgspec.msgpack.encode([VERSION + 1, {"what": "ever"}]))
 
 
+@pytest.mark.parametrize("data", [[-1, "k"], [0], ["1"], [True], {"a": 1}])
+def test_an_array_without_a_version_is_unreadable(data: object) -> None:
+    with pytest.raises(Unreadable):
+        decode_source(msgspec.msgpack.encode(data))
+
+
+def test_a_newer_version_of_the_same_shape_is_not_read_either() -> None:
+    with pytest.raises(NewerVersion, match="version 9"):
+        decode_source(msgspec.msgpack.encode([9, "key"]))
+
+
 @given(st.binary(max_size=40))
 def test_other_bytes_are_unreadable(data: bytes) -> None:
     with suppress(Unreadable, NewerVersion):
