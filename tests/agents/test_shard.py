@@ -418,9 +418,19 @@ def test_a_process_away_for_so_long_that_compaction_has_been_there_stops(partiti
 def test_a_restart_remembers_an_epoch_whose_marker_compaction_has_taken(partition: Partition) -> None:
     async def story() -> None:
         partition.log.append({b"a": b"valid"}, 5)
-        read = partition.process(dies_at="recovered")
-        await dead(read.take_over(), read)
-        assert int.from_bytes((partition.process().store.get(OWNER_KEY) or b"")[:4], "big") > 5
+        appends = 0
+
+        async def dies_claiming_again(point: str) -> None:
+            nonlocal appends
+            appends += point == "before append"
+            if appends == 2:
+                raise Killed(point)
+
+        first = partition.process(reach=dies_claiming_again)
+        await dead(first.take_over(), first)
+        partition.log.append({b"a": b"void"}, 4)
+        again = await worked(partition.process())
+        assert (again.epoch, again.store.get(b"a")) == (6, b"valid")
 
     asyncio.run(story())
 
