@@ -1,10 +1,10 @@
-"""Reporting duties (kind COMPLIANCE: a case, never a lock) and money mules."""
+"""Reporting duties: kind COMPLIANCE, which opens a case and never locks."""
 
 # Every check has one signature, used or not.
 # ruff: noqa: ARG001
 from typing import Final
 
-from core.clock import DAY, HOUR, SECOND
+from core.clock import DAY, SECOND
 from core.events import Action
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
 from core.seen import Seen
@@ -57,29 +57,6 @@ def round_amounts(action: Action, state: UserState, seen: Seen, t: Thresholds) -
     return Hit(
         Severity.MEDIUM,
         f"{count} round sums of thousands to new payees within {t['window_s'] * SECOND / DAY:.0f} days",
-    )
-
-
-def fan_out(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
-    if action.failed or seen.payee_age_s < 0 or not state.deposits or len(state.payees) < t["payees"]:
-        return None
-    window_ms = int(t["window_s"] * SECOND)
-    since_ms = action.time_ms - window_ms
-    came = [(at_ms, usd) for at_ms, usd in state.deposits if since_ms < at_ms <= action.time_ms]
-    if not came:
-        return None
-    first_ms = came[0][0]
-    payees = len([payee for payee in state.payees if payee.first_s * SECOND >= first_ms - SECOND])
-    if payees < t["payees"]:
-        return None
-    came_usd = sum([usd for _, usd in came])
-    gone_usd = sum([usd for at_ms, usd in state.money if first_ms <= at_ms <= action.time_ms])
-    if came_usd < t["least_usd"] or gone_usd < t["share_0_1"] * came_usd:
-        return None
-    return Hit(
-        Severity.HIGH,
-        f"About {gone_usd:,.0f} of {came_usd:,.0f} dollars went on to {payees} new payees within "
-        f"{(action.time_ms - first_ms) / HOUR:.1f} hours",
     )
 
 
@@ -191,45 +168,6 @@ RULES: Final = (
             ),
             Example(name="savings", events=tuple(_out(n * 7 * _DAY, 1_000, "me") for n in range(4)), hit=False),
             Example(name="odd sums", events=tuple(_out(n * 5 * _DAY, 2_013.5, f"p{n}") for n in range(3)), hit=False),
-        ),
-    ),
-    Rule(
-        id="mule_fan_out",
-        title="Money comes in and fans out",
-        kind="TRANSACTION",
-        severity=Severity.HIGH,
-        scope="user",
-        types=("payout", "transaction"),
-        check=fan_out,
-        thresholds={"payees": 3, "share_0_1": 0.5, "least_usd": 300, "window_s": 3_600},
-        period_s=_DAY,
-        weight=0.6,
-        attack=("T1657",),
-        suggest=("Hold the payouts", "Ask where the money is from"),
-        words="A deposit, and within an hour at least half of it on to 3 or more payees that were never paid before.",
-        default_source="fraudstruct",
-        gaps="Slower mules pass. On the first day that Argus sees, every payee is new. 10 payees are known.",
-        examples=(
-            Example(
-                name="4,000 in, three times 1,300 out",
-                events=(_in(0, 4_000), *(_out(600 + n * 300, 1_300, f"p{n}") for n in range(3))),
-                hit=True,
-                severity=Severity.HIGH,
-            ),
-            Example(
-                name="salary, then the bills as ever",
-                events=(
-                    *(_out(n, 600, f"p{n}") for n in range(3)),
-                    _in(30 * _DAY, 3_000),
-                    *(_out(30 * _DAY + 600 + n, 600, f"p{n}") for n in range(3)),
-                ),
-                hit=False,
-            ),
-            Example(
-                name="salary, and small sums to friends",
-                events=(_in(0, 3_000), *(_out(600 + n * 300, 20, f"p{n}") for n in range(3))),
-                hit=False,
-            ),
         ),
     ),
 )

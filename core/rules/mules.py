@@ -1,0 +1,107 @@
+"""Accounts that pass other people's money on."""
+
+# Every check has one signature, used or not.
+from typing import Final
+
+from core.clock import DAY, HOUR, SECOND
+from core.events import Action
+from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.seen import Seen
+from core.state import UserState
+
+
+def fan_out(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
+    if action.failed or seen.payee_age_s < 0 or not state.deposits or len(state.payees) < t["payees"]:
+        return None
+    hit = _fanned(action, state, t, int(t["window_s"] * SECOND), t["share_0_1"], Severity.HIGH)
+    if hit is None and seen.known_s * SECOND >= DAY:
+        hit = _fanned(action, state, t, DAY, t["day_share_0_1"], Severity.MEDIUM)
+    return hit
+
+
+def _fanned(
+    action: Action, state: UserState, t: Thresholds, window_ms: int, share: float, severity: Severity
+) -> Hit | None:
+    since_ms = action.time_ms - window_ms
+    came = [(at_ms, usd) for at_ms, usd in state.deposits if since_ms < at_ms <= action.time_ms]
+    if not came:
+        return None
+    first_ms = came[0][0]
+    payees = len([payee for payee in state.payees if payee.first_s * SECOND >= first_ms - SECOND])
+    if payees < t["payees"]:
+        return None
+    came_usd = sum([usd for _, usd in came])
+    gone_usd = sum([usd for at_ms, usd in state.money if first_ms <= at_ms <= action.time_ms])
+    if came_usd < t["least_usd"] or gone_usd < share * came_usd:
+        return None
+    return Hit(
+        severity,
+        f"About {gone_usd:,.0f} of {came_usd:,.0f} dollars went on to {payees} new payees within "
+        f"{(action.time_ms - first_ms) / HOUR:.1f} hours",
+    )
+
+
+_DAY: Final = 86_400
+
+
+def _out(at: float, amount: float, payee: str = "p1", currency: str = "USD") -> dict[str, object]:
+    return event("payout", at, amount=amount, currency=currency, payee_id=payee, ip="192.0.2.10", device_id="d1")
+
+
+def _in(at: float, amount: float) -> dict[str, object]:
+    return event("deposit", at, amount=amount, currency="USD", ip="192.0.2.10", device_id="d1")
+
+
+RULES: Final = (
+    Rule(
+        id="mule_fan_out",
+        title="Money comes in and fans out",
+        kind="TRANSACTION",
+        severity=Severity.HIGH,
+        scope="user",
+        types=("payout", "transaction"),
+        check=fan_out,
+        thresholds={"payees": 3, "share_0_1": 0.5, "day_share_0_1": 0.8, "least_usd": 300, "window_s": 3_600},
+        period_s=_DAY,
+        weight=0.6,
+        attack=("T1657",),
+        suggest=("Hold the payouts", "Ask where the money is from"),
+        words="A deposit, and within an hour at least half of it on to 3 or more payees that were never paid "
+        "before. Within a day, at least four fifths of it, is MEDIUM.",
+        default_source="fraudstruct",
+        gaps="Mules who wait for days pass. On the first day that Argus sees, every payee is new, so only the hour "
+        "counts. 10 payees are known.",
+        examples=(
+            Example(
+                name="4,000 in, three times 1,300 out",
+                events=(_in(0, 4_000), *(_out(600 + n * 300, 1_300, f"p{n}") for n in range(3))),
+                hit=True,
+                severity=Severity.HIGH,
+            ),
+            Example(
+                name="slower, but nearly all of it",
+                events=(
+                    _out(0, 20, "old"),
+                    _in(3 * _DAY, 4_000),
+                    *(_out(3 * _DAY + n * 9_000, 1_200, f"p{n}") for n in range(1, 4)),
+                ),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="salary, then the bills as ever",
+                events=(
+                    *(_out(n, 600, f"p{n}") for n in range(3)),
+                    _in(30 * _DAY, 3_000),
+                    *(_out(30 * _DAY + 600 + n, 600, f"p{n}") for n in range(3)),
+                ),
+                hit=False,
+            ),
+            Example(
+                name="salary, and small sums to friends",
+                events=(_in(0, 3_000), *(_out(600 + n * 300, 20, f"p{n}") for n in range(3))),
+                hit=False,
+            ),
+        ),
+    ),
+)
