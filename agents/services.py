@@ -61,7 +61,7 @@ class Services(Struct, kw_only=True):
 
     partitions: of every topic keyed by user or source. custom, reputation: as they stand at this moment; other tasks
     swap and fill them. now_ms: the wall clock, for what is from the future and for `detected_at`. snapshot_key:
-    signs model snapshots.
+    signs model snapshots. dormant_ms: of silence, after which a user is forgotten.
     """
 
     topics: TopicNames
@@ -78,3 +78,4 @@ class Services(Struct, kw_only=True):
     model_seed: int
     cached_users: int
     snapshot_every: int
+    dormant_ms: int

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
+from agents.eviction import Eviction
 from agents.intake import unseen
 from agents.journal import TooLarge
 from agents.services import Services
@@ -25,6 +26,7 @@ from tables.user_table import UserTable
 logger = logging.getLogger(__name__)
 
 IDLE_MS = 5_000
+MISSED_RECORDS = 500
 MODELS_KEY = b"m"
 
 
@@ -61,6 +63,7 @@ class UserWork:
         self.partition = self.shard.partition
         self.users = UserTable(self.shard.store, services.cached_users)
         self.timers = Timers(self.shard.store)
+        self._eviction = Eviction(self.shard.store, services.dormant_ms)
         self.scorer = Ensemble(features, seed=services.model_seed)
         self._features = features
         self._decide = decide
@@ -88,16 +91,20 @@ class UserWork:
                 await self._save_models()
 
     async def tick(self) -> None:
-        """Announce what is due though no event says how late it is: an idle partition's clock goes on."""
-        now_ms = self.services.now_ms()
-        idle_ms = now_ms - self._clock_read_ms
-        if idle_ms < IDLE_MS or not self.timers.due(self.shard.meta.clock_ms + idle_ms):
-            return
+        """Announce what is due though no event says how late it is (an idle partition's clock goes on), and forget
+        who has not been seen for long."""
         async with self.shard.lock:
-            clock_ms = self.shard.meta.clock_ms + idle_ms
-            self._clock_read_ms = now_ms
-            draft = Draft([], {}, {}, clock_ms, _nothing)
-            await self._commit(draft, dict(self.shard.meta.applied))
+            now_ms = self.services.now_ms()
+            clock_ms = self.shard.meta.clock_ms
+            idle_ms = now_ms - self._clock_read_ms
+            if idle_ms >= IDLE_MS and self.timers.due(clock_ms + idle_ms):
+                clock_ms += idle_ms
+                self._clock_read_ms = now_ms
+            writes: dict[bytes, bytes | None] = {}
+            forgotten = self._eviction.take(clock_ms, writes)
+            if forgotten or self.timers.due(clock_ms):
+                self.users.forget(forgotten)
+                await self._commit(Draft([], writes, {}, clock_ms, _nothing), self.shard.meta.applied)
 
     async def stop(self, *, gracefully: bool) -> None:
         if gracefully:
@@ -109,7 +116,8 @@ class UserWork:
         """Read what delivery skipped: a rebalance at the wrong moment can move a consumer past unread records."""
         logger.warning("%s[%d]: delivery skipped from %d to %d, reading it", topic, self.partition, start, end)
         async for records in self._missed(topic, self.partition, start, end):
-            await self._step(topic, records)
+            for first in range(0, len(records), MISSED_RECORDS):
+                await self._step(topic, records[first : first + MISSED_RECORDS])
 
     async def _step(self, topic: str, records: Sequence[Any]) -> None:
         meter, monotonic = self.services.meter, self.services.monotonic

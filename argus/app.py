@@ -28,6 +28,7 @@ from argus.meter import WorkerMeter
 from argus.rule_files import read_definition, read_rules
 from argus.secret import derived_key, secret_of
 from argus.settings import Settings
+from core.clock import DAY
 from core.features import FEATURES
 from core.reputation import Reputations, decode_reputation
 from core.rules.book import RuleBook
@@ -89,6 +90,7 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
         model_seed=settings.seed,
         cached_users=max(1, settings.state_cache_users // settings.partitions),
         snapshot_every=SNAPSHOT_EVERY,
+        dormant_ms=int(settings.dormant_days * DAY),
     )
     app = _faust_app(settings)
     client_id = f"{settings.app_id}-worker"
