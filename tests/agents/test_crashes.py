@@ -21,7 +21,7 @@ from tests.agents.world import EVENTS, INDEXED, World, chained
 
 SEEDS = int(os.environ.get("ARGUS_CRASH_SEEDS", "300"))
 GROUPS = 10
-ON_DISK_EVERY = 30  # opening a RocksDB costs more than a whole world in memory
+ON_DISK_EVERY = 31  # opening a RocksDB costs more than a whole world in memory
 
 
 @pytest.mark.parametrize("group", range(GROUPS))
