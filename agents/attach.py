@@ -4,6 +4,7 @@ Faust brings batches and rebalances; what happens to a batch is the lanes'. Ever
 number of partitions, and Faust's copartitioned assignor gives a worker the same partitions of all of them.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -107,8 +108,7 @@ def attach(
 
     @app.on_partitions_revoked.connect
     async def revoked(*_: Any, **__: Any) -> None:
-        for one in lanes.values():
-            await one.revoke()
+        await asyncio.gather(*(one.revoke() for one in lanes.values()))
 
     @app.on_partitions_assigned.connect
     async def assigned(_app: faust.App, assigned: set[TP], **_: Any) -> None:
@@ -124,8 +124,7 @@ def attach(
 
     @app.on_before_shutdown.connect
     async def shutdown(*_: Any, **__: Any) -> None:
-        for one in lanes.values():
-            await one.revoke()
+        await asyncio.gather(*(one.revoke() for one in lanes.values()))
         for view in followed:
             await view.stop()
         await clients.stop()

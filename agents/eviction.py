@@ -16,15 +16,13 @@ class Eviction:
         self._cursor = USER_PREFIX
 
     def take(self, clock_ms: int, writes: dict[bytes, bytes | None]) -> list[str]:
-        """Ids of the next users to forget; their records leave the state with `writes`. Whoever was ever held up stays:
-        coming back must not be a way out, and versions of a lock never begin again."""
+        """Ids of the next users to forget; their records leave the state with `writes`. Whoever was ever held up
+        stays: coming back must not be a way out, and versions of a lock never begin again."""
         forgotten = []
-        scanned = 0
-        for key, record in self._store.scan(USER_PREFIX, self._cursor):
+        for scanned, (key, record) in enumerate(self._store.scan(USER_PREFIX, self._cursor)):
             if scanned == SCANNED_PER_TICK:
                 self._cursor = key
                 break
-            scanned += 1
             state = decode_user(record)
             if state.clock_ms < clock_ms - self._dormant_ms and not state.lock_version:
                 user = key[len(USER_PREFIX) :]

@@ -135,7 +135,7 @@ class Lanes:
 
     @property
     def ready(self) -> bool:
-        """Every partition that was assigned has been taken over. With more workers than partitions that can be none."""
+        """Every partition that was assigned has been taken over; with many workers that can be none."""
         return self._assigned.is_set() and all(lane.ready for lane in self._lanes.values())
 
     def assign(self, partitions: Iterable[int]) -> None:

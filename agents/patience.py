@@ -1,9 +1,9 @@
 """How long a fetch may take on the embedded broker.
 
 It looks through every record batch of a partition for each fetch, and gives up, with an empty answer and no error,
-when the fetch's wait is over. So the short wait that makes it quick stalls a consumer for good once a partition holds some
-20,000 batches. The empty answer does carry the partition's end: data is there, and was not brought. Then the wait is
-doubled; answers that bring something shorten it again, slowly. Apache Kafka never answers like that.
+when the fetch's wait is over. So the short wait that makes it quick stalls a consumer for good once a partition holds
+some 20,000 batches. The empty answer does carry the partition's end: data is there, and was not brought. Then the
+wait is doubled; answers that bring something shorten it again, slowly. Apache Kafka never answers like that.
 """
 
 from typing import Any, Final

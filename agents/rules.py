@@ -1,7 +1,7 @@
 """User-defined rules from a file and from the rules topic: a bad set is refused, and the old one goes on."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from agents.services import Meter
@@ -17,19 +17,19 @@ class LiveRules:
 
     def __init__(
         self,
-        regex: Callable[[str], Any],
+        compile_rules: Callable[[Iterable[Any]], CustomRules],
         read: Callable[[bytes], Any],
         meter: Meter,
         from_file: Mapping[str, Any],
     ) -> None:
-        """read: a record's value to a definition. Raises `BadRule` where the file's rules are wrong: a worker that
-        starts says so at once."""
-        self._regex = regex
+        """compile_rules: definitions to a whole set; read: a record's value to a definition. Both raise `BadRule`,
+        and so does this where the file's rules are wrong: a worker that starts says so at once."""
+        self._compile = compile_rules
         self._read = read
         self._meter = meter
         self._definitions: dict[str, Any] = dict(from_file)
         self._from_file = dict(from_file)
-        self._rules = CustomRules.compile(self._definitions.values(), regex=regex)
+        self._rules = compile_rules(self._definitions.values())
         meter.rules("custom", len(self._rules.rules), True)
 
     def current(self) -> CustomRules:
@@ -49,7 +49,7 @@ class LiveRules:
                 wanted.pop(rule_id, None)
             if len(wanted) > RULES_MAX:
                 raise BadRule(rule_id, 0, 0, f"there are {RULES_MAX} rules already")
-            rules = CustomRules.compile(wanted.values(), regex=self._regex)
+            rules = self._compile(wanted.values())
         except BadRule as error:
             logger.error("a rule was refused, the others go on: %s", error)
             self._meter.rules("custom", len(self._rules.rules), False)

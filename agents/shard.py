@@ -25,6 +25,8 @@ from tables.store import Store
 META_KEY: Final = b"\x00meta"
 OUTBOX_KEY: Final = b"\x00outbox"
 TAKEOVER_TRIES: Final = 20
+# Half of the changelogs' min.compaction.lag.ms.
+CONFIRM_AFTER_S: Final = 300.0
 
 
 class Fenced(Exception):
@@ -98,6 +100,7 @@ class Shard:
         self._recheck_s = recheck_s
         self._crash_point = crash_point
         self._next_offset = 0
+        self._appended_at = monotonic()
 
     async def take_over(self, progress: Callable[[int], None] = lambda _remaining: None) -> int:
         """Become the owner: claim an epoch, recover all that is before the claim, finish the last owner's sends.
@@ -192,6 +195,11 @@ class Shard:
         """
         await self._append({OWNER_KEY: self._owner})
 
+    async def confirm_if_quiet(self) -> None:
+        """`confirm`, if nothing has been appended for `CONFIRM_AFTER_S`."""
+        if self._monotonic() - self._appended_at > CONFIRM_AFTER_S:
+            await self.confirm()
+
     async def release(self) -> None:
         """Give the partition up in good order: everything is sent, and the next owner needs to send nothing again."""
         # Not a delete: once compacted away, it would leave an old outbox in an old local state to be sent again.
@@ -204,6 +212,7 @@ class Shard:
 
         newer: what this step has appended already and not stored yet."""
         appended = await self._journal.append(entries, self.epoch)
+        self._appended_at = self._monotonic()
         expected, self._next_offset = self._next_offset, appended.base_offset + appended.count
         if appended.base_offset == expected:
             return

@@ -43,7 +43,8 @@ class SourceWork:
                 await self._step(topic, fresh)
 
     async def tick(self) -> None:
-        """Nothing here hangs on time alone."""
+        async with self.shard.lock:
+            await self.shard.confirm_if_quiet()
 
     async def stop(self, *, gracefully: bool) -> None:
         if gracefully:

@@ -105,6 +105,8 @@ class UserWork:
             if forgotten or self.timers.due(clock_ms):
                 self.users.forget(forgotten)
                 await self._commit(Draft([], writes, {}, clock_ms, _nothing), self.shard.meta.applied)
+            else:
+                await self.shard.confirm_if_quiet()
 
     async def stop(self, *, gracefully: bool) -> None:
         if gracefully:

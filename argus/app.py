@@ -1,12 +1,12 @@
 """The app factory: settings in, a Faust app with all of Argus's agents out."""
 
+import asyncio
 import os
 import time
 from collections.abc import Callable
 from typing import Final
 
 import faust
-import re2
 from msgspec import Struct
 
 from agents.attach import Batching, Disk, Shards, Table, attach
@@ -23,9 +23,10 @@ from agents.transport import Transport
 from agents.users import Decide, UserWork
 from agents.views import View
 from argus.geo import make_locate
+from argus.intelligence import ThreatLists, known_reputations
 from argus.measure import Metrics
 from argus.meter import WorkerMeter
-from argus.rule_files import read_definition, read_rules
+from argus.rule_files import compiler, read_definition, read_rules
 from argus.secret import derived_key, secret_of
 from argus.settings import Settings
 from core.clock import DAY
@@ -35,6 +36,7 @@ from core.rules.book import RuleBook
 
 CACHED_SOURCES: Final = 2_000
 SNAPSHOT_EVERY: Final = 20_000
+LISTS_EVERY_S: Final = 10.0
 
 
 class Worker(Struct):
@@ -73,8 +75,9 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
         {"rule": book.by_id, "detection": book.by_id, "partition": map(str, range(settings.partitions))}
     )
     meter = WorkerMeter(metrics, agents, settings.topic_prefix)
-    rules = LiveRules(re2.compile, read_definition, meter, read_rules(settings.rules_file))
-    reputations = Reputations()
+    rules = LiveRules(compiler(book), read_definition, meter, read_rules(settings.rules_file))
+    lists = ThreatLists(settings.threat_lists) if settings.threat_lists is not None else None
+    reputations = known_reputations(lists)
     services = Services(
         topics=topics,
         partitions=settings.partitions,
@@ -93,6 +96,8 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
         dormant_ms=int(settings.dormant_days * DAY),
     )
     app = _faust_app(settings)
+    if lists is not None:
+        _refresh(app, lists)
     client_id = f"{settings.app_id}-worker"
     clients = Clients(
         ClientConfig(
@@ -146,6 +151,14 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
 def take_reputation(reputations: Reputations, key: bytes, value: bytes | None) -> None:
     """Take in a record of the reputation topic."""
     reputations.learn(key.decode(), decode_reputation(value) if value is not None else None)
+
+
+def _refresh(app: faust.App, lists: ThreatLists) -> None:
+    """Look for changed files off the event loop."""
+
+    @app.timer(LISTS_EVERY_S, name="threat-lists")
+    async def refresh() -> None:
+        await asyncio.to_thread(lists.refresh)
 
 
 def _faust_app(settings: Settings) -> faust.App:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from core.intelligence import ENTRIES_MAX, Listed, parse_range
+from core.reputation import Reputation, Reputations
 
 logger = logging.getLogger(__name__)
 
@@ -87,3 +88,16 @@ class ThreatLists:
         if self._path.is_dir():
             return {path for path in self._path.iterdir() if path.is_file() and not path.name.startswith(".")}
         return {self._path} if self._path.exists() else set()
+
+
+def known_reputations(lists: ThreatLists | None) -> Reputations:
+    """A store of reputations that also asks the lists, as they are at each question. The lists are read now."""
+    reputations = Reputations()
+    if lists is not None:
+        lists.refresh()
+
+        def consult(key: str) -> Reputation | None:
+            return lists.listed.reputation(key)
+
+        reputations.consult = consult
+    return reputations

@@ -17,7 +17,7 @@ class WorkerMeter:
     """`agents.services.Meter` on top of the metrics table. Series are looked up once and kept."""
 
     def __init__(self, metrics: Metrics, agents: Mapping[str, str], prefix: str) -> None:
-        """agents: full topic name to the name of the agent that reads it; prefix: what the topics' names begin with."""
+        """agents: full topic name to the name of the agent that reads it; prefix: what topics' names begin with."""
         self._metrics = metrics
         self._agents = agents
         self._prefix = prefix

@@ -1,7 +1,7 @@
 """`argus replay`: the very same detection and response over a file, with no broker.
 
-The file's order is the order of arrival, and users live in the partitions of a real run, each with its own models. Work
-goes in blocks of `BLOCK_LINES`; what the sources say in one block is known from the next on. Every clock is the
+The file's order is the order of arrival, and users live in the partitions of a real run, each with its own models.
+Work goes in blocks of `BLOCK_LINES`; what the sources say in one block is known from the next on. Every clock is the
 events', so that two runs give the same bytes.
 """
 
@@ -13,13 +13,13 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Final
 
-import re2
 from msgspec import Struct
 
 from agents.placing import Placing
 from argus.geo import make_locate
+from argus.intelligence import ThreatLists, known_reputations
 from argus.progress import bar
-from argus.rule_files import read_rules
+from argus.rule_files import compiler, read_rules
 from argus.settings import Settings
 from core.detect import judge
 from core.events import Action, Locate, Rejected, decode_action, nowhere, read_feedback
@@ -71,7 +71,15 @@ class Engine:
     """Detection and response as a real run has them, in memory."""
 
     def __init__(
-        self, *, book: RuleBook, policy: Policy, custom: CustomRules, locate: Locate, partitions: int, seed: int
+        self,
+        *,
+        book: RuleBook,
+        policy: Policy,
+        custom: CustomRules,
+        locate: Locate,
+        partitions: int,
+        seed: int,
+        reputations: Reputations | None = None,
     ) -> None:
         self._book = book
         self._policy = policy
@@ -80,7 +88,7 @@ class Engine:
         self._place = Placing(partitions)
         self._partitions = [Partition(seed) for _ in range(partitions)]
         self._sources: dict[str, SourceState] = {}
-        self._reputations = Reputations()
+        self._reputations = Reputations() if reputations is None else reputations
 
     def block(self, lines: Iterable[bytes], labels: Iterable[Feedback] = ()) -> Block:
         """Take some lines, after the labels that came before them."""
@@ -121,7 +129,7 @@ class Engine:
         )
         for key, told in judged.signals.items():
             signals.setdefault(key, []).extend(told)
-        partition.clock_ms = max(partition.clock_ms, max(action.time_ms for action in actions))
+        partition.clock_ms = max(partition.clock_ms, *(action.time_ms for action in actions))
         partition.due += judged.due
         out.decisions += judged.decisions
         out.alerts += judged.alerts
@@ -132,14 +140,16 @@ class Engine:
 
 def make_engine(settings: Settings, rules: Path | None = None) -> Engine:
     """An engine by the settings; rules: of a file, instead of the settings' user-defined ones."""
+    book = RuleBook(settings.thresholds, settings.modes)
     definitions = read_rules(rules or settings.rules_file)
     return Engine(
-        book=RuleBook(settings.thresholds, settings.modes),
+        book=book,
         policy=settings.policy,
-        custom=CustomRules.compile(definitions.values(), regex=re2.compile),
+        custom=compiler(book)(definitions.values()),
         locate=make_locate(settings.geo_city_file),
         partitions=settings.partitions,
         seed=settings.seed,
+        reputations=known_reputations(ThreatLists(settings.threat_lists) if settings.threat_lists else None),
     )
 
 

@@ -108,6 +108,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     block_cache_mb: Annotated[Positive, Meta(description="RocksDB block cache a worker, in MiB")] = 64
     dormant_days: Annotated[float, Meta(description="days of silence after which a user's state goes", gt=0)] = 400
     rules_file: Annotated[Path | None, Meta(description="user-defined rules (YAML)")] = None
+    threat_lists: Annotated[
+        Path | None,
+        Meta(description="file or folder of hostile addresses, ranges and devices, read again as it changes"),
+    ] = None
     geo_city_file: Annotated[Path | None, Meta(description="MMDB city database; countries alone need none")] = None
     log_level: Annotated[LogLevel, Meta(description="least level that is logged")] = "info"
     log_format: Annotated[Literal["text", "json"], Meta(description="how a line of the log is written")] = "text"

@@ -29,7 +29,9 @@ Config = tuple[tuple[str, str], ...]
 BY_ARRIVAL: Final[Config] = (("message.timestamp.type", "LogAppendTime"),)
 # A reader behind by less than the lag sees every record, owner markers too. Small segments, since the one that is
 # written to is never compacted and would have to be read whole at each recovery.
+# Deletes stay for as long as a data directory may have been unused and still be read on from.
 CHANGELOG: Final[Config] = (
+    ("delete.retention.ms", str(14 * DAY_MS)),
     ("min.compaction.lag.ms", str(10 * MINUTE_MS)),
     ("segment.bytes", str(64 * MIB)),
     ("max.message.bytes", str(LARGEST_BYTES)),

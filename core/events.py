@@ -44,7 +44,7 @@ class Place(Struct, frozen=True, gc=False):
 Locate = Callable[[str], Place | None]
 
 
-def nowhere(ip: str) -> Place | None:
+def nowhere(_ip: str) -> Place | None:
     """The lookup that knows no address."""
     return None
 
@@ -52,8 +52,8 @@ def nowhere(ip: str) -> Place | None:
 class Action(Struct, kw_only=True):
     """An event as detection sees it: validated, placed on the map and on the clock.
 
-    key: 8-byte digest of the event id; time_ms: when it happened; failed: its outcome; network: the address's /24 (IPv4)
-    or /48 (IPv6); vpn: what the producer knows of the address (`attributes.vpn`).
+    key: 8-byte digest of the event id; time_ms: when it happened; failed: its outcome; network: the address's /24
+    (IPv4) or /48 (IPv6); vpn: what the producer knows of the address (`attributes.vpn`).
     """
 
     event_id: str

@@ -1,8 +1,8 @@
 """What a rule is: one declarative entry, with the examples that prove it.
 
 A rule's `check` sees one event, the user's state (or the source's) with that event already in it, and what was
-notable about the event when it was placed (`seen`). It answers a `Hit`, None for clear, or NOT_ENOUGH when the history
-that it needs is not there yet.
+notable about the event when it was placed (`seen`). It answers a `Hit`, None for clear, or NOT_ENOUGH when the
+history that it needs is not there yet.
 """
 
 from collections.abc import Callable, Mapping

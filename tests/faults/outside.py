@@ -61,8 +61,8 @@ async def send(bootstrap: str, topic: str, lines: Iterable[tuple[str, bytes]], p
 
 
 def states(records: Sequence[Any], compacted: bool) -> dict[str, UserState]:
-    """Users' states as a users changelog has them, by a reading of its own: behind a record of a higher epoch, one of a
-    lower epoch counts for nothing. compacted: as if only the last record of each key were left."""
+    """Users' states as a users changelog has them, by a reading of its own: behind a record of a higher epoch, one of
+    a lower epoch counts for nothing. compacted: as if only the last record of each key were left."""
     by_partition: dict[int, list[Any]] = defaultdict(list)
     for record in records:
         by_partition[record.partition].append(record)

@@ -87,7 +87,7 @@ class Stage:
 
         def all_decided(records: list[object]) -> bool:
             nonlocal read
-            ids.update(msgspec.json.decode(record.value)["event_id"] for record in records[read:])  # type: ignore
+            ids.update(msgspec.json.decode(record.value)["event_id"] for record in records[read:])  # type: ignore[attr-defined]
             read = len(records)
             return ids >= wanted
 
@@ -128,9 +128,7 @@ def event_counts(lines: list[tuple[str, bytes]]) -> dict[str, int]:
 def user_alerts(lines: list[tuple[str, bytes]], partitions: int) -> set[str]:
     """Ids of the alerts that rules about one user, without models or reputation, owe to these events."""
     book = RuleBook()
-    engine = Engine(
-        book=book, policy=Policy(), custom=CustomRules(), locate=nowhere, partitions=partitions, seed=0
-    )
+    engine = Engine(book=book, policy=Policy(), custom=CustomRules(), locate=nowhere, partitions=partitions, seed=0)
     due = set()
     for start in range(0, len(lines), BLOCK_LINES):
         block = engine.block([line for _, line in lines[start : start + BLOCK_LINES]])
