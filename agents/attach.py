@@ -63,7 +63,7 @@ class Shards:
             owner=self._owner,
             store=Store(path, self._block_cache, self._disk.write_buffer_mb),
             journal=KafkaJournal(self._clients.producer, self._clients.reader, changelog, partition),
-            sender=KafkaSender(self._clients.producer),
+            sender=KafkaSender(self._clients.producer, self._clients.batch_bytes),
             monotonic=self._services.monotonic,
             recheck_s=self._recheck_s,
         )

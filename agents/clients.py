@@ -1,18 +1,24 @@
 """The Kafka clients of a worker besides Faust's consumer: one producer, ranges to read, topics to follow."""
 
+from typing import Final
+
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from msgspec import Struct
 
 from agents.journal import RangeReader
 
+FRAME_BYTES: Final = 64 * 1024
+
 
 class ClientConfig(Struct, frozen=True, kw_only=True):
-    """bootstrap: "host:port" of some brokers. batch_bytes: of the largest record batch, before compression.
+    """bootstrap: "host:port" of some brokers. batch_bytes: of what is sent to one partition at once;
+    record_bytes: of the largest record, and of a step's changelog batch; both before compression.
     request_timeout_s: how long the broker may take to acknowledge; after that the worker stops and starts again."""
 
     bootstrap: tuple[str, ...]
     client_id: str
     batch_bytes: int
+    record_bytes: int
     request_timeout_s: float
     fetch_wait_ms: int
     compression: str | None = "lz4"
@@ -27,6 +33,10 @@ class Clients:
         self._producer: AIOKafkaProducer | None = None
 
     @property
+    def batch_bytes(self) -> int:
+        return self._config.batch_bytes
+
+    @property
     def producer(self) -> AIOKafkaProducer:
         assert self._producer is not None, "clients are used before they are started"
         return self._producer
@@ -38,9 +48,9 @@ class Clients:
             client_id=config.client_id,
             acks="all",
             compression_type=config.compression,
-            max_batch_size=config.batch_bytes,
-            # Compression may fail to shrink; the frame around the records is small.
-            max_request_size=config.batch_bytes + 64 * 1024,
+            # Compression may fail to shrink, and there is a frame around the records.
+            max_batch_size=config.record_bytes - FRAME_BYTES,
+            max_request_size=config.record_bytes,
             request_timeout_ms=int(config.request_timeout_s * 1_000),
             linger_ms=0,
         )

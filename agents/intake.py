@@ -11,6 +11,8 @@ from core.events import Rejected
 logger = logging.getLogger(__name__)
 
 LOG_EVERY_MS = 60_000
+# What the rejected topic and an outbox can carry. Only a compressed record can be larger, in the broker's eyes.
+CARRIED_BYTES = 3 * 1024 * 1024
 
 
 class Rejections:
@@ -22,11 +24,14 @@ class Rejections:
         self._unlogged: Counter[str] = Counter()
 
     def output(self, record: Any, rejected: Rejected, now_ms: int) -> Output:
-        """The rejected topic's record for one that can't be read, in the partition of the same number."""
+        """The rejected topic's record for one that can't be read, in the partition of the same number. One that is
+        too large to be carried leaves its value behind; the headers say where that is."""
         self._log(record, rejected, now_ms)
+        size = len(record.key or b"") + len(record.value or b"")
+        carried = size <= CARRIED_BYTES
         headers = {
             "error": rejected.error,
-            "reason": rejected.reason,
+            "reason": rejected.reason if carried else f"{rejected.reason}; too large to be kept here",
             "topic": record.topic,
             "partition": str(record.partition),
             "offset": str(record.offset),
@@ -34,8 +39,8 @@ class Rejections:
         return Output(
             self._topic,
             record.partition,
-            record.key,
-            record.value,
+            record.key if carried else None,
+            record.value if carried else None,
             tuple((name, text.encode("utf-8", "replace")) for name, text in headers.items()),
         )
 

@@ -1,20 +1,25 @@
-"""Sends the outputs of a step: one record batch per topic and partition, all under way at once."""
+"""Sends the outputs of a step: a record batch or more per topic and partition, all under way at once."""
 
 import asyncio
 from collections.abc import Sequence
 from itertools import groupby
+from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
 
-from agents.journal import TooLarge
 from agents.shard import Output
+
+# A broker takes no larger batch unless a topic says so, as the rejected topic does.
+BATCH_BYTES: Final = 1 << 20
 
 
 class KafkaSender:
     """Sends through one producer. Within a topic partition, records keep their order."""
 
-    def __init__(self, producer: AIOKafkaProducer) -> None:
+    def __init__(self, producer: AIOKafkaProducer, batch_bytes: int = BATCH_BYTES) -> None:
+        """batch_bytes: of a record batch, before compression; a larger record has a batch of its own."""
         self._producer = producer
+        self._batch_bytes = batch_bytes
 
     async def send(self, outputs: Sequence[Output]) -> None:
         """Returns when the broker has acknowledged every record. Raises what the producer raises."""
@@ -23,22 +28,30 @@ class KafkaSender:
             batch = self._producer.create_batch()
             for output in group:
                 if not self._append(batch, output):
-                    batch.close()
-                    pending.append(await self._producer.send_batch(batch, topic, partition=partition))
+                    pending.append(await self._send(batch, topic, partition))
                     batch = self._producer.create_batch()
-                    if not self._append(batch, output):
-                        raise TooLarge(f"a record for {topic} does not fit into a record batch")
-            batch.close()
-            pending.append(await self._producer.send_batch(batch, topic, partition=partition))
+                    self._append(batch, output)
+            pending.append(await self._send(batch, topic, partition))
         await asyncio.gather(*pending)
 
-    @staticmethod
-    def _append(batch: object, output: Output) -> bool:
-        added = batch.append(  # type: ignore[attr-defined]
-            key=output.key, value=output.value, timestamp=None, headers=list(output.headers)
-        )
+    def _append(self, batch: Any, output: Output) -> bool:
+        """Whether there was room. An empty batch has room for anything."""
+        if batch.record_count() and batch.size() + _size(output) > self._batch_bytes:
+            return False
+        added = batch.append(key=output.key, value=output.value, timestamp=None, headers=list(output.headers))
         return added is not None
+
+    async def _send(self, batch: Any, topic: str, partition: int) -> asyncio.Future[object]:
+        batch.close()
+        delivered: asyncio.Future[object] = await self._producer.send_batch(batch, topic, partition=partition)
+        return delivered
 
 
 def _target(output: Output) -> tuple[str, int]:
     return output.topic, output.partition
+
+
+def _size(output: Output) -> int:
+    """What a record takes in a batch, at most."""
+    headers = sum(len(name) + len(value) + 8 for name, value in output.headers)
+    return len(output.key or b"") + len(output.value or b"") + headers + 32
