@@ -24,13 +24,14 @@ class Learn:
     def __call__(self, work: UserWork, records: Sequence[Any]) -> Draft:
         now_ms, meter = work.services.now_ms(), work.services.meter
         outputs: list[Output] = []
+        unread: list[tuple[str, str]] = []
         labels: list[Feedback] = []
         for record in records:
             try:
                 feedback = read_feedback(record.value or b"")
             except Rejected as rejected:
                 outputs.append(self._rejections.output(record, rejected, now_ms))
-                meter.rejected(record.topic, rejected.error)
+                unread.append((record.topic, rejected.error))
                 continue
             home = self._place(feedback.user_id)
             if home == work.partition:
@@ -44,6 +45,8 @@ class Learn:
         outputs += signal_outputs(work, signals, self._place)
 
         def report() -> None:
+            for topic, error in unread:
+                meter.rejected(topic, error)
             for feedback in labels:
                 meter.feedback(feedback.label)
 

@@ -7,6 +7,8 @@ from tables.store import Store
 
 PREFIX: Final = b"d"
 TIME_BYTES: Final = 8
+# Users at their largest and their locks fit into one step beside what else it does, however many are due at once.
+TAKEN_MOST: Final = 64
 
 
 class Timers:
@@ -27,9 +29,9 @@ class Timers:
         return bool(self._heap) and self._heap[0][0] <= clock_ms
 
     def take(self, clock_ms: int, writes: dict[bytes, bytes | None]) -> list[str]:
-        """Users whose time has come; their entries leave the state with `writes`."""
-        users = []
-        while self.due(clock_ms):
+        """The first `TAKEN_MOST` users whose time has come; their entries leave the state with `writes`."""
+        users: list[str] = []
+        while self.due(clock_ms) and len(users) < TAKEN_MOST:
             time_ms, user_id = heappop(self._heap)
             writes[key(time_ms, user_id)] = None
             users.append(user_id)

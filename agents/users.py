@@ -100,9 +100,11 @@ class UserWork:
             if idle_ms >= IDLE_MS and self.timers.due(clock_ms + idle_ms):
                 clock_ms += idle_ms
                 self._clock_read_ms = now_ms
+            while self.timers.due(clock_ms):
+                await self._commit(Draft([], {}, {}, clock_ms, _nothing), self.shard.meta.applied)
             writes: dict[bytes, bytes | None] = {}
             forgotten = self._eviction.take(clock_ms, writes)
-            if forgotten or self.timers.due(clock_ms):
+            if forgotten:
                 self.users.forget(forgotten)
                 await self._commit(Draft([], writes, {}, clock_ms, _nothing), self.shard.meta.applied)
             else:
