@@ -1,5 +1,6 @@
 """The sources table's partition at work: signals in; alerts about sources and their reputation out."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from core.reputation import encode_reputation
 from core.source_state import SourceState
 from core.sources import JudgedSources, Signal, judge_sources
 from tables.sources import decode_source, encode_source
+
+logger = logging.getLogger(__name__)
 
 SOURCE_PREFIX = b"s"
 
@@ -83,6 +86,8 @@ class SourceWork:
             await self._step(topic, records[middle:])
             return
         self._keep(states)
+        for signal, error in judged.failed:
+            logger.error("a %s signal of event %s could not be judged: %s", signal.kind, signal.event_id, error)
         age_ms = services.now_ms() - records[0].timestamp
         for alert in judged.alerts:
             services.meter.alert(alert.rule_id, alert.severity, age_ms / 1_000, alert.alert_id)
@@ -122,7 +127,12 @@ def merged(records: Sequence[Any], origins: dict[str, int]) -> dict[str, list[Si
     is a repeat; `origins` remembers the newest."""
     batch: dict[str, list[Signal]] = {}
     for record in records:
-        told = _decode(record.value)
+        try:
+            told = _decode(record.value or b"")
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            # Not of Argus, on a topic of its own: it must not stop the sources for good.
+            logger.error("skipped %s[%d]@%d: %s", record.topic, record.partition, record.offset, error)
+            continue
         upstream = str(told.upstream)
         if told.sequence <= origins.get(upstream, 0):
             continue
