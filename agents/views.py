@@ -40,7 +40,7 @@ class View:
     async def start(self) -> None:
         """Read what is there, then follow in the background. Two quiet polls mean that it has been read: the
         embedded broker's answers about a topic's end can't be trusted."""
-        consumer = self._open_consumer()
+        self._consumer = consumer = self._open_consumer()
         await consumer.start()
         self._patience = Patience(consumer, self._wait_ms)
         try:
@@ -55,9 +55,12 @@ class View:
         self._task = asyncio.create_task(self._follow(consumer))
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            # Not by the task, which may have been cancelled before it began.
+            await self._consumer.stop()
 
     async def _follow(self, consumer: AIOKafkaConsumer) -> None:
         try:
@@ -68,8 +71,6 @@ class View:
         except Exception as error:
             logger.exception("cannot follow %s", self._targets[0].topic)
             self._on_fatal(error)
-        finally:
-            await consumer.stop()
 
     async def _poll(self, consumer: AIOKafkaConsumer) -> bool:
         fetched = await consumer.getmany(*self._targets, timeout_ms=POLL_MS)

@@ -1,0 +1,68 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agents.eviction import SCANNED_PER_TICK, Eviction
+from core.state import UserState
+from tables.store import Store
+from tables.user_table import IDS_PREFIX, USER_PREFIX
+from tables.users import encode_user
+from tests.agents.household import CACHE
+
+DORMANT_MS = 1_000
+NOW_MS = 5_000
+Writes = dict[bytes, bytes | None]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(tmp_path / "store", CACHE, 1)
+    yield store
+    store.close()
+
+
+def keep(store: Store, **users: UserState) -> None:
+    store.write({USER_PREFIX + name.encode(): encode_user(state) for name, state in users.items()}, 1)
+
+
+def test_who_has_been_silent_for_long_is_forgotten_with_all_records(store: Store) -> None:
+    keep(store, silent=UserState(clock_ms=3_999), seen=UserState(clock_ms=4_000))
+    writes = Writes()
+    assert Eviction(store, DORMANT_MS).take(NOW_MS, writes) == ["silent"]
+    assert writes == {USER_PREFIX + b"silent": None, IDS_PREFIX + b"silent": None}
+
+
+def test_who_was_ever_held_up_stays(store: Store) -> None:
+    keep(store, held=UserState(clock_ms=0, lock_version=1), never=UserState(clock_ms=0))
+    assert Eviction(store, DORMANT_MS).take(NOW_MS, {}) == ["never"]
+
+
+def test_records_of_other_kinds_are_left_alone(store: Store) -> None:
+    store.write({b"dxxxxxxxxu": b"", b"m": b"models", b"\x00meta": b"", IDS_PREFIX + b"u": b"12345678"}, 1)
+    assert Eviction(store, DORMANT_MS).take(NOW_MS, {}) == []
+
+
+def test_the_walk_goes_on_where_it_stopped_and_then_round_again(store: Store) -> None:
+    count = 2 * SCANNED_PER_TICK + 100
+    keep(store, **{f"u{number:05}": UserState(clock_ms=0) for number in range(count)})
+    eviction = Eviction(store, DORMANT_MS)
+    parts = []
+    for _ in range(3):
+        writes = Writes()
+        parts.append(eviction.take(NOW_MS, writes))
+        store.write(writes, 1)
+    assert list(map(len, parts)) == [SCANNED_PER_TICK, SCANNED_PER_TICK, 100]
+    assert sum(parts, []) == [f"u{number:05}" for number in range(count)]
+    assert eviction.take(NOW_MS, {}) == []
+    keep(store, u00000=UserState(clock_ms=0))
+    assert eviction.take(NOW_MS, {}) == ["u00000"]
+
+
+def test_the_walk_survives_that_the_user_at_which_it_stopped_is_gone(store: Store) -> None:
+    keep(store, **{f"u{number:05}": UserState(clock_ms=NOW_MS) for number in range(SCANNED_PER_TICK)})
+    keep(store, v1=UserState(clock_ms=0), v2=UserState(clock_ms=0))
+    eviction = Eviction(store, DORMANT_MS)
+    assert eviction.take(NOW_MS, {}) == []
+    store.write({USER_PREFIX + b"v1": None}, 1)
+    assert eviction.take(NOW_MS, {}) == ["v2"]

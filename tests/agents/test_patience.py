@@ -1,0 +1,64 @@
+from types import SimpleNamespace
+from typing import Any
+
+from aiokafka import TopicPartition
+
+from agents.patience import LONGEST_MS, Patience
+
+HERE = TopicPartition("events", 0)
+GONE = TopicPartition("events", 1)
+
+
+class Consumer:
+    """The parts of aiokafka's that are looked at and set; `test_transport` holds them against the real one."""
+
+    def __init__(self, position: int | None = 0, highwater: int = 0) -> None:
+        self.state = SimpleNamespace(has_valid_position=position is not None, position=position, highwater=highwater)
+        assignment = SimpleNamespace(state_value={HERE: self.state}.get)
+        self._subscription = SimpleNamespace(subscription=SimpleNamespace(assignment=assignment))
+        self._fetcher = SimpleNamespace(_fetch_max_wait_ms=10)
+
+    @property
+    def wait_ms(self) -> int:
+        wait_ms: int = self._fetcher._fetch_max_wait_ms
+        return wait_ms
+
+
+def patience(consumer: Any) -> Patience:
+    return Patience(consumer, 10)
+
+
+def test_an_empty_answer_with_data_behind_it_doubles_the_wait_up_to_the_longest() -> None:
+    consumer = Consumer(position=5, highwater=9)
+    at_hand = patience(consumer)
+    waits = []
+    for _ in range(9):
+        at_hand.after(False, [HERE])
+        waits.append(consumer.wait_ms)
+    assert waits == [20, 40, 80, 160, 320, 640, 1_280, LONGEST_MS, LONGEST_MS]
+
+
+def test_answers_that_bring_something_shorten_it_slowly_and_never_below_the_shortest() -> None:
+    consumer = Consumer(position=5, highwater=9)
+    at_hand = patience(consumer)
+    at_hand.after(False, [HERE])
+    at_hand.after(True, [HERE])
+    assert 10 < consumer.wait_ms < 20
+    for _ in range(100):
+        at_hand.after(True, [HERE])
+    assert consumer.wait_ms == 10
+
+
+def test_an_empty_answer_at_the_end_changes_nothing() -> None:
+    for consumer in (Consumer(position=9, highwater=9), Consumer(position=None, highwater=9)):
+        patience(consumer).after(False, [HERE])
+        assert consumer.wait_ms == 10
+
+
+def test_partitions_that_are_not_assigned_are_not_asked_about() -> None:
+    consumer = Consumer(position=5, highwater=9)
+    patience(consumer).after(False, [GONE])
+    assert consumer.wait_ms == 10
+    consumer._subscription.subscription = None  # type: ignore[assignment]
+    patience(consumer).after(False, [HERE])
+    assert consumer.wait_ms == 10
