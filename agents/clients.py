@@ -13,7 +13,9 @@ FRAME_BYTES: Final = 64 * 1024
 class ClientConfig(Struct, frozen=True, kw_only=True):
     """bootstrap: "host:port" of some brokers. batch_bytes: of what is sent to one partition at once;
     record_bytes: of the largest record, and of a step's changelog batch; both before compression.
-    request_timeout_s: how long the broker may take to acknowledge; after that the worker stops and starts again."""
+    request_timeout_s: how long the broker may take to acknowledge; after that the worker stops and starts again.
+    compression: in a changelog batch of 500 events zstd leaves 42 % at 3 us an event; aiokafka's lz4, which is of
+    level 9, leaves 45 % at 10 us."""
 
     bootstrap: tuple[str, ...]
     client_id: str
@@ -21,7 +23,7 @@ class ClientConfig(Struct, frozen=True, kw_only=True):
     record_bytes: int
     request_timeout_s: float
     fetch_wait_ms: int
-    compression: str | None = "lz4"
+    compression: str | None = "zstd"
 
 
 class Clients:
