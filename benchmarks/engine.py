@@ -75,8 +75,8 @@ def run(settings: Settings, events: Events, count: int) -> Result:
         "engine",
         tuple(figures),
         (
-            f"{len(lines):,} events in batches of {BATCH}, processor time; every user of a batch is read from its bytes "
-            "and packed again, as with nothing kept in memory",
+            f"{len(lines):,} events in batches of {BATCH}, processor time",
+            "every user of a batch is read from bytes and packed again, as with nothing kept in memory",
         ),
     )
 

@@ -1,7 +1,7 @@
 """The peer: detection as one would write it in Faust, an event at a time, with one table and `topic.send`.
 
-It calls the same `core.detect.judge` with the same rules, models and user records. Everything that is not a matter of
-the broker at hand is Faust's default. It has no sources agent, no outbox and no owner epochs, so it does less than Argus.
+It calls the same `core.detect.judge` with the same rules, models and user records. Everything that is not a matter
+of the broker at hand is Faust's default. It has no sources agent, no outbox and no epochs: it does less than Argus.
 """
 
 import os

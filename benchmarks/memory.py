@@ -11,7 +11,7 @@ from argus.replay import BLOCK_LINES, make_engine
 from argus.settings import Settings
 from benchmarks.events import Events
 from benchmarks.figures import Figure, Result, Target, figure, quantile
-from benchmarks.house import House, house
+from benchmarks.house import house
 from benchmarks.process import memory_mib
 from core.state import KEY_BYTES
 from tables.user_table import IDS_PREFIX, SPILL_IDS, USER_PREFIX
