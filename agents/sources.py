@@ -115,7 +115,7 @@ class SourceWork:
         for alert in judged.alerts:
             source = alert.source
             assert isinstance(source, msgspec.Struct)
-            key = "all" if source.type == "all" else f"{source.type}:{source.id}"
+            key = f"{source.type}:{source.id}"
             outputs.append(Output(topics.alerts, partition, key.encode(), encode(alert)))
         for key, reputation in judged.reputations.items():
             outputs.append(Output(topics.reputation, partition, key.encode(), encode_reputation(reputation)))

@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 from core.clock import rfc3339
 from core.events import Action
 from core.grouping import FED, SHADOW, Alerting, Group, Placed, alert_id, place
-from core.records import SCHEMA_VERSION, Alert, Reason, SeverityName, Source
+from core.records import EVERYWHERE, SCHEMA_VERSION, Alert, Reason, SeverityName, Source
 from core.rules.entry import Hit
 
 __all__ = ["FED", "SHADOW", "USERS_MAX", "Alerting", "Group", "Placed", "alert", "alert_id", "context_of", "place"]
@@ -86,4 +86,4 @@ def alert(
 
 
 def _source_text(source: Source) -> str:
-    return "All sources" if source.type == "all" else f"{_SOURCE_NAMES[source.type]} {source.id}"
+    return "All sources" if source.id == EVERYWHERE else f"{_SOURCE_NAMES[source.type]} {source.id}"

@@ -39,7 +39,9 @@ EventType = Literal[
 EVENT_TYPES: tuple[str, ...] = EventType.__args__  # type: ignore[attr-defined]
 Kind = Literal["TRANSACTION", "SECURITY", "COMPLIANCE", "INVENTORY", "SYSTEM"]
 SeverityName = Literal["LOW", "MEDIUM", "HIGH", "CRITICAL"]
-SourceType = Literal["ip", "device", "merchant", "network", "all"]
+SourceType = Literal["ip", "device", "merchant", "network"]
+# The network that all addresses are in, for an alert about no single one of them.
+EVERYWHERE = "0.0.0.0/0"
 Verdict = Literal["approve", "challenge", "block"]
 LockState = Literal["locked", "challenged", "unlocked"]
 Label = Literal["fraud", "legit"]

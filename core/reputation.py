@@ -55,7 +55,6 @@ STANDS_MS: Final[Mapping[SourceType, int]] = {
     "network": 3 * HOUR,
     "device": DAY,
     "merchant": 14 * DAY,
-    "all": 0,
 }
 # A finding made again is told only once it lengthens the reputation by this part, or moves the share by this much.
 TOLD_PART: Final = 8

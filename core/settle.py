@@ -144,7 +144,10 @@ class Bench:
             risk_score = with_weight(risk_score, weight)
         if case.contributions is None:
             scorer, row = self._scorer, case.row
-            case.contributions = {} if scorer is None or row is None else scorer.explain(row, case.at)
+            case.contributions = {}
+            # Models that have not seen enough yet say nothing, of the features neither.
+            if scorer is not None and row is not None and any(scores.values()):
+                case.contributions = scorer.explain(row, case.at)
         self._judged.alerts.append(
             alert(
                 rule,

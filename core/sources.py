@@ -15,7 +15,7 @@ from core.clock import SECOND
 from core.fraud_share import FRAUDS, fraud_share, relabel
 from core.grouping import SHADOW, UPDATE_MS, place
 from core.policy import Policy
-from core.records import Alert, Reason, Source, SourceType
+from core.records import EVERYWHERE, Alert, Reason, Source, SourceType
 from core.reputation import CLEAN, Reputation, cleared, standing
 from core.risk import RISK_MAX, rule_weight
 from core.rules.custom import CustomRules
@@ -94,7 +94,7 @@ class JudgedSources(Struct):
 def source_of(key: str) -> Source:
     """The source that a key names. Raises ValueError for any other text."""
     if key == ALL:
-        return Source("all", "all")
+        return Source("network", EVERYWHERE)
     type_, colon, id_ = key.partition(":")
     if not colon or type_ not in ("ip", "network", "device", "merchant"):
         raise ValueError(f"not a source key: {key}")
@@ -185,7 +185,7 @@ class _Bench:
         _take_in(state, signal)
         if time_ms < state.clock_ms - self._late_ms:
             return
-        for bound in self._asked(kind, source.type):
+        for bound in self._asked(kind, ALL if state.key == ALL else source.type):
             if kind in _FLOODS and self._goes_on(state, signal, bound):
                 continue
             hit = bound.check(state, signal, bound.t)
@@ -229,7 +229,7 @@ class _Bench:
             self._tell(state, source, signal, own.rule, hit, SHADOW if own.mode == "shadow" else 0, users)
 
     def _accuse(self, state: SourceState, source: Source, signal: Signal, rule: Rule, hit: Hit) -> None:
-        if source.type == "all":
+        if state.key == ALL:
             return
         share = fraud_share(state)[0] if signal.kind == FRAUD else 0.0
         told = standing(state.reputation, source.type, rule.id, hit, signal.time_ms, share)

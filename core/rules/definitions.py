@@ -124,7 +124,7 @@ def _read(node: Node, parts: dict[str, Node], regex: Regex, taken: Container[str
         default_source="own",
         gaps="",
         examples=(),
-        sources=() if window is None or window.by == "user" else (cast("SourceType", window.by),),
+        sources=() if window is None or window.by == "user" else (window.by,),
     )
     return CustomRule(
         rule=rule,

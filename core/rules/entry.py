@@ -84,7 +84,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     gaps: str
     examples: tuple[Example, ...]
     inputs: tuple[Literal["reputation", "model"], ...] = ()
-    sources: tuple[SourceType, ...] = ()
+    sources: tuple[SourceType | Literal["all"], ...] = ()
 
 
 def event(type_: EventType, at: float, **fields: Any) -> dict[str, Any]:

@@ -98,4 +98,4 @@ def test_an_alert_about_a_source_names_it_and_up_to_a_hundred_users() -> None:
     assert record.user_id is None
     assert record.summary.startswith("Address 192.0.2.1: ")
     assert len(record.users) == 100  # type: ignore[arg-type]
-    assert a_record(put({}, START), Source("all", "all")).summary.startswith("All sources: ")
+    assert a_record(put({}, START), Source("network", "0.0.0.0/0")).summary.startswith("All sources: ")
