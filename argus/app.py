@@ -9,7 +9,7 @@ from typing import Final
 import faust
 from msgspec import Struct
 
-from agents.attach import Batching, Disk, Shards, Table, attach
+from agents.attach import Disk, Shards, Table, attach
 from agents.clients import ClientConfig, Clients, owner_name
 from agents.detect import Detect
 from agents.intake import Rejections
@@ -19,9 +19,9 @@ from agents.placing import Placing
 from agents.rules import LiveRules
 from agents.services import Services, TopicNames
 from agents.sources import SourceWork
-from agents.transport import Transport
 from agents.users import Decide, UserWork
 from agents.views import View
+from argus.faust_app import faust_app
 from argus.geo import make_locate
 from argus.intelligence import ThreatLists, known_reputations
 from argus.measure import Metrics
@@ -95,7 +95,7 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
         snapshot_every=SNAPSHOT_EVERY,
         dormant_ms=int(settings.dormant_days * DAY),
     )
-    app = _faust_app(settings)
+    app = faust_app(settings)
     if lists is not None:
         _refresh(app, lists)
     client_id = f"{settings.app_id}-worker"
@@ -160,34 +160,3 @@ def _refresh(app: faust.App, lists: ThreatLists) -> None:
     @app.timer(LISTS_EVERY_S, name="threat-lists")
     async def refresh() -> None:
         await asyncio.to_thread(lists.refresh)
-
-
-def _faust_app(settings: Settings) -> faust.App:
-    app = faust.App(
-        settings.app_id,
-        broker=[f"kafka://{server}" for server in settings.broker.split(",")],
-        datadir=str(settings.data_dir / "faust"),
-        store="memory://",
-        topic_partitions=settings.partitions,
-        topic_disable_leader=True,
-        topic_allow_declare=False,
-        web_enabled=False,
-        # The agents' own tables keep no changelog with Faust, so it has none to copy; standbys are 0 on purpose.
-        table_standby_replicas=0,
-        consumer_auto_offset_reset="earliest",
-        broker_commit_interval=settings.commit_interval_s,
-        broker_session_timeout=settings.session_timeout_s,
-        broker_heartbeat_interval=settings.heartbeat_interval_s,
-        broker_rebalance_timeout=settings.rebalance_timeout_s,
-        broker_request_timeout=max(90.0, settings.session_timeout_s * 2),
-        stream_processing_timeout=900.0,
-        stream_wait_empty=False,
-    )
-    app.batching = Batching(
-        max_records=settings.batch_max_records,
-        max_bytes=settings.batch_max_bytes // 2,
-        fetch_bytes=settings.fetch_max_bytes,
-        fetch_wait_ms=settings.fetch_max_wait_ms,
-    )
-    app.transport = Transport(app.conf.broker_consumer, app)
-    return app

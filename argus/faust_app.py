@@ -1,0 +1,41 @@
+"""A Faust app with Argus's transport: what the workers and the processes beside them run on."""
+
+import faust
+
+from agents.attach import Batching
+from agents.transport import Transport
+from argus.settings import Settings
+
+
+def faust_app(settings: Settings, role: str = "") -> faust.App:
+    """role: of a process that reads on its own beside the workers, `notify` for example; it has a group and a data
+    directory of that name."""
+    name = f"{settings.app_id}-{role}" if role else settings.app_id
+    app = faust.App(
+        name,
+        broker=[f"kafka://{server}" for server in settings.broker.split(",")],
+        datadir=str(settings.data_dir / "faust" / role),
+        store="memory://",
+        topic_partitions=settings.partitions,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        web_enabled=False,
+        # The agents' own tables keep no changelog with Faust, so it has none to copy; standbys are 0 on purpose.
+        table_standby_replicas=0,
+        consumer_auto_offset_reset="earliest",
+        broker_commit_interval=settings.commit_interval_s,
+        broker_session_timeout=settings.session_timeout_s,
+        broker_heartbeat_interval=settings.heartbeat_interval_s,
+        broker_rebalance_timeout=settings.rebalance_timeout_s,
+        broker_request_timeout=max(90.0, settings.session_timeout_s * 2),
+        stream_processing_timeout=900.0,
+        stream_wait_empty=False,
+    )
+    app.batching = Batching(
+        max_records=settings.batch_max_records,
+        max_bytes=settings.batch_max_bytes // 2,
+        fetch_bytes=settings.fetch_max_bytes,
+        fetch_wait_ms=settings.fetch_max_wait_ms,
+    )
+    app.transport = Transport(app.conf.broker_consumer, app)
+    return app
