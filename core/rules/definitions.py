@@ -9,7 +9,7 @@ from typing import Final, Literal, cast
 
 from msgspec import Struct
 
-from core.records import EVENT_TYPES, NUMBER_MAX, Kind, SourceType
+from core.records import EVENT_TYPES, NUMBER_MAX, Kind
 from core.rules.conditions import Field, Matches, Regex, compile_condition, field_at
 from core.rules.entry import Hit, Rule, Severity
 from core.rules.nodes import BadRule, Node
