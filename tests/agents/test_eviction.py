@@ -53,7 +53,7 @@ def test_the_walk_goes_on_where_it_stopped_and_then_round_again(store: Store) ->
         parts.append(eviction.take(NOW_MS, writes))
         store.write(writes, 1)
     assert list(map(len, parts)) == [SCANNED_PER_TICK, SCANNED_PER_TICK, 100]
-    assert sum(parts, []) == [f"u{number:05}" for number in range(count)]
+    assert [user for part in parts for user in part] == [f"u{number:05}" for number in range(count)]
     assert eviction.take(NOW_MS, {}) == []
     keep(store, u00000=UserState(clock_ms=0))
     assert eviction.take(NOW_MS, {}) == ["u00000"]

@@ -7,7 +7,7 @@ from agents.shard import Output
 from core.events import Rejected
 from tests.agents.household import Record
 
-WHY = Rejected("not_json", "it is no JSON – at all")
+WHY = Rejected("not_json", "it is no JSON: née")
 
 
 def test_a_rejected_record_keeps_key_value_and_partition_and_says_why_and_where_from() -> None:
@@ -19,7 +19,7 @@ def test_a_rejected_record_keeps_key_value_and_partition_and_says_why_and_where_
         b"\x00nonsense",
         (
             ("error", b"not_json"),
-            ("reason", "it is no JSON – at all".encode()),
+            ("reason", "it is no JSON: née".encode()),
             ("topic", b"events"),
             ("partition", b"3"),
             ("offset", b"77"),
