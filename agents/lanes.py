@@ -10,7 +10,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +32,18 @@ class Work(Protocol):
 
     async def stop(self, *, gracefully: bool) -> None:
         """Give the partition up. gracefully: nothing went wrong, say goodbye to the next owner."""
+
+
+@runtime_checkable
+class Interruptible(Protocol):
+    """A `Work` that may wait for something that does not come, a database that is away for instance."""
+
+    def interrupt(self) -> None:
+        """The partition is to be given up: `apply` need not finish, and raises `Interrupted` if it does not."""
+
+
+class Interrupted(Exception):
+    """A batch was broken off since its partition is given up. It stays unacked: the next owner reads it again."""
 
 
 class Flow(Protocol):
@@ -70,6 +82,8 @@ class Lane:
         self._arrived.set()
         if not self.ready:
             self._task.cancel()
+        elif isinstance(self.work, Interruptible):
+            self.work.interrupt()
         done, _ = await asyncio.wait({self._task}, timeout=timeout_s)
         if not done:
             self._task.cancel()
@@ -79,7 +93,11 @@ class Lane:
         try:
             await self.work.start()
             self.ready = True
-            await self._work_on()
+            try:
+                await self._work_on()
+            except Interrupted:
+                if not self._closing:
+                    raise
             await self.work.stop(gracefully=True)
         except BaseException as error:  # noqa: BLE001 - whatever it is, this process must not go on
             # A library's future that was cancelled raises CancelledError too, and nobody has asked for our end.

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from agents.lanes import QUEUE_BATCHES, TICK_S, Lanes
+from agents.lanes import QUEUE_BATCHES, TICK_S, Interrupted, Lanes
 
 
 class TimelessSelector(selectors.DefaultSelector):
@@ -252,5 +252,45 @@ def test_ticks_come_about_once_a_second_whether_there_is_work_or_not() -> None:
         await world.submit(*map(str, range(40)))
         await asyncio.sleep(TICK_S * 5)
         assert 9 <= len(world.heard("ticked")) <= 10
+
+    run(story)
+
+
+class Waiting(Work):
+    """Waits for what does not come, until it is interrupted."""
+
+    def __init__(self, world: "World", partition: int) -> None:
+        super().__init__(world, partition)
+        self._interrupted = asyncio.Event()
+
+    def interrupt(self) -> None:
+        self._interrupted.set()
+
+    async def apply(self, topic: str, records: list[Any]) -> None:
+        await self._interrupted.wait()
+        raise Interrupted
+
+
+def test_what_waits_in_vain_is_interrupted_when_its_partition_goes_and_acks_nothing() -> None:
+    async def story() -> None:
+        world = World()
+        world.lanes = Lanes(lambda partition: Waiting(world, partition), world, world.fatal.append, close_s=10.0)
+        world.lanes.assign([0])
+        await world.submit("a")
+        await asyncio.sleep(1.0)
+        await world.lanes.revoke()
+        assert (world.told, world.fatal) == (["started 0", "stopped 0 gracefully"], [])
+
+    run(story)
+
+
+def test_an_interruption_that_nobody_asked_for_is_fatal() -> None:
+    async def story() -> None:
+        world = World(0)
+        error = Interrupted()
+        world.fails = {"a": error}
+        await world.submit("a")
+        await asyncio.sleep(1.0)
+        assert (world.fatal, world.heard("acked")) == ([error], [])
 
     run(story)

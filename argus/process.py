@@ -1,0 +1,40 @@
+"""A process that runs a Faust app until it is told to stop: a worker, and those that run beside the workers."""
+
+import logging
+import os
+
+import faust
+import uvloop
+from faust.worker import Worker as FaustWorker
+
+from argus.measure import Metrics
+from argus.metrics_server import Health, MetricsServer
+from argus.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+FATAL_STATUS = 70
+
+
+def stop_at_once(error: BaseException) -> None:
+    """Leave with nothing acked: what was being worked on comes again, here after a restart or in another process. A
+    graceful stop would send and commit, which is what must not happen now."""
+    logger.critical("the process stops: %s: %s", type(error).__name__, error, exc_info=error)
+    logging.shutdown()
+    os._exit(FATAL_STATUS)
+
+
+def run_app(app: faust.App, settings: Settings, metrics: Metrics, health: Health) -> int:
+    """The exit status: 0 after SIGTERM or SIGINT."""
+    server = MetricsServer(metrics, settings.metrics_host, settings.metrics_port, health)
+    logger.info("metrics at %s", server.url)
+    uvloop.install()
+    faust_worker = FaustWorker(app, loglevel=None, override_logging=False, quiet=True, redirect_stdouts=False)
+    faust_worker.spinner = None
+    try:
+        faust_worker.execute_from_commandline()
+    except SystemExit as leaving:
+        return int(leaving.code or 0)
+    finally:
+        server.close()
+    return 0
