@@ -66,10 +66,10 @@ class Bench:
     def memory(self) -> Result:
         users = self.count(memory.USERS)
         busy = min(memory.BUSY_USERS, users)
+        life = self.events(users * memory.EVENTS_PER_USER, users)
         return memory.run(
             self.settings,
-            self.events(users * memory.EVENTS_PER_USER, users),
-            users,
+            memory.everybody(life, self._directory / "everybody.jsonl", users),
             self.events(busy * memory.EVENTS_PER_BUSY_USER, busy),
         )
 

@@ -16,7 +16,7 @@ from benchmarks.events import simulated
 from benchmarks.figures import Result, Target, figure
 from benchmarks.machine import describe
 from benchmarks.main import Report, run, show
-from benchmarks.memory import full_records
+from benchmarks.memory import everybody, full_records
 
 
 def test_a_small_run_reports_every_part_as_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -73,3 +73,10 @@ def test_a_busy_users_record_stays_small(tmp_path: Path) -> None:
     sizes = list(full_records(Settings(data_dir=tmp_path), simulated(tmp_path / "e.jsonl", 2_000, 20).lines()))
     assert sizes
     assert max(sizes) <= 8 * 1_024
+
+
+def test_every_user_comes_who_is_to_be_held_in_memory(tmp_path: Path) -> None:
+    life = simulated(tmp_path / "life.jsonl", 100, 50)
+    came = everybody(life, tmp_path / "everybody.jsonl", 50)
+    assert len({head.user_id for head in came.heads()}) == 50
+    assert len(came.ids()) == len(list(came.lines())) or len(life.ids()) < 100
