@@ -72,7 +72,7 @@ class Labelled:
     """One event on its way in, and what it truly is.
 
     event: the contract's event, ready to be JSON. time_ms: when it happened; arrival_ms: when it comes in.
-    trap: the innocent story that it belongs to, if it is one that looks like an attack.
+    intensity: of its attacker. trap: the innocent story that it belongs to, if it is one that looks like an attack.
     repeat: the same event coming in again, byte for byte.
     """
 
@@ -82,5 +82,6 @@ class Labelled:
     label: Verity = "legit"
     attack: str | None = None
     campaign: str | None = None
+    intensity: str | None = None
     trap: str | None = None
     repeat: bool = False

@@ -38,6 +38,7 @@ class Delivery:
         label: Verity = "legit",
         attack: str | None = None,
         campaign: str | None = None,
+        intensity: str | None = None,
         trap: str | None = None,
     ) -> None:
         """Send an event that happens at time_ms. held_ms: how long its sender was out of reach."""
@@ -57,10 +58,10 @@ class Delivery:
         twice = rng.random() < TWICE
         if twice:
             trap = trap or "duplicate"
-        self._push(Labelled(event, time_ms, arrival, label, attack, campaign, trap))
+        self._push(Labelled(event, time_ms, arrival, label, attack, campaign, intensity, trap))
         if twice:
             again = arrival + 1 + int(rng.expovariate(1.0) * 30 * SECOND)
-            self._push(Labelled(event, time_ms, again, label, attack, campaign, trap, repeat=True))
+            self._push(Labelled(event, time_ms, again, label, attack, campaign, intensity, trap, repeat=True))
 
     def _push(self, labelled: Labelled) -> None:
         self._sent += 1

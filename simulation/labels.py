@@ -13,6 +13,7 @@ def label_line(labelled: Labelled) -> str:
                 "label": labelled.label,
                 "attack": labelled.attack,
                 "campaign": labelled.campaign,
+                "intensity": labelled.intensity,
                 "trap": labelled.trap,
             }
         ).decode()

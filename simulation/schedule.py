@@ -78,13 +78,15 @@ class Schedule:
                 self._round.append(LIVE_FIRST)
         name = self._round.pop()
         self._campaigns += 1
+        intensity, pace = self._draw()
         stage = Stage(
             rng=rng,
             delivery=self._delivery,
             life=self._life,
             attack=name,
             campaign="-".join((*self._run, name, str(self._campaigns))),
-            intensity=self._draw(),
+            intensity=intensity,
+            pace=pace,
             start_ms=self.next_ms,
         )
         ATTACKS[name](stage)
@@ -97,10 +99,10 @@ class Schedule:
                 ahead = min(ahead, self._longest_gap_days)
             self.next_ms += 1 + int(max(ahead, self._shortest_gap_days) * rng.uniform(0.6, 1.4) * DAY)
 
-    def _draw(self) -> Intensity:
+    def _draw(self) -> tuple[str, Intensity]:
         name = self._intensity
         if name == "mixed":
             mix = LIVE_MIX if self._live else MIXED
             name = self._rng.choices(tuple(mix), tuple(mix.values()))[0]
         intensity = INTENSITIES[name]
-        return intensity._replace(pace=intensity.pace * LIVE_PACE) if self._live else intensity
+        return name, intensity._replace(pace=intensity.pace * LIVE_PACE) if self._live else intensity

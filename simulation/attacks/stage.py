@@ -23,7 +23,8 @@ class Stage:
         life: Life,
         attack: str,
         campaign: str,
-        intensity: Intensity,
+        intensity: str,
+        pace: Intensity,
         start_ms: int,
     ) -> None:
         self.rng = rng
@@ -35,15 +36,16 @@ class Stage:
         self._attack = attack
         self._campaign = campaign
         self._intensity = intensity
+        self._pace = pace
 
     def wait(self, median_s: float, spread: float = 0.7) -> None:
         """Pause, about median_s at the typical pace."""
-        pause = median_s * self._intensity.pace * math.exp(self.rng.gauss(0.0, spread))
+        pause = median_s * self._pace.pace * math.exp(self.rng.gauss(0.0, spread))
         self.t += 150 + int(pause * SECOND)
 
     def linger(self, median_h: float, spread: float = 0.7) -> None:
         """Pause for hours. Patience stretches these less: who moves money wants it moved within the week."""
-        self.t += int(median_h * HOUR * math.sqrt(self._intensity.pace) * math.exp(self.rng.gauss(0.0, spread)))
+        self.t += int(median_h * HOUR * math.sqrt(self._pace.pace) * math.exp(self.rng.gauss(0.0, spread)))
 
     def blink(self, median_s: float) -> None:
         """Pause as long as a page or a script takes, whatever the attacker's patience."""
@@ -52,7 +54,7 @@ class Stage:
     def count(self, low: float, high: float) -> int:
         """How many: between low and high at the typical size, more often few than many."""
         drawn = math.exp(self.rng.uniform(math.log(low), math.log(high)))
-        return max(1, round(drawn * self._intensity.size))
+        return max(1, round(drawn * self._pace.size))
 
     def chance(self, share: float) -> bool:
         return self.rng.random() < share
@@ -138,4 +140,12 @@ class Stage:
         if spot is not None and spot.vpn:
             event.setdefault("attributes", {})["vpn"] = True
         self.events += 1
-        self._delivery.send(self.rng, self.t, event, label="fraud", attack=self._attack, campaign=self._campaign)
+        self._delivery.send(
+            self.rng,
+            self.t,
+            event,
+            label="fraud",
+            attack=self._attack,
+            campaign=self._campaign,
+            intensity=self._intensity,
+        )

@@ -14,9 +14,9 @@ def test_each_event_has_one_label() -> None:
     assert len(truths) == len(ids)
     assert {truth["event_id"] for truth in truths} == ids
     for truth in truths:
-        assert set(truth) == {"event_id", "user_id", "label", "attack", "campaign", "trap"}
+        assert set(truth) == {"event_id", "user_id", "label", "attack", "campaign", "intensity", "trap"}
         assert truth["label"] == ("fraud" if truth["attack"] else "legit")
-        assert (truth["attack"] is None) == (truth["campaign"] is None)
+        assert (truth["attack"] is None) == (truth["campaign"] is None) == (truth["intensity"] is None)
 
 
 def test_feedback_comes_after_its_event_and_in_order(fortnight: list[Labelled]) -> None:
