@@ -43,7 +43,18 @@ RECORDS: Final = (
 )
 # Times are text in the structs that go out, and RFC 3339 on the wire.
 TIMES: Final = frozenset(
-    {"time", "detected_at", "since", "until", "opened", "acknowledge_by", "resolve_by", "acknowledged", "resolved"}
+    {
+        "time",
+        "recorded",
+        "detected_at",
+        "since",
+        "until",
+        "opened",
+        "acknowledge_by",
+        "resolve_by",
+        "acknowledged",
+        "resolved",
+    }
 )
 MEANINGS: Final[Mapping[str, str]] = {
     "alert_id": "the same event and the same rule give the same id, however often they are processed",

@@ -224,16 +224,20 @@ class Case(Struct, kw_only=True):
 
 
 class AuditRecord(Struct, kw_only=True):
-    """One link of the audit chain. `hash` covers `previous` and every other field in canonical JSON."""
+    """One link of a partition's audit chain. `hash` covers `previous` and every other field but `signature` in
+    canonical JSON; `signature` covers `hash`."""
 
+    partition: int
     sequence: int
     previous: str
     hash: str
+    signature: str
     subject: str
     action: str
     by: str
     reason: str
     time: str
+    recorded: str
     details: dict[str, Scalar]
 
 
