@@ -63,6 +63,10 @@ POLICY_HELP: Final[Mapping[str, str]] = {
     "tail_quantile": "quantile of a model's scores at which its tail begins",
     "tail_full_quantile": "quantile of a model's scores at which its tail is complete",
     "rank_weight": "share of the risk (0 to 1) that ranks events by the models where nothing else speaks",
+    "case_acknowledge_min": "minutes until a case must be acknowledged, by severity",
+    "case_resolve_min": "minutes until a case must be resolved, by severity",
+    "case_near_share": "share of that time (0 to 1) after which the deadline is told to be near",
+    "case_memory_s": "how long a subject's alerts and resolved cases are remembered after its last alert or command",
 }
 # Values that suit the embedded broker, which waits half the rebalance timeout at each join and waits out every fetch.
 EMBEDDED: Final[Mapping[str, Any]] = {

@@ -3,11 +3,11 @@
 Thresholds of single rules are not here but in the rules themselves.
 """
 
-from typing import Final
+from typing import Annotated, Final
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
-from core.records import LockState
+from core.records import LockState, SeverityName
 
 CHALLENGE_SCOPE: Final = ("login", "transaction", "payout", "password_change", "mfa_change", "profile_change")
 LOCK_SCOPE: Final = CHALLENGE_SCOPE
@@ -30,6 +30,10 @@ LOGINS_ONLY: Final = Response("challenged", ("login",), 1_800)
 RESPONSES: Final = dict.fromkeys(("login_brute_force", "distributed_brute_force", "slow_brute_force"), LOGINS_ONLY)
 # As their ranking of simulated attacks deserves: the Gaussian says little of events that aren't payments.
 MODEL_WEIGHTS: Final = {"half_space_trees": 0.20, "one_class_svm": 0.25, "gaussian": 0.05}
+
+Minutes = Annotated[int, Meta(ge=1)]
+ACKNOWLEDGE_MIN: Final[dict[SeverityName, int]] = {"CRITICAL": 15, "HIGH": 60, "MEDIUM": 240, "LOW": 1_440}
+RESOLVE_MIN: Final[dict[SeverityName, int]] = {severity: 4 * time for severity, time in ACKNOWLEDGE_MIN.items()}
 
 
 class Policy(Struct, frozen=True, kw_only=True):
@@ -64,3 +68,11 @@ class Policy(Struct, frozen=True, kw_only=True):
     tail_full_quantile: float = 0.9999
     # The share of the risk that ranks events by the models' mean where nothing else speaks.
     rank_weight: float = 0.10
+
+    # Minutes from opening a case (or from a rise of its severity) to its acknowledgement and to its resolution.
+    case_acknowledge_min: dict[SeverityName, Minutes] = field(default_factory=lambda: dict(ACKNOWLEDGE_MIN))
+    case_resolve_min: dict[SeverityName, Minutes] = field(default_factory=lambda: dict(RESOLVE_MIN))
+    # A deadline is near when this share of its time has gone.
+    case_near_share: Annotated[float, Meta(gt=0, lt=1)] = 0.8
+    # How long a subject's alerts and resolved cases are remembered after its last alert or command.
+    case_memory_s: Annotated[int, Meta(ge=1)] = 90 * 86_400

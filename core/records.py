@@ -45,6 +45,7 @@ EVERYWHERE = "0.0.0.0/0"
 Verdict = Literal["approve", "challenge", "block"]
 LockState = Literal["locked", "challenged", "unlocked"]
 Label = Literal["fraud", "legit"]
+Breach = Literal["acknowledge_near", "acknowledge_missed", "resolve_near", "resolve_missed"]
 
 
 class Event(Struct, kw_only=True):
@@ -120,6 +121,15 @@ class Outcome(Struct, kw_only=True):
     status: Literal["done", "refused"]
     reason: str
     time: str
+
+
+class Delivery(Struct, kw_only=True):
+    """A one-time password to hand over. The code itself is in no record: whoever has the secret derives it
+    (`core.otp.code`) from the user and the command that asked for it."""
+
+    command_id: str
+    user_id: str
+    expires: str
 
 
 class Decision(Struct, kw_only=True):
@@ -204,7 +214,11 @@ class Note(Struct, frozen=True):
 
 
 class Case(Struct, kw_only=True):
-    """A case that an analyst works: alerts of one user and attack, with its deadlines."""
+    """A case that an analyst works: alerts of one user (or source) and attack, with its deadlines.
+
+    priority: 1..100; like severity it only rises. rules: of its alerts, the first one first. breaches: what was told
+    of its deadlines, when most of the time had gone (near) and when all of it had (missed).
+    """
 
     case_id: str
     user_id: str | None
@@ -221,6 +235,12 @@ class Case(Struct, kw_only=True):
     acknowledged: str | None
     resolved: str | None
     version: int
+    attack: str = ""
+    title: str = ""
+    rules: list[str] = []
+    escalated: bool = False
+    breaches: list[Breach] = []
+    source: Source | UnsetType = UNSET
 
 
 class AuditRecord(Struct, kw_only=True):
