@@ -17,10 +17,13 @@ class TopicNames(Struct, frozen=True, kw_only=True):
 
     events: str
     feedback: str
+    commands: str
     signals: str
     decisions: str
     alerts: str
     locks: str
+    outcomes: str
+    deliveries: str
     reputation: str
     rules: str
     rejected: str

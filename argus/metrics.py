@@ -65,6 +65,7 @@ LABELS: Final[Mapping[str, tuple[str, ...]]] = {
         "audit",
         "rejected",
         "signals",
+        "deliveries",
         "reputation",
         "users-changelog",
         "sources-changelog",

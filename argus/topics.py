@@ -76,6 +76,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
     Topic("audit", "delete", 7 * 365),
     Topic("rejected", "delete", 14, config=(("max.message.bytes", str(LARGEST_BYTES)),)),
     Topic("signals", "delete", 1),
+    Topic("deliveries", "delete", 1),
     Topic("reputation", "compact"),
     Topic("users-changelog", "compact", config=CHANGELOG),
     Topic("sources-changelog", "compact", config=CHANGELOG),

@@ -14,7 +14,17 @@ from msgspec import Struct
 
 from core import net
 from core.clock import MINUTE, to_ms
-from core.records import ID_MAX_CHARS, NUMBER_MAX, RECORD_MAX_BYTES, TEXT_MAX_CHARS, Event, Feedback, Scalar, Time
+from core.records import (
+    ID_MAX_CHARS,
+    NUMBER_MAX,
+    RECORD_MAX_BYTES,
+    TEXT_MAX_CHARS,
+    Command,
+    Event,
+    Feedback,
+    Scalar,
+    Time,
+)
 
 EARLIEST_MS: Final = to_ms(datetime(2000, 1, 1, tzinfo=UTC))
 LATEST_MS: Final = to_ms(datetime(2100, 1, 1, tzinfo=UTC))
@@ -84,6 +94,7 @@ Read = TypeVar("Read")
 
 _decode = msgspec.json.Decoder(Event).decode
 _decode_feedback = msgspec.json.Decoder(Feedback).decode
+_decode_command = msgspec.json.Decoder(Command).decode
 
 
 def event_key(event_id: str) -> bytes:
@@ -112,6 +123,17 @@ def read_feedback(raw: bytes) -> Feedback:
     return feedback
 
 
+def read_command(raw: bytes, *, now_ms: int | None) -> Command:
+    """The contract's command in `raw`, its times in milliseconds. now_ms: as in `decode_action`. What a command needs
+    by its type is not asked here: that gets an answer, not a rejection. Raises `Rejected`."""
+    command = _read(_decode_command, raw)
+    command.time = time_ms = _time_ms(command.time)
+    _check_clock(time_ms, now_ms)
+    if command.until is not None:
+        command.until = _time_ms(command.until)
+    return command
+
+
 def _read(decode: Callable[[bytes], Read], raw: bytes) -> Read:
     if len(raw) > RECORD_MAX_BYTES:
         raise Rejected("too_large", f"the record has {len(raw)} bytes, more than {RECORD_MAX_BYTES}")
@@ -135,11 +157,15 @@ def _time_ms(time: Time) -> int:
     return time_ms
 
 
+def _check_clock(time_ms: int, now_ms: int | None) -> None:
+    if now_ms is not None and time_ms > now_ms + FUTURE_MS:
+        raise Rejected("from_the_future", "time is over 5 minutes ahead of the clock")
+
+
 def to_action(event: Event, *, now_ms: int | None, locate: Locate) -> Action:
     """Check what a schema cannot and fill in what the event leaves out. Raises `Rejected`."""
     time_ms = _time_ms(event.time)
-    if now_ms is not None and time_ms > now_ms + FUTURE_MS:
-        raise Rejected("from_the_future", "time is over 5 minutes ahead of the clock")
+    _check_clock(time_ms, now_ms)
     country, lat, lon, network = event.country, event.lat, event.lon, None
     if country is not None:
         country = _letters("country", country, 2)
