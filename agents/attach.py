@@ -6,6 +6,7 @@ number of partitions, and Faust's copartitioned assignor gives a worker the same
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from rocksdict import Cache
 
 from agents.clients import Clients
 from agents.journal import KafkaJournal
-from agents.lanes import Lanes, Work
+from agents.lanes import ONE_BY_ONE, Gather, Lanes, Work
 from agents.sender import KafkaSender
 from agents.services import Services
 from agents.shard import Shard
@@ -75,19 +76,30 @@ class Table(Struct):
     name: str
     topics: tuple[str, ...]
     open_work: Callable[[int], Work]
+    gather: Gather = ONE_BY_ONE
 
 
 class Flow:
-    """Holds and resumes partitions of the app's consumer (see `agents.lanes.Flow`)."""
+    """Holds and resumes partitions of the app's consumer (see `agents.lanes.Flow`). A topic that several tables read
+    goes on when none of them holds it."""
 
     def __init__(self, app: faust.App) -> None:
         self._app = app
+        self._holders: Counter[TP] = Counter()
 
     def hold(self, tp: TP) -> None:
+        self._holders[tp] += 1
         self._app.consumer.hold(tp)
 
     def resume(self, tp: TP) -> None:
-        self._app.consumer.resume(tp)
+        self._holders[tp] -= 1
+        if self._holders[tp] <= 0:
+            del self._holders[tp]
+            self._app.consumer.resume(tp)
+
+    def forget(self) -> None:
+        """All partitions are gone, and what was held of them."""
+        self._holders.clear()
 
 
 def attach(
@@ -99,16 +111,18 @@ def attach(
     close_s: float,
 ) -> Mapping[str, Lanes]:
     """Register an agent for every topic and follow the assignment. Answers each table's lanes."""
-    lanes = {table.name: Lanes(table.open_work, Flow(app), on_fatal, close_s) for table in tables}
+    flow = Flow(app)
+    lanes = {table.name: Lanes(table.open_work, flow, on_fatal, close_s, table.gather) for table in tables}
     for table in tables:
-        for name in table.topics:
-            _agent(app, name, lanes[table.name])
+        for topic in table.topics:
+            _agent(app, f"{table.name}:{topic}", topic, lanes[table.name])
     first = {table.name: table.topics[0] for table in tables}
     followed: list[View] = []
 
     @app.on_partitions_revoked.connect
     async def revoked(*_: Any, **__: Any) -> None:
         await asyncio.gather(*(one.revoke() for one in lanes.values()))
+        flow.forget()
 
     @app.on_partitions_assigned.connect
     async def assigned(_app: faust.App, assigned: set[TP], **_: Any) -> None:
@@ -132,7 +146,7 @@ def attach(
     return lanes
 
 
-def _agent(app: faust.App, topic_name: str, lanes: Lanes) -> None:
+def _agent(app: faust.App, name: str, topic_name: str, lanes: Lanes) -> None:
     topic = app.topic(
         topic_name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", internal=False
     )
@@ -141,4 +155,4 @@ def _agent(app: faust.App, topic_name: str, lanes: Lanes) -> None:
         async for event in stream.noack().events():
             await lanes.submit(event)
 
-    app.agent(topic, name=topic_name, concurrency=1)(hand_over)
+    app.agent(topic, name=name, concurrency=1)(hand_over)

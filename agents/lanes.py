@@ -10,7 +10,9 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
+
+from msgspec import Struct
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +48,17 @@ class Interrupted(Exception):
     """A batch was broken off since its partition is given up. It stays unacked: the next owner reads it again."""
 
 
+class Gather(Struct, frozen=True):
+    """How batches wait for each other. batches: that may wait before their partition is held. every_s: the least time
+    between two rounds, unless so many wait; in a round all that wait are taken, those of one topic as one."""
+
+    batches: int = QUEUE_BATCHES
+    every_s: float = 0.0
+
+
+ONE_BY_ONE: Final = Gather()
+
+
 class Flow(Protocol):
     """Stops and resumes the fetching of a topic's partition."""
 
@@ -56,8 +69,12 @@ class Flow(Protocol):
 class Lane:
     """One partition's queue and the task that empties it."""
 
-    def __init__(self, work: Work, flow: Flow, on_fatal: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self, work: Work, flow: Flow, on_fatal: Callable[[BaseException], None], gather: Gather = ONE_BY_ONE
+    ) -> None:
         self.work = work
+        self._gather = gather
+        self._round_at = 0.0
         self._flow = flow
         self._on_fatal = on_fatal
         self._batches: deque[Any] = deque()
@@ -71,7 +88,7 @@ class Lane:
         """Queue a Faust event whose message is a partition batch; it's acked when it is done."""
         self._batches.append(event)
         self._arrived.set()
-        if len(self._batches) >= QUEUE_BATCHES:
+        if len(self._batches) >= self._gather.batches and event.message.tp not in self._held:
             self._held.add(event.message.tp)
             self._flow.hold(event.message.tp)
 
@@ -115,19 +132,37 @@ class Lane:
             if now() >= tick_at:
                 await self.work.tick()
                 tick_at = now() + TICK_S
-            elif self._batches:
-                await self._next()
+            elif self._batches and (now() >= self._round_at or len(self._batches) >= self._gather.batches):
+                self._round_at = now() + self._gather.every_s
+                await (self._round() if self._gather.every_s else self._next())
             else:
                 self._arrived.clear()
+                wake_at = min(tick_at, self._round_at) if self._batches else tick_at
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._arrived.wait(), tick_at - now())
+                    await asyncio.wait_for(self._arrived.wait(), wake_at - now())
 
     async def _next(self) -> None:
         event = self._batches.popleft()
         message = event.message
         await self.work.apply(message.topic, message.value)
         event.ack()
-        if self._held and len(self._batches) < QUEUE_BATCHES:
+        self._resume()
+
+    async def _round(self) -> None:
+        by_topic: dict[str, list[Any]] = {}
+        while self._batches:
+            event = self._batches.popleft()
+            by_topic.setdefault(event.message.topic, []).append(event)
+        for topic, events in by_topic.items():
+            if self._closing:
+                return
+            await self.work.apply(topic, [record for event in events for record in event.message.value])
+            for event in events:
+                event.ack()
+        self._resume()
+
+    def _resume(self) -> None:
+        if self._held and len(self._batches) < self._gather.batches:
             for tp in self._held:
                 self._flow.resume(tp)
             self._held.clear()
@@ -137,9 +172,15 @@ class Lanes:
     """All lanes of one table in this worker; follows the assignment."""
 
     def __init__(
-        self, open_work: Callable[[int], Work], flow: Flow, on_fatal: Callable[[BaseException], None], close_s: float
+        self,
+        open_work: Callable[[int], Work],
+        flow: Flow,
+        on_fatal: Callable[[BaseException], None],
+        close_s: float,
+        gather: Gather = ONE_BY_ONE,
     ) -> None:
         """close_s: how long giving partitions up may take, below the rebalance timeout."""
+        self._gather = gather
         self._open_work = open_work
         self._flow = flow
         self._on_fatal = on_fatal
@@ -159,7 +200,7 @@ class Lanes:
     def assign(self, partitions: Iterable[int]) -> None:
         """Open a lane for each; whatever was open has been revoked."""
         for partition in partitions:
-            self._lanes[partition] = Lane(self._open_work(partition), self._flow, self._on_fatal)
+            self._lanes[partition] = Lane(self._open_work(partition), self._flow, self._on_fatal, self._gather)
         self._assigned.set()
 
     async def revoke(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from agents.lanes import QUEUE_BATCHES, TICK_S, Interrupted, Lanes
+from agents.lanes import QUEUE_BATCHES, TICK_S, Gather, Interrupted, Lanes
 
 
 class TimelessSelector(selectors.DefaultSelector):
@@ -292,5 +292,59 @@ def test_an_interruption_that_nobody_asked_for_is_fatal() -> None:
         await world.submit("a")
         await asyncio.sleep(1.0)
         assert (world.fatal, world.heard("acked")) == ([error], [])
+
+    run(story)
+
+
+class Gathering(Work):
+    """Tells all records of a round."""
+
+    async def apply(self, topic: str, records: list[Any]) -> None:
+        await self._do(records[0], f"applied {'+'.join(records)} of {topic}")
+
+
+def gathering(gather: Gather) -> World:
+    world = World()
+    world.lanes = Lanes(lambda partition: Gathering(world, partition), world, world.fatal.append, 10.0, gather)
+    world.lanes.assign([0])
+    return world
+
+
+def test_batches_that_are_gathered_wait_for_the_round_and_are_one_for_each_topic() -> None:
+    async def story() -> None:
+        world = gathering(Gather(batches=8, every_s=3.0))
+        await world.submit("a")
+        await asyncio.sleep(0.5)
+        other = Event(world.told, 0, "x")
+        other.message.topic = "alerts"
+        await world.submit("b")
+        await world.lanes.submit(other)
+        await world.submit("c")
+        await asyncio.sleep(2.0)
+        assert world.heard("applied") == ["applied a of events"]
+        await asyncio.sleep(1.0)
+        assert world.heard("applied", "acked") == [
+            "applied a of events",
+            "acked a",
+            "applied b+c of events",
+            "acked b",
+            "acked c",
+            "applied x of alerts",
+            "acked x",
+        ]
+        assert world.held == []
+
+    run(story)
+
+
+def test_so_many_that_their_partition_is_held_do_not_wait_for_the_round() -> None:
+    async def story() -> None:
+        world = gathering(Gather(batches=3, every_s=100.0))
+        await world.submit("a")
+        await asyncio.sleep(0.5)
+        await world.submit("b", "c", "d")
+        await asyncio.sleep(0.5)
+        assert world.heard("applied") == ["applied a of events", "applied b+c+d of events"]
+        assert world.held == ["hold 0", "resume 0"]
 
     run(story)
