@@ -21,6 +21,7 @@ ALERTS_MAX: Final = 100
 EVENTS_PER_ALERT_MAX: Final = 20
 EVENT_CHARS_MAX: Final = 24_576
 RULES_MAX: Final = 20
+TITLE_CHARS_MAX: Final = 200
 NOTES_MAX: Final = 20
 NOTE_CHARS_MAX: Final = 500
 RESOLVED_MAX: Final = 8
@@ -61,18 +62,20 @@ _OF_KIND: Final[dict[Kind, str]] = {
 }
 ATTACKS: Final = tuple(dict.fromkeys([*_OF_TECHNIQUE.values(), *_OF_KIND.values()]))
 
+SourceKey = tuple[str, str] | None
 Status = Literal["open", "acknowledged", "investigating", "resolved"]
 Resolution = Literal["confirmed_fraud", "false_positive", "inconclusive"]
 
 
 class Told(Struct, array_like=True):
-    """An alert of the subject. user_id: whose events these are, empty where they are several users'; event_ids: the
-    first one is the event that tipped it; case_id: empty where it is in none."""
+    """An alert of the subject. source: as in the record; user_id: whose events these are, empty where they are
+    several users'; event_ids: the first one tipped it; case_id: of its newest case, empty if it has none."""
 
     alert_id: str
     rule_id: str
     title: str
     attack: str
+    source: SourceKey
     severity: int
     count: int
     user_id: str
@@ -86,7 +89,7 @@ class CaseFacts(Struct, array_like=True):
     case_id: str
     attack: str
     title: str
-    source: tuple[str, str] | None
+    source: SourceKey
     alert_ids: list[str]
     rules: list[str]
     severity: int
