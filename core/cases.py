@@ -28,18 +28,18 @@ from core.case_state import (
     changed,
 )
 from core.clock import MINUTE, SECOND, to_ms
-from core.feedback import Labelled, labelled
+from core.feedback import label_record
 from core.policy import ACKNOWLEDGE_MIN, RESOLVE_MIN, Policy
 from core.records import Alert, Breach, Case, Outcome, SeverityName
 
 
 class Worked(Struct):
-    """What came out of alerts, commands and the clock, in that order. acknowledged, resolved: severity and seconds
-    since the case was opened, of each case that was."""
+    """What came out of alerts, commands and the clock, in that order. feedback: user id and record of each label.
+    acknowledged, resolved: severity and seconds since the case was opened, of each case that was."""
 
     cases: list[Case] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
-    feedback: list[Labelled] = field(default_factory=list)
+    feedback: list[tuple[str, bytes]] = field(default_factory=list)
     acknowledged: list[tuple[SeverityName, float]] = field(default_factory=list)
     resolved: list[tuple[SeverityName, float]] = field(default_factory=list)
     breaches: list[tuple[Breach, SeverityName]] = field(default_factory=list)
@@ -75,8 +75,14 @@ def take_alert(state: CaseState, alert: Alert, policy: Policy, worked: Worked) -
         worked.cases.append(changed(state, open_for(state, told, policy, at_ms, str(told.count))))
     dispute = state.disputes.pop(told.alert_id, None)
     if dispute is not None:
-        command_id, time_ms = dispute
-        worked.feedback += labelled(command_id, told.user_id, told.event_ids[:1], "fraud", "dispute", time_ms)
+        label_disputed(told, *dispute, worked)
+
+
+def label_disputed(told: Told, command_id: str, time_ms: int, worked: Worked) -> None:
+    """Label the event that tipped a disputed alert, if it is known whose that is."""
+    for event_id in told.event_ids[:1]:
+        record = label_record("dispute", command_id, told.user_id, event_id, "fraud", time_ms)
+        worked.feedback.append((told.user_id, record))
 
 
 def open_case(state: CaseState, attack: str, source: SourceKey) -> CaseFacts | None:

@@ -1,14 +1,11 @@
 """Labels: how Argus writes one, and what one means to the place where the event was paid."""
 
-from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Literal
 
-from msgspec import Struct
-
 from core.clock import SECOND, rfc3339, to_ms
 from core.events import event_key
-from core.records import Feedback, Label
+from core.records import Feedback, Label, encode
 from core.signal import FRAUD, LEGIT, Out, Signal
 from core.state import UserState, merchant_of
 
@@ -46,36 +43,3 @@ def label_signals(feedback: Feedback, state: UserState | None, out: Out) -> bool
     signal = Signal(kind, time_ms, feedback.user_id, feedback.event_id, value=float(time_s * SECOND))
     out.setdefault(f"merchant:{merchant}", []).append(signal)
     return True
-
-
-class Labelled(Struct, kw_only=True):
-    """A label as Argus writes it; `core.records.Feedback` is what reads it."""
-
-    feedback_id: str
-    event_id: str
-    user_id: str
-    label: Label
-    source: Literal["dispute", "analyst", "otp"]
-    time: str
-
-
-def labelled(
-    command_id: str,
-    user_id: str,
-    event_ids: Iterable[str],
-    label: Label,
-    source: Literal["dispute", "analyst", "otp"],
-    time_ms: int,
-) -> list[Labelled]:
-    """A label for each event of a user, because of one command; the same for the same command."""
-    return [
-        Labelled(
-            feedback_id=blake2b(f"{len(command_id)}:{command_id}{event_id}".encode(), digest_size=16).hexdigest(),
-            event_id=event_id,
-            user_id=user_id,
-            label=label,
-            source=source,
-            time=rfc3339(time_ms),
-        )
-        for event_id in event_ids
-    ]
