@@ -23,10 +23,10 @@ from core.case_state import (
     Told,
     changed,
 )
-from core.cases import Worked, join, open_case, open_for, rise
+from core.cases import Worked, join, label_disputed, open_case, open_for, rise
 from core.clock import SECOND, rfc3339
 from core.events import event_key
-from core.feedback import labelled
+from core.feedback import label_record
 from core.policy import Policy
 from core.records import Command, Label, Outcome
 
@@ -147,7 +147,7 @@ def _dispute(state: CaseState, command: Command, alert_id: str, policy: Policy, 
     soon as the alert is known here."""
     told = state.alerts.get(alert_id)
     if told is not None:
-        worked.feedback += labelled(command.command_id, told.user_id, told.event_ids[:1], "fraud", "dispute", now_ms)
+        label_disputed(told, command.command_id, now_ms, worked)
     else:
         state.disputes[alert_id] = (command.command_id, now_ms)
         if len(state.disputes) > DISPUTES_MAX:
@@ -182,11 +182,11 @@ def _resolve(
     worked.resolved.append((SEVERITIES[case.severity], (case.resolved_ms - case.opened_ms) / SECOND))
     label = _LABELS.get(resolution)
     if label is not None:
-        for told in state.alerts.values():
-            if told.case_id == case.case_id:
-                worked.feedback += labelled(
-                    command.command_id, told.user_id, told.event_ids, label, "analyst", now_ms
-                )
+        mine = [told for told in state.alerts.values() if told.case_id == case.case_id]
+        # One event can have tipped several alerts.
+        for user_id, event_id in dict.fromkeys((told.user_id, event) for told in mine for event in told.event_ids):
+            record = label_record("analyst", command.command_id, user_id, event_id, label, now_ms)
+            worked.feedback.append((user_id, record))
     resolved = [one for one in state.cases.values() if one.resolved_ms is not None]
     if len(resolved) > RESOLVED_MAX:
         del state.cases[min(resolved, key=lambda one: one.resolved_ms or 0).case_id]
