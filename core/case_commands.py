@@ -24,16 +24,13 @@ from core.case_state import (
     changed,
 )
 from core.cases import Worked, join, label_disputed, open_case, open_for, rise
-from core.clock import SECOND, rfc3339
-from core.events import event_key
+from core.clock import SECOND, rfc3339, to_ms
+from core.commands import answered_by, refusal
 from core.feedback import label_record
+from core.outcomes import command_key
 from core.policy import Policy
 from core.records import Command, Label, Outcome
 
-ANSWERED_HERE: Final = frozenset({"acknowledge", "assign", "resolve", "false_positive", "escalate"})
-TAKEN_HERE: Final = ANSWERED_HERE | {"dispute"}
-_WORKERS: Final = ("analyst", "admin")
-_DISPUTERS: Final = ("member", "analyst", "admin")
 _LABELS: Final[dict[Resolution, Label]] = {"confirmed_fraud": "fraud", "false_positive": "legit"}
 
 
@@ -41,13 +38,24 @@ class Refused(Exception):
     """Why a command is not carried out: one sentence for people."""
 
 
+def concerns_cases(command: Command) -> bool:
+    """Whether a command is taken here: those that are answered here, and disputes."""
+    return command.type == "dispute" or answered_by(command) == "cases"
+
+
 def take_command(state: CaseState, command: Command, policy: Policy, now_ms: int, worked: Worked) -> None:
-    """Carry out a command of `TAKEN_HERE` about this subject, once, and answer it each time."""
-    key = event_key(command.command_id)
+    """Carry out a command that concerns this subject's cases, once, and answer it each time. command: its time in
+    milliseconds, which is the answer's; now_ms: when it is carried out, by which a case's times go."""
+    key = command_key(command.command_id)
     answered = next((one for one in state.answered if one.key == key), None)
     if answered is None:
         state.last_ms = max(state.last_ms, now_ms)
-        answered = _carry_out(state, command, key, policy, now_ms, worked)
+        time_ms = command.time if isinstance(command.time, int) else to_ms(command.time)
+        if command.type == "dispute":
+            _dispute(state, command, policy, now_ms, worked)
+            answered = Answered(key, "", "", time_ms)
+        else:
+            answered = Answered(key, *_answer(state, command, policy, now_ms, worked), time_ms)
         state.answered.append(answered)
         del state.answered[:-ANSWERS_MAX]
     if answered.status:
@@ -62,32 +70,28 @@ def take_command(state: CaseState, command: Command, policy: Policy, now_ms: int
         )
 
 
-def _carry_out(
-    state: CaseState, command: Command, key: bytes, policy: Policy, now_ms: int, worked: Worked
-) -> Answered:
-    if command.type == "dispute":
-        if command.role in _DISPUTERS and command.alert_id is not None:
-            _dispute(state, command, command.alert_id, policy, now_ms, worked)
-        return Answered(key, "", "", now_ms)
+def _answer(
+    state: CaseState, command: Command, policy: Policy, now_ms: int, worked: Worked
+) -> tuple[Literal["done", "refused"], str]:
     try:
-        reason = _work(state, command, policy, now_ms, worked)
+        return "done", _work(state, command, policy, now_ms, worked)
     except Refused as refused:
-        return Answered(key, "refused", str(refused), now_ms)
-    return Answered(key, "done", reason, now_ms)
+        return "refused", str(refused)
 
 
 def _work(state: CaseState, command: Command, policy: Policy, now_ms: int, worked: Worked) -> str:
     """Do it, or raise `Refused` with nothing done."""
-    if command.role not in _WORKERS:
-        raise Refused(f"the role {command.role} does not work on cases")
+    denied = refusal(command)
+    if denied is not None:
+        raise Refused(denied)
     resolution = "false_positive" if command.type == "false_positive" else command.resolution
     if command.type == "resolve" and resolution is None:
-        raise Refused("to resolve a case takes a resolution: confirmed_fraud, false_positive or inconclusive")
+        raise Refused("To resolve a case takes a resolution: confirmed_fraud, false_positive or inconclusive")
     case = _meant(state, command, policy, now_ms)
     if command.type == "acknowledge" and case.status != "open":
-        raise Refused("the case has been acknowledged before")
+        raise Refused("The case has been acknowledged before")
     if command.type == "escalate" and case.escalated and case.severity == CRITICAL:
-        raise Refused("the case has been escalated as far as it goes")
+        raise Refused("The case has been escalated as far as it goes")
     if command.alert_id is not None and command.case_id is None:
         _include(state, case, command.alert_id, policy, now_ms)
     if command.type == "acknowledge":
@@ -108,7 +112,7 @@ def _work(state: CaseState, command: Command, policy: Policy, now_ms: int, worke
         did = f"resolved: {resolution}"
     _note(case, command.by, now_ms, command.reason)
     worked.cases.append(changed(state, case))
-    return f"case {case.case_id} {did}"
+    return f"Case {case.case_id} {did}"
 
 
 def _meant(state: CaseState, command: Command, policy: Policy, now_ms: int) -> CaseFacts:
@@ -118,11 +122,11 @@ def _meant(state: CaseState, command: Command, policy: Policy, now_ms: int) -> C
     elif command.alert_id is not None:
         case = _of_alert(state, command.alert_id, policy, now_ms)
     else:
-        raise Refused("the command names neither a case_id nor an alert_id")
+        raise Refused("The command names neither a case_id nor an alert_id")
     if case is None:
-        raise Refused(f"{command.user_id} has no such case")
+        raise Refused("The user or source has no such case")
     if case.status == "resolved":
-        raise Refused("the case is resolved")
+        raise Refused("The case is resolved")
     return case
 
 
@@ -142,9 +146,13 @@ def _include(state: CaseState, case: CaseFacts, alert_id: str, policy: Policy, n
         join(case, told, policy, now_ms)
 
 
-def _dispute(state: CaseState, command: Command, alert_id: str, policy: Policy, now_ms: int, worked: Worked) -> None:
+def _dispute(state: CaseState, command: Command, policy: Policy, now_ms: int, worked: Worked) -> None:
     """The user says it was somebody else: a case of HIGH at least, and the alert's event is labelled as fraud, as
     soon as the alert is known here."""
+    case = state.cases.get(command.case_id or "")
+    alert_id = command.alert_id or (case.alert_ids[0] if case is not None else None)
+    if alert_id is None or refusal(command) is not None:
+        return
     told = state.alerts.get(alert_id)
     if told is not None:
         label_disputed(told, command.command_id, now_ms, worked)
