@@ -126,6 +126,27 @@ class Settings(Struct, frozen=True, kw_only=True):
         str | None,
         Meta(description="SQL database of alerts and cases; none means SQLite in the data directory"),
     ] = None
+    public_url: Annotated[str, Meta(description="where people open the console; links in notices begin with it")] = (
+        "http://127.0.0.1:8080"
+    )
+    alertmanager_url: Annotated[
+        str | None, Meta(description="Alertmanager that open cases of HIGH and CRITICAL are pushed to")
+    ] = None
+    alertmanager_interval_s: Annotated[Seconds, Meta(description="time between two pushes of all that is open")] = 30.0
+    alertmanager_labels: Annotated[
+        dict[str, str], Meta(description="more labels for every pushed alert, the cluster for example")
+    ] = {}
+    runbook_url: Annotated[
+        str, Meta(description="runbook of a pushed alert, with {public_url} and {alertname} as placeholders")
+    ] = "{public_url}/runbooks/{alertname}"
+    notify_file: Annotated[Path | None, Meta(description="notification channels (YAML)")] = None
+    notify_threads: Annotated[Positive, Meta(description="notifications sent at once by libraries that block", le=64)] = 8
+    otp_delivery: Annotated[
+        str, Meta(description="how one-time passwords go out: log, file:PATH, or an Apprise URL with {user_id}")
+    ] = "log"
+    member_notices: Annotated[
+        str | None, Meta(description="how users are told about their own lock, as in otp_delivery; none: not at all")
+    ] = None
     secret: Annotated[
         str | None,
         Meta(description="what model snapshots and tokens are signed with; none means a file in the data directory"),

@@ -77,9 +77,13 @@ TOPICS: Final[tuple[Topic, ...]] = (
     Topic("rejected", "delete", 14, config=(("max.message.bytes", str(LARGEST_BYTES)),)),
     Topic("signals", "delete", 1),
     Topic("deliveries", "delete", 1),
+    # What notify may tell, in one partition: rates and storms are counted over all users.
+    Topic("notices", "delete", 1, partitions=1),
+    Topic("undelivered", "delete", 14, partitions=1),
     Topic("reputation", "compact"),
     Topic("users-changelog", "compact", config=CHANGELOG),
     Topic("sources-changelog", "compact", config=CHANGELOG),
+    Topic("notices-changelog", "compact", partitions=1, config=CHANGELOG),
 )
 
 
