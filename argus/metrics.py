@@ -200,7 +200,7 @@ METRICS: Final = (
     _gauge("argus_active_locks", "Users held up now", "state"),
     _counter("argus_dlq_records_total", "Records set aside, by the topic they came from", "topic"),
     # Notifications.
-    _counter("argus_notifications_total", "Messages for a channel, by what became of them", "channel", "outcome=notice"),
+    _counter("argus_notifications_total", "Messages of a channel, by what became of them", "channel", "outcome=notice"),
     _gauge("argus_notifications_waiting", "Messages that wait for a channel or are tried again", "channel"),
     _gauge("argus_notification_breaker_open", "1 where a channel that kept failing is left alone", "channel"),
     _histogram("argus_notification_duration_seconds", WORK_S, "Time that a channel takes for a message", "channel"),

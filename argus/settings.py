@@ -132,7 +132,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     alertmanager_url: Annotated[
         str | None, Meta(description="Alertmanager that open cases of HIGH and CRITICAL are pushed to")
     ] = None
-    alertmanager_interval_s: Annotated[Seconds, Meta(description="time between two pushes of all that is open")] = 30.0
+    alertmanager_interval_s: Annotated[Seconds, Meta(description="time between two pushes of what is open")] = 30.0
     alertmanager_labels: Annotated[
         dict[str, str], Meta(description="more labels for every pushed alert, the cluster for example")
     ] = {}
@@ -140,7 +140,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         str, Meta(description="runbook of a pushed alert, with {public_url} and {alertname} as placeholders")
     ] = "{public_url}/runbooks/{alertname}"
     notify_file: Annotated[Path | None, Meta(description="notification channels (YAML)")] = None
-    notify_threads: Annotated[Positive, Meta(description="notifications sent at once by libraries that block", le=64)] = 8
+    notify_threads: Annotated[Positive, Meta(description="threads for libraries that block as they send", le=64)] = 8
     otp_delivery: Annotated[
         str, Meta(description="how one-time passwords go out: log, file:PATH, or an Apprise URL with {user_id}")
     ] = "log"
