@@ -12,7 +12,7 @@ import msgspec
 from core.clock import rfc3339, to_ms
 
 # Libraries that tell more at `info` than an operator wants to know.
-QUIET: Final = ("aiokafka", "faust", "mode", "kafka", "asyncio")
+QUIET: Final = ("aiokafka", "faust", "mode", "kafka", "asyncio", "alembic", "sqlalchemy")
 
 
 class TextLine(logging.Formatter):

@@ -25,7 +25,7 @@ SCORES: Final = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
 
 LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "action": ("lock", "challenge", "unlock"),
-    "agent": ("detect", "sources", "learn", "respond", "reputation", "rules"),
+    "agent": ("detect", "sources", "learn", "respond", "audit", "reputation", "rules"),
     "by": ("rule", "admin", "otp", "expiry"),
     "class": (
         "TimeoutError",
@@ -39,6 +39,16 @@ LABELS: Final[Mapping[str, tuple[str, ...]]] = {
         "RuntimeError",
     ),
     "decision": ("approve", "challenge", "block"),
+    "forgotten": (
+        "alerts",
+        "decisions",
+        "cases",
+        "lock_history",
+        "outcomes",
+        "feedback",
+        "audit",
+        "users",
+    ),
     "label": ("fraud", "legit"),
     "measure": ("average_precision", "precision", "recall", "auc"),
     "model": ("half_space_trees", "one_class_svm", "gaussian"),
@@ -49,11 +59,13 @@ LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "push": ("ok", "failed"),
     "reason": ERRORS,
     "reload": ("ok", "refused"),
+    "sink": ("stored", "skipped", "rejected"),
+    "sunk": ("locks", "alerts", "cases", "outcomes", "rules", "feedback", "decisions", "audit"),
     "severity": ("low", "medium", "high", "critical"),
     "stage": ("decode", "load", "decide", "changelog", "store", "send", "commit"),
     "state": ("locked", "challenged"),
     "suppressed": ("grouped", "shadow", "off"),
-    "table": ("users", "sources", "models", "reputation", "rules"),
+    "table": ("users", "sources", "audit", "models", "reputation", "rules"),
     "topic": (
         "events",
         "feedback",
@@ -74,6 +86,8 @@ LABELS: Final[Mapping[str, tuple[str, ...]]] = {
         "users-changelog",
         "sources-changelog",
         "notices-changelog",
+        "audit-notes",
+        "audit-changelog",
     ),
     "type": EVENT_TYPES,
     "verdict": ("normal", "anomaly"),
@@ -199,6 +213,17 @@ METRICS: Final = (
     _counter("argus_lock_failures_total", "Locks that the broker did not take"),
     _gauge("argus_active_locks", "Users held up now", "state"),
     _counter("argus_dlq_records_total", "Records set aside, by the topic they came from", "topic"),
+    _counter("argus_audit_records_total", "Records added to the audit chains"),
+    _counter("argus_audit_checkpoints_total", "Checkpoints among them"),
+    # The sink: topics into the database.
+    _counter(
+        "argus_sink_records_total", "Records for the database, by what became of them", "table=sunk", "outcome=sink"
+    ),
+    _gauge("argus_sink_lag_seconds", "Age of the oldest record of the newest batch", "table=sunk"),
+    _histogram("argus_sink_batch_seconds", WORK_S, "Time until a batch is in the database, waits too", "table=sunk"),
+    _counter("argus_sink_retries_total", "Tries that the database did not answer as it should", "table=sunk"),
+    _gauge("argus_sink_database_up", "1 where the database did the last that was asked of it, else 0"),
+    _counter("argus_sink_deleted_total", "Rows deleted since they were too old", "table=forgotten"),
     # Notifications.
     _counter("argus_notifications_total", "Messages of a channel, by what became of them", "channel", "outcome=notice"),
     _gauge("argus_notifications_waiting", "Messages that wait for a channel or are tried again", "channel"),

@@ -79,6 +79,7 @@ EMBEDDED: Final[Mapping[str, Any]] = {
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 Positive = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
+Days = Annotated[float, Meta(ge=0, le=36_500)]
 Mode = Literal["live", "shadow", "off"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -126,6 +127,18 @@ class Settings(Struct, frozen=True, kw_only=True):
         str | None,
         Meta(description="SQL database of alerts and cases; none means SQLite in the data directory"),
     ] = None
+    sink_approve_share: Annotated[
+        float, Meta(description="share of approvals that the database keeps; all else is kept whole", ge=0, le=1)
+    ] = 0.05
+    sink_audit: Annotated[bool, Meta(description="whether the database has a copy of the audit trail")] = True
+    retention_days_alerts: Annotated[Days, Meta(description="days that the database keeps alerts; 0 for ever")] = 365
+    retention_days_decisions: Annotated[Days, Meta(description="the same for decisions")] = 90
+    retention_days_cases: Annotated[Days, Meta(description="the same for resolved cases; open ones stay")] = 1_095
+    retention_days_locks: Annotated[Days, Meta(description="the same for the history of locks")] = 365
+    retention_days_outcomes: Annotated[Days, Meta(description="the same for answers to commands")] = 90
+    retention_days_feedback: Annotated[Days, Meta(description="the same for labels")] = 730
+    retention_days_audit: Annotated[Days, Meta(description="the same for the copy of the audit trail")] = 365
+    retention_days_users: Annotated[Days, Meta(description="the same for users who are not seen")] = 400
     public_url: Annotated[str, Meta(description="where people open the console; links in notices begin with it")] = (
         "http://127.0.0.1:8080"
     )

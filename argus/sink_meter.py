@@ -1,0 +1,36 @@
+"""What the sink reports, in terms of the declared metrics."""
+
+from argus.measure import Metrics
+
+
+class SinkMeter:
+    """Counts by table, which for the sink is a topic without its prefix."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self.database_up = False
+
+    def batch(self, table: str, stored: int, skipped: int, seconds: float, age_ms: float) -> None:
+        """A batch is done. skipped: records that are not kept; age_ms: of its oldest record."""
+        self._metrics.number("argus_sink_records_total", table, "stored").inc(stored)
+        self._metrics.number("argus_sink_records_total", table, "skipped").inc(skipped)
+        self._metrics.spread("argus_sink_batch_seconds", table).observe(seconds)
+        self._metrics.number("argus_sink_lag_seconds", table).set(max(0.0, age_ms / 1_000))
+
+    def rejected(self, table: str) -> None:
+        self._metrics.number("argus_sink_records_total", table, "rejected").inc()
+
+    def retry(self, table: str) -> None:
+        self._metrics.number("argus_sink_retries_total", table).inc()
+        self.database(up=False)
+
+    def waiting(self, table: str, age_ms: float) -> None:
+        """A batch still waits for the database."""
+        self._metrics.number("argus_sink_lag_seconds", table).set(max(0.0, age_ms / 1_000))
+
+    def database(self, *, up: bool) -> None:
+        self.database_up = up
+        self._metrics.number("argus_sink_database_up").set(float(up))
+
+    def deleted(self, table: str, count: int) -> None:
+        self._metrics.number("argus_sink_deleted_total", table).inc(count)
