@@ -36,6 +36,10 @@ class LiveRules:
         """The set in force; replaced as a whole, never changed."""
         return self._rules
 
+    def definitions(self) -> Mapping[str, Any]:
+        """The definitions of that set, by rule id."""
+        return self._definitions
+
     def take(self, key: bytes, value: bytes | None) -> None:
         """Take a record of the rules topic: a definition, or (None) the end of one."""
         rule_id = key.decode("utf-8", "replace")

@@ -10,7 +10,7 @@ import faust
 from msgspec import Struct
 
 from agents.attach import Disk, Shards, Table, attach
-from agents.clients import ClientConfig, Clients, owner_name
+from agents.clients import FOLLOW_WAIT_MS, ClientConfig, Clients, owner_name
 from agents.detect import Detect
 from agents.intake import Rejections
 from agents.lanes import Lanes
@@ -21,6 +21,7 @@ from agents.services import Services, TopicNames
 from agents.sources import SourceWork
 from agents.users import Decide, UserWork
 from agents.views import View
+from argus.audit_table import audit_table
 from argus.faust_app import faust_app
 from argus.geo import make_locate
 from argus.intelligence import ThreatLists, known_reputations
@@ -106,7 +107,6 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
             batch_bytes=settings.batch_max_bytes,
             record_bytes=settings.producer_max_bytes,
             request_timeout_s=max(settings.session_timeout_s, 10.0),
-            fetch_wait_ms=settings.fetch_max_wait_ms,
         )
     )
     shards = Shards(
@@ -128,7 +128,7 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
 
     def views() -> tuple[View, ...]:
         return tuple(
-            View(topic, partitions, take, clients.open_consumer, on_fatal, settings.fetch_max_wait_ms)
+            View(topic, partitions, take, clients.open_consumer, on_fatal, FOLLOW_WAIT_MS)
             for topic, partitions, take in (
                 (topics.reputation, settings.partitions, lambda key, value: take_reputation(reputations, key, value)),
                 (topics.rules, 1, rules.take),
@@ -140,6 +140,7 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
         (
             Table("users", (topics.events, topics.feedback), open_users),
             Table("sources", (topics.signals,), open_sources),
+            audit_table(settings, services, shards, metrics, rules, clients.reader.read),
         ),
         clients,
         views,

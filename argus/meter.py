@@ -10,6 +10,8 @@ COUNTERS: Final = {
     "duplicates": "argus_ingest_duplicates_total",
     "late": "argus_ingest_late_total",
     "forwarded": "argus_ingest_forwarded_total",
+    "audit_records": "argus_audit_records_total",
+    "audit_checkpoints": "argus_audit_checkpoints_total",
 }
 
 

@@ -27,6 +27,8 @@ VISIBLE_WITHIN_S: Final = 15.0
 Config = tuple[tuple[str, str], ...]
 # A topic written from outside lives by the time of arrival: clients' clocks and old events must not age it.
 BY_ARRIVAL: Final[Config] = (("message.timestamp.type", "LogAppendTime"),)
+# Each change goes into the audit, which may have been away for so long.
+EACH_AUDITED: Final[Config] = (("min.compaction.lag.ms", str(7 * DAY_MS)),)
 # A reader behind by less than the lag sees every record, owner markers too. Small segments, since the one that is
 # written to is never compacted and would have to be read whole at each recovery.
 # Deletes stay for as long as a data directory may have been unused and still be read on from.
@@ -68,11 +70,11 @@ TOPICS: Final[tuple[Topic, ...]] = (
     Topic("feedback", "delete", 90, config=BY_ARRIVAL),
     Topic("commands", "delete", 7, config=BY_ARRIVAL),
     Topic("alerts", "delete", 30),
-    Topic("locks", "compact"),
+    Topic("locks", "compact", config=EACH_AUDITED),
     Topic("decisions", "delete", 7),
     Topic("rules", "compact", partitions=1),
     Topic("outcomes", "delete", 7),
-    Topic("cases", "compact"),
+    Topic("cases", "compact", config=EACH_AUDITED),
     Topic("audit", "delete", 7 * 365),
     Topic("rejected", "delete", 14, config=(("max.message.bytes", str(LARGEST_BYTES)),)),
     Topic("signals", "delete", 1),
@@ -84,6 +86,8 @@ TOPICS: Final[tuple[Topic, ...]] = (
     Topic("users-changelog", "compact", config=CHANGELOG),
     Topic("sources-changelog", "compact", config=CHANGELOG),
     Topic("notices-changelog", "compact", partitions=1, config=CHANGELOG),
+    Topic("audit-notes", "delete", 7),
+    Topic("audit-changelog", "compact", config=CHANGELOG),
 )
 
 

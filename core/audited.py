@@ -16,10 +16,13 @@ from core.clock import rfc3339, to_ms
 from core.records import Alert, Case, Command, Decision, Lock, Outcome
 
 ARGUS: Final = "argus"
+APPROVE: Final = "decision.approve"
 # In JSON text the quotes of a string's contents are escaped, so only the member itself looks like this. (`scores` is
 # the one object inside a decision, and holds numbers.)
 APPROVED: Final = b'"decision":"approve"'
 REASON_CHARS: Final = 2_048
+# What Argus writes is smaller; a foreign record of megabytes must not become one of the chain.
+READ_BYTES: Final = 256 * 1_024
 
 Read = Callable[[bytes], Entry]
 
@@ -41,7 +44,7 @@ def approvals(values: Sequence[bytes], first_offset: int, last_offset: int, time
         "last_offset": last_offset,
         "sha256": digest,
     }
-    return Entry("decisions", "decision.approve", ARGUS, "", time, details)
+    return Entry("decisions", APPROVE, ARGUS, "", time, details)
 
 
 def decision_entry(value: bytes) -> Entry:
@@ -58,10 +61,7 @@ def decision_entry(value: bytes) -> Entry:
 def alert_entry(value: bytes) -> Entry:
     alert = _alert(value)
     source = alert.source
-    if isinstance(source, msgspec.UnsetType):
-        subject = alert.user_id or ""
-    else:
-        subject = f"{source.type}:{source.id}"
+    subject = alert.user_id or "" if isinstance(source, msgspec.UnsetType) else f"{source.type}:{source.id}"
     details: dict[str, Detail] = {
         "alert_id": alert.alert_id,
         "count": alert.count,
@@ -145,21 +145,16 @@ READERS: Final[Mapping[str, Read]] = {
 }
 
 
-def told(read: Read, value: bytes, topic: str, offset: int, time: str) -> Entry:
-    """The entry for a record, with where it was and its hash. One that can't be read is told as that. time: when it
-    arrived."""
+def told(read: Read, value: bytes, digest: str, topic: str, offset: int, time: str) -> Entry:
+    """The entry for a record, with where it was and its hash. One that can't be read is told as that. digest: the
+    SHA-256 of `value`; time: when it arrived."""
     try:
-        entry = read(value)
+        entry = read(value if len(value) <= READ_BYTES else b"")
     except (msgspec.DecodeError, UnicodeDecodeError, OverflowError):
         entry = Entry(topic, "record.unreadable", "unknown", "it is not a record of this topic", time)
     if len(entry.reason) > REASON_CHARS:
         entry.reason = entry.reason[:REASON_CHARS]
-    entry.details = {
-        **entry.details,
-        "offset": offset,
-        "sha256": sha256(value).hexdigest(),
-        "topic": topic,
-    }
+    entry.details = {**entry.details, "offset": offset, "sha256": digest, "topic": topic}
     return entry
 
 
