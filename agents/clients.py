@@ -2,12 +2,18 @@
 
 from typing import Final
 
+from typing import Final
+
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from msgspec import Struct
 
 from agents.journal import RangeReader
 
 FRAME_BYTES: Final = 64 * 1024
+
+
+# What a followed topic says matters within a fraction of a second; asking all the time would keep the broker busy.
+FOLLOW_WAIT_MS: Final = 200
 
 
 class ClientConfig(Struct, frozen=True, kw_only=True):
@@ -22,7 +28,6 @@ class ClientConfig(Struct, frozen=True, kw_only=True):
     batch_bytes: int
     record_bytes: int
     request_timeout_s: float
-    fetch_wait_ms: int
     compression: str | None = "zstd"
 
 
@@ -69,7 +74,7 @@ class Clients:
             client_id=self._config.client_id,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            fetch_max_wait_ms=self._config.fetch_wait_ms,
+            fetch_max_wait_ms=FOLLOW_WAIT_MS,
         )
 
 

@@ -211,7 +211,6 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Sink
             batch_bytes=settings.batch_max_bytes,
             record_bytes=settings.producer_max_bytes,
             request_timeout_s=max(settings.session_timeout_s, 10.0),
-            fetch_wait_ms=settings.fetch_max_wait_ms,
         )
     )
     waiting, rejections = Waiting(meter), Rejections(settings.topic("rejected"))
