@@ -4,7 +4,7 @@ Every command but a dispute is answered, a repeat with the same answer. The user
 and the answer) is not decided here.
 """
 
-from typing import Final
+from typing import Final, Literal
 
 from core.case_state import (
     ANSWERS_MAX,

@@ -165,7 +165,7 @@ def test_what_is_not_in_memory_is_read_from_disk(tmp_path: Path) -> None:
 
     async def story() -> None:
         work = await town.sources()
-        work._cached_sources = 2
+        work._cached = 2
         for offset, host in enumerate((1, 2, 3, 4, 1)):
             value = told(offset + 1, {f"ip:10.0.0.{host}": [Signal(SIGNUP, NOON_MS + offset, "u", f"e{offset}")]})
             await work.apply(SIGNALS, [Record(SIGNALS, 0, offset, b"0", value)])
