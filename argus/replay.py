@@ -1,32 +1,27 @@
-"""`argus replay`: the very same detection and response over a file, with no broker.
+"""The very same detection and response as in the stream, in memory: what `argus replay` runs over a file.
 
 The file's order is the order of arrival, and users live in the partitions of a real run, each with its own models.
 Work goes in blocks of `BLOCK_LINES`; what the sources say in one block is known from the next on. Every clock is the
 events', so that two runs give the same bytes.
 """
 
-import sys
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
-from itertools import islice
+from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from msgspec import Struct
 
 from agents.placing import Placing
 from argus.geo import make_locate
 from argus.intelligence import ThreatLists, known_reputations
-from argus.progress import bar
 from argus.rule_files import compiler, read_rules
 from argus.settings import Settings
 from core.detect import judge
-from core.events import Action, Locate, Rejected, decode_action, nowhere, read_feedback
+from core.events import Action, Locate, Rejected, decode_action
 from core.features import FEATURES
 from core.feedback import label_signals
 from core.policy import Policy
-from core.records import Alert, Decision, Feedback, Lock, encode
+from core.records import Alert, Decision, Feedback, Lock
 from core.reputation import Reputations
 from core.respond import expire
 from core.rules.book import RuleBook
@@ -150,120 +145,4 @@ def make_engine(settings: Settings, rules: Path | None = None) -> Engine:
         partitions=settings.partitions,
         seed=settings.seed,
         reputations=known_reputations(ThreatLists(settings.threat_lists) if settings.threat_lists else None),
-    )
-
-
-def run(
-    settings: Settings,
-    *,
-    events: Path,
-    alerts: Path,
-    decisions: Path,
-    locks: Path | None,
-    rejected: Path | None,
-    feedback: Path | None,
-    rules: Path | None,
-) -> int:
-    """Replay a file; the exit status. The summary goes to stderr."""
-    engine = make_engine(settings, rules)
-    labels = Labels(feedback) if feedback is not None else None
-    totals: Counter[str] = Counter()
-    severities: Counter[str] = Counter()
-    with ExitStack() as stack:
-        source = stack.enter_context(events.open("rb"))
-        to_alerts = stack.enter_context(alerts.open("wb"))
-        to_decisions = stack.enter_context(decisions.open("wb"))
-        to_locks = stack.enter_context(locks.open("wb")) if locks else None
-        to_rejected = stack.enter_context(rejected.open("wb")) if rejected else None
-        advance = stack.enter_context(bar("replay", events.stat().st_size, "bytes"))
-        start = 0
-        for lines in blocks(source):
-            block = engine.block(lines, labels.until(_first_time(lines)) if labels else ())
-            _write(to_decisions, block.decisions)
-            _write(to_alerts, block.alerts)
-            if to_locks is not None:
-                _write(to_locks, block.locks)
-            if to_rejected is not None:
-                _write(to_rejected, (_rejected_line(lines, start, *entry) for entry in block.rejected))
-            start += len(lines)
-            totals.update(
-                lines=len(lines),
-                decisions=len(block.decisions),
-                alerts=sum(alert.count == 1 for alert in block.alerts),
-                updates=sum(alert.count > 1 for alert in block.alerts),
-                locks=sum(lock.state != "unlocked" for lock in block.locks),
-                repeats=block.duplicates,
-                rejected=len(block.rejected),
-            )
-            severities.update(alert.severity for alert in block.alerts if alert.count == 1)
-            if advance is not None:
-                advance(sum(map(len, lines)) + len(lines))
-    sys.stderr.write(summary(totals, severities))
-    return 0
-
-
-def blocks(source: IO[bytes]) -> Iterator[list[bytes]]:
-    """Blocks of lines without their ends; empty lines are nothing."""
-    lines = (line for line in (raw.rstrip(b"\r\n") for raw in source) if line)
-    while block := list(islice(lines, BLOCK_LINES)):
-        yield block
-
-
-class Labels:
-    """A file of feedback, handed out by its own time."""
-
-    def __init__(self, path: Path) -> None:
-        """Raises `Rejected` naming the line where one can't be read: half of the labels would be a wrong result."""
-        self._labels: list[Feedback] = []
-        for number, line in enumerate(path.read_bytes().splitlines(), 1):
-            if line.strip():
-                try:
-                    self._labels.append(read_feedback(line))
-                except Rejected as rejected:
-                    raise Rejected(rejected.error, f"{path}, line {number}: {rejected.reason}") from None
-        self._labels.sort(key=lambda label: (label.time, label.feedback_id), reverse=True)
-
-    def until(self, time_ms: int) -> list[Feedback]:
-        """Those that had come by then and were not handed out before."""
-        come = []
-        while self._labels and _ms(self._labels[-1]) <= time_ms:
-            come.append(self._labels.pop())
-        return come
-
-
-def _ms(label: Feedback) -> int:
-    assert isinstance(label.time, int)
-    return label.time
-
-
-def _first_time(lines: Iterable[bytes]) -> int:
-    """The time of the first line that can be read, 0 for none."""
-    for line in lines:
-        try:
-            return decode_action(line, now_ms=None, locate=nowhere).time_ms
-        except Rejected:
-            continue
-    return 0
-
-
-def _write(file: IO[bytes], records: Iterable[object]) -> None:
-    file.writelines(encode(record) + b"\n" for record in records)
-
-
-def _rejected_line(lines: list[bytes], start: int, index: int, rejected: Rejected) -> dict[str, object]:
-    return {
-        "line": start + index + 1,
-        "error": rejected.error,
-        "reason": rejected.reason,
-        "value": lines[index].decode("utf-8", "replace"),
-    }
-
-
-def summary(totals: Counter[str], severities: Counter[str]) -> str:
-    """One line for people."""
-    by_severity = ", ".join(f"{severities[name]} {name}" for name in ("CRITICAL", "HIGH", "MEDIUM", "LOW"))
-    return (
-        f"{totals['lines']} lines: {totals['decisions']} decisions, {totals['alerts']} alerts ({by_severity}) with "
-        f"{totals['updates']} updates, {totals['locks']} locks and challenges, {totals['repeats']} repeated events, "
-        f"{totals['rejected']} rejected\n"
     )

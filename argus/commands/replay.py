@@ -14,7 +14,11 @@ from argus.commands import FILE_IN, FILE_OUT, Shell
 @click.option("--locks", type=FILE_OUT, help="Where locks go.")
 @click.option("--rejected", type=FILE_OUT, help="Where records go that could not be read.")
 @click.option("--feedback", type=FILE_IN, help="Labels, merged in by their own time.")
-@click.option("--rules", type=FILE_IN, help="User-defined rules (YAML) to compare with those in force.")
+@click.option(
+    "--rules",
+    type=FILE_IN,
+    help="User-defined rules (YAML) to run instead of those in force, and to compare with them.",
+)
 @click.pass_obj
 def command(
     shell: Shell,
@@ -27,15 +31,21 @@ def command(
     rules: Path | None,
 ) -> int:
     """Run the very same detection and response over a file; two runs give the same bytes."""
-    from argus import replay
+    from argus.replay_files import run
+    from core.events import Rejected
+    from core.rules.nodes import BadRule
 
-    return replay.run(
-        shell.settings(),
-        events=events,
-        alerts=alerts,
-        decisions=decisions,
-        locks=locks,
-        rejected=rejected,
-        feedback=feedback,
-        rules=rules,
-    )
+    try:
+        return run(
+            shell.settings(),
+            events=events,
+            alerts=alerts,
+            decisions=decisions,
+            locks=locks,
+            rejected=rejected,
+            feedback=feedback,
+            rules=rules,
+        )
+    except (BadRule, Rejected) as error:
+        # Events that can't be read are counted; rules and labels that can't be used are a wrong command.
+        raise click.UsageError(str(error)) from None

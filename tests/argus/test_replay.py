@@ -1,0 +1,275 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from argus import cli
+from argus.geo import make_locate
+from argus.replay import BLOCK_LINES, Engine, make_engine
+from argus.replay_files import Labels, run
+from argus.settings import Settings
+from core.clock import DAY
+from core.detect import judge
+from core.events import Rejected, decode_action, nowhere
+from core.policy import Policy
+from core.rules.book import RuleBook
+from core.rules.custom import CustomRules
+from core.state import UserState
+from simulation.config import Config
+from simulation.stream import generate
+
+SETTINGS = Settings()
+OUTS = ("alerts", "decisions", "locks", "rejected")
+START_MS = 1_772_452_800_000
+OWN_RULES = {bound.rule.id for bound in RuleBook().rules if bound.rule.scope == "user" and not bound.rule.inputs}
+
+
+def event(number: int, user: str = "u1", type_: str = "transaction", **fields: Any) -> bytes:
+    facts = {"event_id": f"e{number}", "type": type_, "user_id": user, "time": START_MS + number * 1_000}
+    return msgspec.json.encode(facts | fields)
+
+
+def payments(count: int, user: str = "u1", first: int = 0, **fields: Any) -> list[bytes]:
+    return [event(first + at, user, amount=10.0, currency="EUR", merchant_id="till", **fields) for at in range(count)]
+
+
+def replay(path: Path, lines: list[bytes], **more: Any) -> dict[str, list[dict[str, Any]]]:
+    """What comes out, by file."""
+    path.mkdir(exist_ok=True)
+    (path / "events").write_bytes(b"\n".join(lines))
+    assert run(SETTINGS, events=path / "events", **{name: path / name for name in OUTS}, **more) == 0
+    return {name: [json.loads(line) for line in (path / name).read_bytes().splitlines()] for name in OUTS}
+
+
+@pytest.fixture(scope="module")
+def life() -> list[bytes]:
+    encode = msgspec.json.Encoder().encode
+    return [encode(labelled.event) for labelled in generate(Config(events=6_000, users=150, seed=5))]
+
+
+def test_two_runs_give_the_same_bytes(tmp_path: Path, life: list[bytes]) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    out = replay(first, life)
+    replay(second, life)
+    assert len(out["alerts"]) > 10
+    for name in OUTS:
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+
+
+def test_each_event_has_one_decision_and_its_repeat_has_none(tmp_path: Path, life: list[bytes]) -> None:
+    lines = [*life[:1_000], life[999], life[998]]
+    out = replay(tmp_path, lines)
+    ids = [decision["event_id"] for decision in out["decisions"]]
+    assert len(ids) == len(set(ids))
+    assert set(ids) == {json.loads(line)["event_id"] for line in life[:1_000]}
+
+
+def test_what_rules_say_of_one_user_hangs_on_no_cut_into_batches(life: list[bytes]) -> None:
+    def by_engine(block_lines: int) -> list[tuple[str, int]]:
+        engine = make_engine(SETTINGS)
+        alerts = []
+        for start in range(0, len(life), block_lines):
+            alerts += engine.block(life[start : start + block_lines]).alerts
+        return sorted((alert.alert_id, alert.count) for alert in alerts if alert.rule_id in OWN_RULES)
+
+    users: dict[str, UserState] = {}
+    book, policy = RuleBook(), Policy()
+    alone = []
+    for line in life:
+        action = decode_action(line, now_ms=None, locate=make_locate(None))
+        alone += judge([action], users, book=book, policy=policy).alerts
+    wanted = sorted((alert.alert_id, alert.count) for alert in alone if alert.rule_id in OWN_RULES)
+    assert len(wanted) > 10
+    for block_lines in (7, BLOCK_LINES, 5_000):
+        assert by_engine(block_lines) == wanted
+
+
+def test_lines_that_cannot_be_read_are_written_out_with_their_number_and_the_rest_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [event(0), b"{", b"", event(1), b'{"event_id": "x"}', b"\xff", event(2), b" "]
+    out = replay(tmp_path, lines)
+    assert [decision["event_id"] for decision in out["decisions"]] == ["e0", "e1", "e2"]
+    assert [(line["line"], line["error"]) for line in out["rejected"]] == [
+        (2, "not_json"),
+        (5, "missing_field"),
+        (6, "not_json"),
+        (8, "not_json"),
+    ]
+    assert [line["value"] for line in out["rejected"]] == ["{", '{"event_id": "x"}', "�", " "]
+    assert capsys.readouterr().err.startswith("7 lines: 3 decisions, ")
+
+
+def test_line_ends_of_windows_and_a_missing_last_one_are_fine(tmp_path: Path) -> None:
+    (tmp_path / "w").mkdir()
+    (tmp_path / "w" / "e").write_bytes(event(0) + b"\r\n\r\n" + event(1))
+    run(SETTINGS, events=tmp_path / "w" / "e", alerts=tmp_path / "a", decisions=tmp_path / "d")
+    assert len((tmp_path / "d").read_bytes().splitlines()) == 2
+
+
+def test_an_event_from_the_future_is_judged_by_its_own_clock(tmp_path: Path) -> None:
+    out = replay(tmp_path, [msgspec.json.encode(json.loads(event(0)) | {"time": "2099-01-01T00:00:00Z"})])
+    assert out["decisions"][0]["time"] == "2099-01-01T00:00:00.000Z"
+
+
+def test_a_lock_is_written_and_its_end_too_once_the_partitions_clock_is_there(tmp_path: Path) -> None:
+    late = msgspec.json.encode(json.loads(event(99)) | {"time": START_MS + 2 * DAY})
+    out = replay(tmp_path, [*payments(10), late])
+    states = [(lock["state"], lock["by"], lock["version"]) for lock in out["locks"]]
+    assert states[-2:] == [("locked", "rule", states[-2][2]), ("unlocked", "expiry", states[-2][2] + 1)]
+    assert out["alerts"][-1]["detected_at"] == out["alerts"][-1]["time"]
+
+
+def labels(count: int, time_ms: int, first: int = 0) -> bytes:
+    return b"\n".join(
+        msgspec.json.encode(
+            {
+                "feedback_id": f"f{first + at}",
+                "event_id": f"e{first + at}",
+                "user_id": f"user-{first + at}",
+                "label": "fraud",
+                "source": "chargeback",
+                "time": time_ms,
+            }
+        )
+        for at in range(count)
+    )
+
+
+def till(count: int, first: int = 0) -> list[bytes]:
+    return [payments(1, f"user-{number}", number)[0] for number in range(first, first + count)]
+
+
+def of_sources(out: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    return [alert for alert in out["alerts"] if alert.get("source") == {"type": "merchant", "id": "till"}]
+
+
+def test_labels_that_come_after_the_last_event_still_count(tmp_path: Path) -> None:
+    (tmp_path / "labels").write_bytes(labels(40, START_MS + 7 * DAY))
+    out = replay(tmp_path / "out", till(40), feedback=tmp_path / "labels")
+    assert of_sources(out)
+    assert not of_sources(replay(tmp_path / "without", till(40)))
+
+
+def test_labels_count_from_the_first_block_after_their_time_on_and_what_they_say_of_a_place_from_the_next(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "labels").write_bytes(labels(40, START_MS + 600 * 1_000))
+    paid = {*range(40), *range(1_400, 1_440), *range(1_500, 1_540)}
+    lines = [
+        till(1, number)[0] if number in paid else event(number, f"user-{number}", "page_view")
+        for number in range(1_540)
+    ]
+    out = replay(tmp_path / "out", lines, feedback=tmp_path / "labels")
+    assert of_sources(out)
+    told = {
+        decision["event_id"]
+        for decision in out["decisions"]
+        if "payment_at_compromised_merchant" in decision["rules"]
+    }
+    assert told == {f"e{number}" for number in range(1_500, 1_540)}
+
+
+def test_labels_are_handed_out_once_in_the_order_of_their_times(tmp_path: Path) -> None:
+    path = tmp_path / "labels"
+    path.write_bytes(b"\n".join([labels(2, START_MS + 5_000), b"", labels(2, START_MS, first=2), b""]))
+    by_time = Labels(path)
+    assert by_time.until(START_MS - 1) == []
+    assert [label.feedback_id for label in by_time.until(START_MS)] == ["f2", "f3"]
+    assert [label.feedback_id for label in by_time.until(START_MS + DAY)] == ["f0", "f1"]
+    assert by_time.until(START_MS + DAY) == []
+    assert Labels(None).until(START_MS) == []
+
+
+def test_a_label_that_cannot_be_read_is_named_by_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "labels"
+    path.write_bytes(labels(1, START_MS) + b'\n\n{"label": "maybe"}')
+    with pytest.raises(Rejected, match=r"labels, line 3: "):
+        Labels(path)
+
+
+RULE = """
+- id: candidate
+  title: Anything at the till
+  types: [transaction]
+  severity: {severity}
+  mode: {mode}
+  when: {{field: merchant_id, eq: till}}
+"""
+
+
+def test_candidate_rules_run_instead_of_those_in_force_and_are_compared_with_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules, in_force = tmp_path / "rules.yaml", tmp_path / "in_force.yaml"
+    rules.write_text(RULE.format(severity="MEDIUM", mode="live"))
+    out = replay(tmp_path / "new", till(3), rules=rules)
+    assert [alert["rule_id"] for alert in out["alerts"]] == ["candidate"] * 3
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "against the rules in force: 3 new, 0 lost, 0 changed alerts",
+        "  candidate: 3 new, 0 lost, 0 changed alerts",
+    ]
+    in_force.write_text(RULE.format(severity="LOW", mode="live"))
+    (tmp_path / "events").write_bytes(b"\n".join(till(3)))
+    settings = msgspec.structs.replace(SETTINGS, rules_file=in_force)
+    outs = {"alerts": tmp_path / "a", "decisions": tmp_path / "d"}
+    run(settings, events=tmp_path / "events", rules=rules, **outs)
+    assert "0 new, 0 lost, 3 changed" in capsys.readouterr().err
+    rules.write_text(RULE.format(severity="MEDIUM", mode="off"))
+    run(settings, events=tmp_path / "events", rules=rules, **outs)
+    assert "0 new, 3 lost, 0 changed" in capsys.readouterr().err
+    run(settings, events=tmp_path / "events", **outs)
+    assert "against" not in capsys.readouterr().err
+
+
+def test_the_summary_counts_alerts_once_and_by_the_severity_that_they_rose_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = replay(tmp_path, [*payments(10), payments(1)[0]])
+    ids = {alert["alert_id"] for alert in out["alerts"]}
+    said = capsys.readouterr().err
+    assert said.startswith(f"11 lines: 10 decisions, {len(ids)} alerts (1 CRITICAL, 0 HIGH")
+    assert f"{len(out['alerts']) - len(ids)} updates" in said
+    assert "1 repeated events, 0 rejected" in said
+
+
+def test_an_empty_file_gives_empty_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert replay(tmp_path, []) == {name: [] for name in OUTS}
+    assert capsys.readouterr().err.startswith("0 lines: 0 decisions")
+
+
+def test_engines_share_nothing() -> None:
+    one, two = (
+        Engine(book=RuleBook(), policy=Policy(), custom=CustomRules(), locate=nowhere, partitions=2, seed=1)
+        for _ in range(2)
+    )
+    assert len(one.block(payments(3)).decisions) == len(two.block(payments(3)).decisions) == 3
+
+
+def command(directory: Path, option: str, file: str) -> list[str]:
+    (directory / "events").write_bytes(event(0))
+    options = {"events": "events", "alerts": "a", "decisions": "d"} | {option: file}
+    return ["replay", *(text for name, path in options.items() for text in (f"--{name}", str(directory / path)))]
+
+
+@pytest.mark.parametrize("option", ["events", "feedback", "rules"])
+def test_a_file_that_is_not_there_is_one_line_and_status_2(
+    tmp_path: Path, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(command(tmp_path, option, "missing")) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "missing" in said
+
+
+@pytest.mark.parametrize(("option", "text"), [("feedback", '{"label": 1}'), ("rules", "- {id: x")])
+def test_a_file_that_cannot_be_used_is_one_line_with_the_place_and_status_2(
+    tmp_path: Path, option: str, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad").write_text(text)
+    assert cli.run(command(tmp_path, option, "bad")) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "line 1" in said
