@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import tempfile
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
@@ -32,8 +33,10 @@ def derived_key(secret: str, purpose: bytes) -> bytes:
 
 def _make(path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = path.with_name(f"{FILE}.{os.getpid()}")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    # Of mode 0600, and of a name that nobody else uses: two containers may share the directory and a process id.
+    opened, name = tempfile.mkstemp(prefix=f"{FILE}.", dir=path.parent)
+    fresh = Path(name)
+    with os.fdopen(opened, "w") as file:
         file.write(secrets.token_hex(SECRET_BYTES) + "\n")
     try:
         # Whole or not at all, and never over one that another process has made meanwhile.

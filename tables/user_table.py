@@ -76,6 +76,9 @@ class UserTable:
             dropped = next(iter(cache))
             del cache[dropped]
             self._spilled.pop(dropped, None)
+        if len(self._spilled) > len(cache):
+            # Of users who were loaded and not changed, as by labels.
+            self._spilled = {user_id: newest for user_id, newest in self._spilled.items() if user_id in cache}
 
     def _recent(self, user_id: str, ids: bytes) -> bytes:
         """The ids behind those that have a record of their own."""
