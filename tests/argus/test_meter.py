@@ -1,0 +1,118 @@
+import inspect
+from typing import Any
+
+import pytest
+
+from agents.services import Meter
+from argus.measure import REJECTED, Metrics
+from argus.meter import WorkerMeter
+
+AGENTS = {"argus.events": "detect", "argus.signals": "sources"}
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics({"rule": ["travel"], "detection": ["travel"], "partition": ["0", "1"]})
+
+
+@pytest.fixture
+def meter(metrics: Metrics) -> WorkerMeter:
+    return WorkerMeter(metrics, AGENTS, "argus.")
+
+
+def value(metrics: Metrics, name: str, *labels: str) -> float:
+    return metrics.number(name, *labels).value
+
+
+def test_it_has_everything_that_agents_report() -> None:
+    for name, wanted in inspect.getmembers(Meter, inspect.isfunction):
+        if not name.startswith("_"):
+            assert list(inspect.signature(getattr(WorkerMeter, name)).parameters) == list(
+                inspect.signature(wanted).parameters
+            )
+
+
+def test_no_report_ends_up_under_a_label_that_nobody_declared(metrics: Metrics, meter: WorkerMeter) -> None:
+    meter.batch("argus.events", 1, 10, 0.1, 250)
+    meter.ingest({"login": 3, "payout": 1}, 0)
+    meter.rejected("argus.events", "not_json")
+    for name in ("duplicates", "late", "forwarded"):
+        meter.count(name, 2)
+    meter.watermark(0, 1_500)
+    meter.rule_hits({"travel": 2})
+    meter.rule_error("travel")
+    meter.rules("custom", 5, True)
+    meter.decisions({"approve": 1, "challenge": 2, "block": 3})
+    meter.alert("travel", "CRITICAL", 0.2, "a1")
+    meter.suppressed(4)
+    for state, by in (("locked", "rule"), ("challenged", "rule"), ("unlocked", "expiry"), ("unlocked", "otp")):
+        meter.lock(state, by)
+    meter.scores({"gaussian": [0.1, 0.999]}, 0.99)
+    meter.learned(("gaussian", "half_space_trees"), 7)
+    meter.feedback("fraud")
+    for stage in ("decide", "commit"):
+        meter.stage(stage, 0.01)
+    meter.recovering("users", 0, 9)
+    meter.recovered("users", 0, 0.5)
+    meter.changelog("sources", 1, 100)
+    meter.assigned(3)
+    meter.snapshot(("gaussian",), 1_000)
+    other = {family.name: [sample.value for sample in family.samples] for family in metrics.collect()}
+    assert sum(other.get(REJECTED, other.get(REJECTED.removesuffix("_total"), []))) == 0
+
+
+REPORTS: list[tuple[str, tuple[Any, ...], str, tuple[str, ...], float]] = [
+    ("batch", ("argus.events", 1, 10, 0.1, 250), "argus_agent_events_total", ("detect", "ok"), 10),
+    ("batch", ("argus.events", 1, 10, 0.1, 250), "argus_consumer_lag_seconds", ("detect", "events", "1"), 0.25),
+    ("batch", ("argus.signals", 0, 1, 0.1, -5), "argus_consumer_lag_seconds", ("sources", "signals", "0"), 0),
+    ("rejected", ("argus.events", "invalid"), "argus_ingest_rejected_total", ("invalid",), 1),
+    ("rejected", ("argus.events", "invalid"), "argus_agent_events_total", ("detect", "rejected"), 1),
+    ("count", ("forwarded", 3), "argus_ingest_forwarded_total", (), 3),
+    ("watermark", (1, 2_500), "argus_watermark_timestamp_seconds", ("1",), 2.5),
+    ("alert", ("travel", "HIGH", 1.0, "a"), "argus_alerts_total", ("travel", "high"), 1),
+    ("lock", ("challenged", "rule"), "argus_locks_total", ("challenge", "rule"), 1),
+    ("lock", ("unlocked", "expiry"), "argus_locks_total", ("unlock", "expiry"), 1),
+    (
+        "scores",
+        ({"gaussian": [0.5, 0.995, 0.999]}, 0.99),
+        "argus_model_predictions_total",
+        ("gaussian", "anomaly"),
+        2,
+    ),
+    ("rules", ("custom", 4, False), "argus_ruleset_last_reload_successful", (), 0),
+    ("rules", ("custom", 4, False), "argus_ruleset_reloads_total", ("refused",), 1),
+    ("rules", ("custom", 4, True), "argus_rules_loaded", ("custom",), 4),
+    ("recovering", ("users", 1, 7), "argus_recovery_remaining_records", ("users", "1"), 7),
+    ("recovered", ("users", 1, 7.0), "argus_recovery_remaining_records", ("users", "1"), 0),
+]
+
+
+@pytest.mark.parametrize(("report", "facts", "name", "labels", "wanted"), REPORTS)
+def test_a_report_is_found_in_its_series(
+    metrics: Metrics,
+    meter: WorkerMeter,
+    report: str,
+    facts: tuple[Any, ...],
+    name: str,
+    labels: tuple[str, ...],
+    wanted: float,
+) -> None:
+    getattr(meter, report)(*facts)
+    assert value(metrics, name, *labels) == wanted
+
+
+def test_counts_add_up_and_gauges_do_not(metrics: Metrics, meter: WorkerMeter) -> None:
+    for count in (3, 4):
+        meter.count("late", count)
+        meter.rules("custom", count, True)
+    assert value(metrics, "argus_ingest_late_total") == 7
+    assert value(metrics, "argus_rules_loaded", "custom") == 4
+
+
+def test_a_latency_below_zero_counts_as_none_and_carries_the_alert_as_exemplar(
+    metrics: Metrics, meter: WorkerMeter
+) -> None:
+    meter.alert("travel", "LOW", -3.0, "a1")
+    spread = metrics.spread("argus_alert_latency_seconds", "low")
+    assert (spread.sum, spread.counts[0]) == (0.0, 1)
+    assert spread.exemplars[0].labels == {"alert_id": "a1"}
