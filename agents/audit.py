@@ -4,25 +4,25 @@ The chain's end is part of the shard's state and its records are in the shard's 
 next owner sends the very same bytes again, and goes on from there.
 """
 
-import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
-from agents.intake import unseen
-from agents.journal import TooLarge
+from agents.keyed import KeyedWork, Kind, Missed, Step
 from agents.services import Services
-from agents.shard import Meta, Output, Shard
-from core.audit import Chain, Entry
+from agents.shard import Output, Shard
+from core.audit import Chain, Detail, Entry
 from core.audited import APPROVED, Read, approvals, told
 from core.clock import rfc3339
+from tables.audit import CHAINS
 
-logger = logging.getLogger(__name__)
-
+# The table has one key.
+CHAIN: Final = ""
 CHAIN_KEY: Final = b"c"
+KIND: Final = Kind("audit", CHAIN_KEY, CHAINS)
 REPEATS_KEY: Final = b"r"
 STANDING_KEY: Final = b"s"
 CHECKPOINT_RECORDS: Final = 1_000
@@ -30,10 +30,7 @@ CHECKPOINT_MS: Final = 60_000
 # A repeat comes from a step that was sent again: so many of what is told one by one are known by their hashes.
 REPEATS_KEPT: Final = 1_024
 REPEAT_BYTES: Final = 8
-MISSED_RECORDS: Final = 5_000
 
-encode_chain = msgspec.msgpack.Encoder().encode
-decode_chain = msgspec.msgpack.Decoder(Chain).decode
 _encode_standing = msgspec.msgpack.Encoder(order="sorted").encode
 _decode_standing = msgspec.msgpack.Decoder(dict[str, str]).decode
 
@@ -84,48 +81,31 @@ class Draft:
             self.records.append(("checkpoint", self.checkpoint))
 
 
-class AuditWork:
-    """One partition of the audit table while this worker owns it (see `agents.lanes.Work`)."""
+class AuditWork(KeyedWork[Chain]):
+    """One partition of the audit table while this worker owns it (see `agents.lanes.Work`). Its one state is the
+    chain's end."""
 
-    def __init__(
-        self,
-        services: Services,
-        shard: Shard,
-        audit: Audit,
-        missed: Callable[[str, int, int, int], AsyncIterator[Sequence[Any]]],
-    ) -> None:
-        """missed(topic, partition, start, end): reads records that were skipped in delivery."""
-        self.services = services
-        self.shard = shard
+    def __init__(self, services: Services, shard: Shard, audit: Audit, missed: Missed) -> None:
+        super().__init__(services, shard, KIND, 1, missed)
         self._audit = audit
-        self._missed = missed
-        self._chain = Chain(shard.partition)
+        self._chain = Chain(partition=shard.partition)
         self._repeats: dict[bytes, None] = {}
         self._standing: Mapping[str, str] = {}
 
     async def start(self) -> None:
-        begin = self.services.monotonic()
-        meter, partition, store = self.services.meter, self.shard.partition, self.shard.store
-        await self.shard.take_over(lambda remaining: meter.recovering("audit", partition, remaining))
-        chain, repeats, standing = store.get(CHAIN_KEY), store.get(REPEATS_KEY) or b"", store.get(STANDING_KEY)
-        if chain is not None:
-            self._chain = decode_chain(chain)
+        await super().start()
+        store = self.shard.store
+        repeats, standing = store.get(REPEATS_KEY) or b"", store.get(STANDING_KEY)
+        self._chain = self.load([CHAIN]).get(CHAIN, self._chain)
         self._repeats = dict.fromkeys(repeats[at : at + REPEAT_BYTES] for at in range(0, len(repeats), REPEAT_BYTES))
         self._standing = _decode_standing(standing) if standing is not None else {}
         await self._note_changes()
-        meter.recovered("audit", partition, self.services.monotonic() - begin)
 
-    async def apply(self, topic: str, records: list[Any]) -> None:
-        async with self.shard.lock:
-            applied = self.shard.meta.applied.get(topic)
-            fresh = unseen(records, applied)
-            if applied is not None and fresh and fresh[0].offset > applied:
-                async for skipped in self._missed(topic, self.shard.partition, applied, fresh[0].offset):
-                    logger.warning("%s[%d]: read %d skipped records", topic, self.shard.partition, len(skipped))
-                    for first in range(0, len(skipped), MISSED_RECORDS):
-                        await self._step(topic, skipped[first : first + MISSED_RECORDS])
-            if fresh:
-                await self._step(topic, fresh)
+    def decide(self, topic: str, records: Sequence[Any]) -> Step[Chain]:
+        draft = self._draft()
+        self._tell(draft, topic, records)
+        draft.check(after=CHECKPOINT_RECORDS)
+        return self._happening(draft)
 
     async def tick(self) -> None:
         async with self.shard.lock:
@@ -139,26 +119,7 @@ class AuditWork:
     async def stop(self, *, gracefully: bool) -> None:
         if gracefully:
             await self._check()
-            await self.shard.release()
-        self.shard.store.close()
-
-    async def _step(self, topic: str, records: Sequence[Any]) -> None:
-        services = self.services
-        begin = services.monotonic()
-        draft = self._draft()
-        self._tell(draft, topic, records)
-        draft.check(after=CHECKPOINT_RECORDS)
-        try:
-            await self._commit(draft, self.shard.meta.applied | {topic: records[-1].offset + 1})
-        except TooLarge:
-            if len(records) == 1:
-                raise
-            middle = len(records) // 2
-            await self._step(topic, records[:middle])
-            await self._step(topic, records[middle:])
-            return
-        age_ms = services.now_ms() - records[0].timestamp
-        services.meter.batch(topic, self.shard.partition, len(records), services.monotonic() - begin, age_ms)
+        await super().stop(gracefully=gracefully)
 
     def _tell(self, draft: Draft, topic: str, records: Sequence[Any]) -> None:
         read = self._audit.readers[topic]
@@ -181,45 +142,43 @@ class AuditWork:
 
     async def _note_changes(self) -> None:
         """Record what is in force and was not before: the first partition's chain tells it for all."""
-        if self.shard.partition != 0:
+        standing, before = self._audit.standing(), self._standing
+        if self.shard.partition != 0 or standing is before:
             return
-        standing = self._audit.standing()
-        if standing is self._standing or standing == self._standing:
-            self._standing = standing
-            return
-        draft, before = self._draft(), self._standing
-        time = rfc3339(self.services.now_ms())
+        draft, time = self._draft(), rfc3339(self.services.now_ms())
         for name in sorted(before.keys() | standing.keys()):
             old, new = before.get(name), standing.get(name)
             if old != new:
-                draft.add(
-                    Entry(name, "configuration.change", self._audit.by, "", time, {"before": old, "after": new})
-                )
-        await self._commit(draft, self.shard.meta.applied, {STANDING_KEY: _encode_standing(dict(standing))})
+                details: dict[str, Detail] = {"before": old, "after": new}
+                draft.add(Entry(name, "configuration.change", self._audit.by, "", time, details))
+        if draft.records:
+            step = self._happening(draft)
+            step.writes[STANDING_KEY] = _encode_standing(dict(standing))
+            await self.commit(step, self.shard.meta.applied)
         self._standing = standing
 
     async def _check(self) -> None:
         draft = self._draft()
         draft.check()
         if draft.records:
-            await self._commit(draft, self.shard.meta.applied)
+            await self.commit(self._happening(draft), self.shard.meta.applied)
 
     def _draft(self) -> Draft:
         return Draft(self._chain, self._repeats, self._audit, self.services.now_ms())
 
-    async def _commit(
-        self, draft: Draft, applied: dict[str, int], writes: dict[bytes, bytes | None] | None = None
-    ) -> None:
-        """The step happens: the chain goes on from here."""
-        writes = writes or {}
-        writes[CHAIN_KEY] = encode_chain(draft.chain)
-        if draft.repeats.keys() != self._repeats.keys():
-            writes[REPEATS_KEY] = b"".join(draft.repeats)
+    def _happening(self, draft: Draft) -> Step[Chain]:
+        """The step that the draft is: when it has happened, the chain goes on from there."""
         partition = self.shard.partition
         outputs = [Output(self._audit.topic, partition, subject.encode(), raw) for subject, raw in draft.records]
-        await self.shard.commit(writes, outputs, Meta(applied=applied))
-        self._chain, self._repeats = draft.chain, draft.repeats
-        self.services.meter.count("audit_records", len(draft.records))
-        if draft.checkpoint is not None:
-            self.services.meter.count("audit_checkpoints", 1)
-            self._audit.keep(draft.checkpoint)
+        writes: dict[bytes, bytes | None] = {}
+        if draft.repeats.keys() != self._repeats.keys():
+            writes[REPEATS_KEY] = b"".join(draft.repeats)
+
+        def after() -> None:
+            self._chain, self._repeats = draft.chain, draft.repeats
+            self.services.meter.count("audit_records", len(draft.records))
+            if draft.checkpoint is not None:
+                self.services.meter.count("audit_checkpoints", 1)
+                self._audit.keep(draft.checkpoint)
+
+        return Step({CHAIN: draft.chain}, writes, outputs, 0, self.shard.meta.origins, after)

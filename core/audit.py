@@ -16,6 +16,7 @@ from msgspec import Struct, field
 
 from core.records import AuditRecord
 
+VERSION: Final = 1
 GENESIS: Final = "0" * 64
 SIGNATURE_BYTES: Final = 32
 CHECKPOINT: Final = "checkpoint"
@@ -43,8 +44,8 @@ class Entry(Struct, gc=False):
 class Chain(Struct, array_like=True):
     """Where a partition's chain stands. checkpoint, checkpoint_ms: sequence and time of its last checkpoint."""
 
-    partition: int
-    version: int = 1
+    version: int = VERSION
+    partition: int = 0
     sequence: int = 0
     hash: str = GENESIS
     checkpoint: int = 0

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from core.audit import Detail, Entry
+from core.cases import subject_of
 from core.clock import rfc3339, to_ms
 from core.records import Alert, Case, Command, Decision, Lock, Outcome
 
@@ -60,8 +61,6 @@ def decision_entry(value: bytes) -> Entry:
 
 def alert_entry(value: bytes) -> Entry:
     alert = _alert(value)
-    source = alert.source
-    subject = alert.user_id or "" if isinstance(source, msgspec.UnsetType) else f"{source.type}:{source.id}"
     details: dict[str, Detail] = {
         "alert_id": alert.alert_id,
         "count": alert.count,
@@ -73,7 +72,7 @@ def alert_entry(value: bytes) -> Entry:
         "severity": alert.severity,
     }
     action = "alert.raise" if alert.count == 1 else "alert.update"
-    return Entry(subject, action, f"rule:{alert.rule_id}", alert.title, alert.detected_at, details)
+    return Entry(subject_of(alert), action, f"rule:{alert.rule_id}", alert.title, alert.detected_at, details)
 
 
 def lock_entry(value: bytes) -> Entry:
