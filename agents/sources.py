@@ -32,7 +32,7 @@ class SourceWork(KeyedWork[SourceState]):
     def __init__(self, services: Services, shard: Shard, cached_sources: int, missed: Missed | None = None) -> None:
         super().__init__(services, shard, KIND, cached_sources, missed)
 
-    def decide(self, topic: str, records: Sequence[Any]) -> Step[SourceState]:
+    def decide(self, _topic: str, records: Sequence[Any]) -> Step[SourceState]:
         services = self.services
         origins = dict(self.shard.meta.origins)
         batch = merged(records, origins)

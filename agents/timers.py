@@ -1,4 +1,5 @@
-"""Lock expiries to come, on the partition's event clock: kept in the state, so that a takeover finds them."""
+"""What is to come: expiries of locks on the partition's event clock, deadlines of cases on the wall clock. It is kept
+in the state, so that a takeover finds it."""
 
 from heapq import heapify, heappop, heappush
 from typing import Final
@@ -12,7 +13,8 @@ TAKEN_MOST: Final = 64
 
 
 class Timers:
-    """What is due when. Entries are (time_ms, user_id); one that is no longer true when it comes due does no harm."""
+    """What is due when. Entries are (time_ms, user_id), or another subject's key; one that is no longer true when it
+    comes due does no harm."""
 
     def __init__(self, store: Store) -> None:
         self._heap = [
@@ -28,10 +30,10 @@ class Timers:
         """Whether anything is."""
         return bool(self._heap) and self._heap[0][0] <= clock_ms
 
-    def take(self, clock_ms: int, writes: dict[bytes, bytes | None]) -> list[str]:
-        """The first `TAKEN_MOST` users whose time has come; their entries leave the state with `writes`."""
+    def take(self, clock_ms: int, writes: dict[bytes, bytes | None], most: int = TAKEN_MOST) -> list[str]:
+        """The first users whose time has come; their entries leave the state with `writes`."""
         users: list[str] = []
-        while self.due(clock_ms) and len(users) < TAKEN_MOST:
+        while self.due(clock_ms) and len(users) < most:
             time_ms, user_id = heappop(self._heap)
             writes[key(time_ms, user_id)] = None
             users.append(user_id)

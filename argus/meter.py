@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from argus.measure import Metrics, Number
+from core.case_state import SEVERITIES
 
 COUNTERS: Final = {
     "duplicates": "argus_ingest_duplicates_total",
@@ -24,6 +25,7 @@ class WorkerMeter:
         self._agents = agents
         self._prefix = prefix
         self._numbers: dict[tuple[str, ...], Number] = {}
+        self._cases: dict[int, tuple[Mapping[str, int], Mapping[str, float]]] = {}
 
     def batch(self, topic: str, partition: int, records: int, seconds: float, oldest_ms: float) -> None:
         agent = self._agents[topic]
@@ -93,6 +95,12 @@ class WorkerMeter:
     def feedback(self, label: str) -> None:
         self._number("argus_feedback_total", label).inc()
 
+    def command(self, type_: str, status: str) -> None:
+        self._number("argus_commands_total", type_, status).inc()
+
+    def otp(self, outcome: str) -> None:
+        self._number("argus_otp_challenges_total", outcome).inc()
+
     def stage(self, stage: str, seconds: float) -> None:
         self._metrics.spread("argus_stage_duration_seconds", stage).observe(seconds)
 
@@ -114,6 +122,23 @@ class WorkerMeter:
     def snapshot(self, models: tuple[str, ...], size: int) -> None:
         for model in models:
             self._number("argus_model_state_bytes", model).set(size)
+
+    def cases(self, partition: int, opened: Mapping[str, int], oldest_s: Mapping[str, float]) -> None:
+        self._cases[partition] = (opened, oldest_s)
+        for severity in SEVERITIES:
+            open_ones = sum(opened.get(severity, 0) for opened, _ in self._cases.values())
+            oldest = max(oldest.get(severity, 0.0) for _, oldest in self._cases.values())
+            self._number("argus_cases_open", severity.lower()).set(open_ones)
+            self._number("argus_case_oldest_unacked_seconds", severity.lower()).set(oldest)
+
+    def case_acknowledged(self, severity: str, seconds: float) -> None:
+        self._metrics.spread("argus_case_ack_seconds", severity.lower()).observe(seconds)
+
+    def case_resolved(self, severity: str, seconds: float) -> None:
+        self._metrics.spread("argus_case_resolution_seconds", severity.lower()).observe(seconds)
+
+    def case_breach(self, kind: str, severity: str) -> None:
+        self._number("argus_case_sla_breaches_total", kind, severity.lower()).inc()
 
     def _number(self, *key: str) -> Number:
         number = self._numbers.get(key)

@@ -7,26 +7,31 @@ tables, partitions) are given to `argus.measure.Metrics` when it is made.
 
 import sys
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from msgspec import Struct
 
+from core.commands import COMMAND_TYPES
 from core.events import ERRORS
-from core.records import EVENT_TYPES
+from core.records import EVENT_TYPES, Breach
 
 Kind = Literal["counter", "gauge", "histogram", "info"]
 
 # Bounds equal the objectives that alerts are written for (10 s) and what is asked of the stream (25 and 100 ms).
 LATENCY_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3_600.0)
 WORK_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
+# The deadlines of cases by default: 15 minutes to a day for the acknowledgement, four times that for the resolution.
+CASE_S: Final = (60.0, 300.0, 900.0, 1_800.0, 3_600.0, 14_400.0, 28_800.0, 57_600.0, 86_400.0, 345_600.0)
 SKEW_S: Final = (0.1, 1.0, 5.0, 30.0, 60.0, 300.0, 3_600.0, 21_600.0, 86_400.0)
 COUNTS: Final = (1.0, 3.0, 10.0, 30.0, 100.0, 200.0, 500.0, 1_000.0, 5_000.0)
 SCORES: Final = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
 
 LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "action": ("lock", "challenge", "unlock"),
-    "agent": ("detect", "sources", "learn", "respond", "audit", "reputation", "rules"),
+    "agent": ("detect", "sources", "learn", "respond", "cases", "audit", "reputation", "rules"),
+    "breach": get_args(Breach),
     "by": ("rule", "admin", "otp", "expiry"),
+    "challenge": ("sent", "limited", "passed", "wrong", "void", "expired", "none", "refused"),
     "class": (
         "TimeoutError",
         "ConnectionError",
@@ -38,6 +43,7 @@ LABELS: Final[Mapping[str, tuple[str, ...]]] = {
         "MemoryError",
         "RuntimeError",
     ),
+    "command": COMMAND_TYPES,
     "decision": ("approve", "challenge", "block"),
     "forgotten": (
         "alerts",
@@ -64,8 +70,9 @@ LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "severity": ("low", "medium", "high", "critical"),
     "stage": ("decode", "load", "decide", "changelog", "store", "send", "commit"),
     "state": ("locked", "challenged"),
+    "status": ("done", "refused"),
     "suppressed": ("grouped", "shadow", "off"),
-    "table": ("users", "sources", "audit", "models", "reputation", "rules"),
+    "table": ("users", "sources", "cases", "audit", "models", "reputation", "rules"),
     "topic": (
         "events",
         "feedback",
@@ -85,6 +92,7 @@ LABELS: Final[Mapping[str, tuple[str, ...]]] = {
         "reputation",
         "users-changelog",
         "sources-changelog",
+        "cases-changelog",
         "notices-changelog",
         "audit-notes",
         "audit-changelog",
@@ -209,9 +217,16 @@ METRICS: Final = (
     _histogram(
         "argus_alert_latency_seconds", LATENCY_S, "From an event's time to its acknowledged alert", "severity"
     ),
+    _counter("argus_commands_total", "Commands answered, repeats left out", "type=command", "status"),
+    _counter("argus_otp_challenges_total", "One-time passwords asked for and tried", "outcome=challenge"),
     _counter("argus_locks_total", "Changes of a user's lock, by who made them", "action", "reason=by"),
     _counter("argus_lock_failures_total", "Locks that the broker did not take"),
     _gauge("argus_active_locks", "Users held up now", "state"),
+    _gauge("argus_cases_open", "Cases that are not resolved", "severity"),
+    _gauge("argus_case_oldest_unacked_seconds", "Age of the oldest case that nobody has acknowledged", "severity"),
+    _histogram("argus_case_ack_seconds", CASE_S, "From opening a case to its acknowledgement", "severity"),
+    _histogram("argus_case_resolution_seconds", CASE_S, "From opening a case to its resolution", "severity"),
+    _counter("argus_case_sla_breaches_total", "Deadlines of cases told as near or missed", "kind=breach", "severity"),
     _counter("argus_dlq_records_total", "Records set aside, by the topic they came from", "topic"),
     _counter("argus_audit_records_total", "Records added to the audit chains"),
     _counter("argus_audit_checkpoints_total", "Checkpoints among them"),
@@ -225,7 +240,9 @@ METRICS: Final = (
     _gauge("argus_sink_database_up", "1 where the database did the last that was asked of it, else 0"),
     _counter("argus_sink_deleted_total", "Rows deleted since they were too old", "table=forgotten"),
     # Notifications.
-    _counter("argus_notifications_total", "Messages of a channel, by what became of them", "channel", "outcome=notice"),
+    _counter(
+        "argus_notifications_total", "Messages of a channel, by what became of them", "channel", "outcome=notice"
+    ),
     _gauge("argus_notifications_waiting", "Messages that wait for a channel or are tried again", "channel"),
     _gauge("argus_notification_breaker_open", "1 where a channel that kept failing is left alone", "channel"),
     _histogram("argus_notification_duration_seconds", WORK_S, "Time that a channel takes for a message", "channel"),

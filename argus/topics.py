@@ -85,6 +85,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
     Topic("reputation", "compact"),
     Topic("users-changelog", "compact", config=CHANGELOG),
     Topic("sources-changelog", "compact", config=CHANGELOG),
+    Topic("cases-changelog", "compact", config=CHANGELOG),
     Topic("notices-changelog", "compact", partitions=1, config=CHANGELOG),
     Topic("audit-notes", "delete", 7),
     Topic("audit-changelog", "compact", config=CHANGELOG),
