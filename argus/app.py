@@ -22,6 +22,7 @@ from agents.sources import SourceWork
 from agents.users import Decide, UserWork
 from agents.views import View
 from argus.audit_table import audit_table
+from argus.case_table import case_table
 from argus.faust_app import faust_app
 from argus.geo import make_locate
 from argus.intelligence import ThreatLists, known_reputations
@@ -124,7 +125,8 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
         return UserWork(services, shard, decide, clients.reader.read, FEATURES)
 
     def open_sources(partition: int) -> SourceWork:
-        return SourceWork(services, shards.open("sources", topics.sources_changelog, partition), CACHED_SOURCES)
+        shard = shards.open("sources", topics.sources_changelog, partition)
+        return SourceWork(services, shard, CACHED_SOURCES, clients.reader.read)
 
     def views() -> tuple[View, ...]:
         return tuple(
@@ -140,6 +142,7 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
         (
             Table("users", (topics.events, topics.feedback), open_users),
             Table("sources", (topics.signals,), open_sources),
+            case_table(settings, services, shards, metrics, clients.reader.read),
             audit_table(settings, services, shards, metrics, rules, clients.reader.read),
         ),
         clients,
