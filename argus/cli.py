@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "up": "Everything on one machine: broker, workers and simulated traffic.",
     "worker": "One stream worker on an existing Kafka.",
     "sink": "Follow the topics into the SQL database that the API reads.",
+    "notify": "Page on-call, write to channels and deliver one-time passwords.",
     "topics": "Declare every topic with its partitions, replication and retention.",
     "simulate": "Seeded normal traffic with labelled attacks, to the broker or to a file.",
     "replay": "The same detection and response over a file, at full speed, with no broker.",

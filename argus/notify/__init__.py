@@ -1,0 +1,1 @@
+"""`argus notify`: tells people. A process of its own, so that no mail server ever holds up the stream."""
