@@ -24,7 +24,8 @@ class Eviction:
                 self._cursor = key
                 break
             state = decode_user(record)
-            if state.clock_ms < clock_ms - self._dormant_ms and not state.lock_version:
+            newest_ms = max(state.clock_ms, state.asked_ms)
+            if newest_ms < clock_ms - self._dormant_ms and not state.lock_version:
                 user = key[len(USER_PREFIX) :]
                 writes[key] = None
                 writes[IDS_PREFIX + user] = None

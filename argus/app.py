@@ -118,7 +118,11 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
         recheck_s=settings.session_timeout_s / 2,
     )
     place, rejections = Placing(settings.partitions), Rejections(topics.rejected)
-    decide: dict[str, Decide] = {topics.events: Detect(place, rejections), topics.feedback: Learn(place, rejections)}
+    decide: dict[str, Decide] = {
+        topics.events: Detect(place, rejections),
+        topics.feedback: Learn(place, rejections),
+        topics.commands: Respond(place, rejections, derived_key(secret_of(settings), b"otp")),
+    }
 
     def open_users(partition: int) -> UserWork:
         shard = shards.open("users", topics.users_changelog, partition)
@@ -140,7 +144,7 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
     lanes = attach(
         app,
         (
-            Table("users", (topics.events, topics.feedback), open_users),
+            Table("users", (topics.events, topics.feedback, topics.commands), open_users),
             Table("sources", (topics.signals,), open_sources),
             case_table(settings, services, shards, metrics, clients.reader.read),
             audit_table(settings, services, shards, metrics, rules, clients.reader.read),

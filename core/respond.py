@@ -9,14 +9,20 @@ from typing import Final, Literal, Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from core.clock import SECOND, rfc3339
-from core.policy import Policy
+from core.clock import MINUTE, SECOND, rfc3339
+from core.policy import LOGINS_ONLY, Policy
 from core.records import Kind, Lock, LockState
 from core.rules.entry import Severity
 
 By = Literal["rule", "admin", "otp", "expiry"]
 STRENGTH: Final[dict[str, int]] = {"unlocked": 0, "challenged": 1, "locked": 2}
 REASON_CHARS_MAX: Final = 200
+# For so long after a user has proved who they are, failed logins of others challenge no login: who guesses passwords
+# all day long must not keep the victim out.
+PEACE_MS: Final = 30 * MINUTE
+# Challenged events that wait for a confirmation, and the bytes of their ids.
+CHALLENGED_MAX: Final = 4
+CHALLENGED_BYTES: Final = 192
 # COMPLIANCE opens a case; INVENTORY and SYSTEM are about things, not about the user.
 ACTING_KINDS: Final = ("TRANSACTION", "SECURITY")
 
@@ -25,7 +31,8 @@ class LockFacts(Struct, array_like=True, frozen=True, gc=False):
     """The newest word on a user's lock.
 
     scope: the event types that it holds up; in force from since_ms until before until_ms (None: without end);
-    announced: its expiry has been told.
+    announced: its expiry has been told; from_ms: in force from then on already, where that is before since_ms. A
+    person's word holds for every event that comes after it, even where events run behind the person's clock.
     """
 
     state: LockState
@@ -36,6 +43,7 @@ class LockFacts(Struct, array_like=True, frozen=True, gc=False):
     until_ms: int | None
     by: By
     announced: bool = False
+    from_ms: int | None = None
 
 
 class Lockable(Protocol):
@@ -58,9 +66,31 @@ NOTHING: Final = Answer("unlocked", (), 0)
 
 def lock_at(lock: LockFacts | None, time_ms: int) -> LockState:
     """What is in force for an event of that time."""
-    if lock is None or time_ms < lock.since_ms or (lock.until_ms is not None and time_ms >= lock.until_ms):
+    if lock is None or (lock.until_ms is not None and time_ms >= lock.until_ms):
+        return "unlocked"
+    if time_ms < lock.since_ms and (lock.from_ms is None or time_ms < lock.from_ms):
         return "unlocked"
     return lock.state
+
+
+def held(lock: LockFacts | None) -> LockState:
+    """What the newest record on the user says."""
+    return "unlocked" if lock is None or lock.announced else lock.state
+
+
+def said(
+    state: LockState,
+    scope: tuple[str, ...],
+    reason: str,
+    alert_id: str | None,
+    time_ms: int,
+    until_ms: int | None,
+    by: By,
+    clock_ms: int,
+) -> LockFacts:
+    """A person's word, said at time_ms when the user's clock was clock_ms."""
+    from_ms = clock_ms if clock_ms < time_ms else None
+    return LockFacts(state, scope, reason[:REASON_CHARS_MAX], alert_id, time_ms, until_ms, by, from_ms=from_ms)
 
 
 def answer(policy: Policy, rule_id: str, kind: Kind, severity: int) -> Answer:
@@ -99,14 +129,13 @@ def change(user: Lockable, user_id: str, wanted: LockFacts, clock_ms: int) -> li
     over = expire(user, user_id, clock_ms)
     records = [] if over is None else [over]
     lock = user.lock
-    held = 0 if lock is None or lock.announced else STRENGTH[lock.state]
-    asked = STRENGTH[wanted.state]
-    if held == asked == 0:
+    present, asked = STRENGTH[held(lock)], STRENGTH[wanted.state]
+    if present == asked == 0:
         return records
-    if lock is not None and held and wanted.by == "rule":
-        if asked < held:
+    if lock is not None and wanted.by == "rule":
+        if asked < present or _at_peace(lock, wanted):
             return records
-        if asked == held:
+        if asked == present:
             merged = _merged(lock, wanted, clock_ms)
             if merged == lock:
                 return records
@@ -114,6 +143,46 @@ def change(user: Lockable, user_id: str, wanted: LockFacts, clock_ms: int) -> li
     user.lock = wanted
     records.append(_record(user, user_id, wanted))
     return records
+
+
+def stricter(lock: LockFacts | None, more: LockFacts) -> LockFacts:
+    """A lock that is put on a user who may be locked already: whatever either holds up, for as long as either does.
+    Equal to `lock` if it is as strict."""
+    if lock is None or held(lock) != more.state:
+        return more
+    scope = lock.scope + tuple(type_ for type_ in more.scope if type_ not in lock.scope)
+    ends = (lock.until_ms, more.until_ms)
+    until_ms = None if None in ends else max(end for end in ends if end is not None)
+    from_ms = _from(more) if _from(more) < _from(lock) else lock.from_ms
+    word = lock if lock.by == "admin" != more.by else more
+    if (scope, until_ms, from_ms, word.by) == (lock.scope, lock.until_ms, lock.from_ms, lock.by):
+        return lock
+    alert_id = word.alert_id or lock.alert_id
+    return LockFacts(lock.state, scope, word.reason, alert_id, lock.since_ms, until_ms, word.by, from_ms=from_ms)
+
+
+def _from(lock: LockFacts) -> int:
+    return lock.since_ms if lock.from_ms is None else lock.from_ms
+
+
+def _at_peace(lock: LockFacts, wanted: LockFacts) -> bool:
+    """Whether a rule that knows of nothing but failed logins comes too soon after a passed OTP."""
+    return (
+        lock.by == "otp"
+        and lock.state == "unlocked"
+        and wanted.state == "challenged"
+        and wanted.scope == LOGINS_ONLY.scope
+        and wanted.since_ms < _from(lock) + PEACE_MS
+    )
+
+
+def remember_challenged(challenged: list[tuple[int, str]], time_ms: int, event_id: str) -> None:
+    """Add a challenged event to those that the user may confirm. The oldest make room; hostile ids are left out."""
+    if len(event_id.encode()) > CHALLENGED_BYTES:
+        return
+    challenged.append((time_ms, event_id))
+    while len(challenged) > CHALLENGED_MAX or sum(len(id_.encode()) for _, id_ in challenged) > CHALLENGED_BYTES:
+        challenged.pop(0)
 
 
 def expire(user: Lockable, user_id: str, clock_ms: int) -> Lock | None:
@@ -148,8 +217,8 @@ def _merged(lock: LockFacts, more: LockFacts, clock_ms: int) -> LockFacts:
             until_ms = more.until_ms
     if scope == lock.scope and until_ms == lock.until_ms:
         return lock
-    said = lock if lock.by == "admin" else more
-    return LockFacts(lock.state, scope, said.reason, said.alert_id, lock.since_ms, until_ms, said.by)
+    by = lock if lock.by == "admin" else more
+    return LockFacts(lock.state, scope, by.reason, by.alert_id, lock.since_ms, until_ms, by.by, from_ms=lock.from_ms)
 
 
 def _record(user: Lockable, user_id: str, facts: LockFacts) -> Lock:

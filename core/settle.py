@@ -10,7 +10,7 @@ from core.judged import Book, Case, Check, Judged, Scorer, Scores
 from core.policy import Policy
 from core.records import Decision, Reason
 from core.reputation import BAD, Reputation
-from core.respond import ACTING_KINDS, NOTHING, STRENGTH, answer, change, lock_at, wanted
+from core.respond import ACTING_KINDS, NOTHING, STRENGTH, answer, change, lock_at, remember_challenged, wanted
 from core.risk import Fusion, rule_weight, with_weight
 from core.rules.entry import Hit, Rule, Severity
 from core.seen import Seen
@@ -73,6 +73,8 @@ class Bench:
         verdict = self.fusion.decide(action.type, risk_score, lock, time_ms)
         if lock is not None and lock_at(lock, time_ms) != "unlocked":
             case.tainted = True
+        if verdict == "challenge" and case.seen is not None and case.seen.own:
+            remember_challenged(case.state.challenged, time_ms, action.event_id)
         self._judged.decisions.append(
             Decision(
                 event_id=action.event_id,
@@ -172,6 +174,8 @@ class Bench:
         if called_for is NOTHING:
             return
         action, state = case.action, case.state
+        if hit.severity >= Severity.CRITICAL:
+            state.alarm_ms = max(state.alarm_ms, action.time_ms)
         before = lock_at(state.lock, case.clock_ms)
         asked = wanted(called_for, hit.text, group.id.hex(), action.time_ms, case.clock_ms)
         records = change(state, action.user_id, asked, case.clock_ms)

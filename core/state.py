@@ -13,9 +13,10 @@ from msgspec import Struct, field
 
 from core.alerting import Group
 from core.clock import DAY
+from core.otp import Otp
 from core.respond import LockFacts
 
-VERSION: Final = 1
+VERSION: Final = 2
 IDS_KEPT: Final = 256
 KEY_BYTES: Final = 8
 
@@ -104,7 +105,10 @@ class UserState(Struct, array_like=True, gc=False):
     key, merchant) of the newest, for labels that come later; hours: events by hour of the day, halved when one is
     full; active_ms: the newest event that the user made (a failed login is anybody's); woke_ms, idle_ms: the end and
     the length of the newest long silence; groups, lock: see
-    `core.alerting`, `core.respond`; hits: rule to its newest hit; custom: see `core.rules.tally`.
+    `core.alerting`, `core.respond`; hits: rule to its newest hit; custom: see `core.rules.tally`; suspicion: 0..1,
+    what rules said of the user's last hours, as of suspicion_ms: see `core.suspicion`; alarm_ms: the newest CRITICAL
+    hit or dispute; asked_ms: the newest command; otp: see `core.otp`; answers: to the newest commands, see
+    `core.outcomes`; challenged: (time_ms, event id) of the user's own newest events that were challenged.
     """
 
     version: int = VERSION
@@ -146,6 +150,14 @@ class UserState(Struct, array_like=True, gc=False):
     hits: dict[str, int] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     custom: dict[str, list[tuple[int, int, float]]] = field(default_factory=dict)
+    # Since version 2.
+    alarm_ms: int = 0
+    asked_ms: int = 0
+    otp: Otp | None = None
+    answers: bytes = b""
+    challenged: list[tuple[int, str]] = field(default_factory=list)
+    suspicion: float = 0.0
+    suspicion_ms: int = 0
 
 
 def mark(text: str) -> int:

@@ -5,7 +5,24 @@ from hypothesis import strategies as st
 from core.clock import HOUR, MINUTE, SECOND
 from core.policy import CHALLENGE_SCOPE, LOCK_SCOPE, Policy, Response
 from core.records import Kind, Lock, LockState
-from core.respond import NOTHING, STRENGTH, By, LockFacts, answer, change, expire, lock_at, wanted
+from core.respond import (
+    CHALLENGED_BYTES,
+    CHALLENGED_MAX,
+    NOTHING,
+    PEACE_MS,
+    STRENGTH,
+    By,
+    LockFacts,
+    answer,
+    change,
+    expire,
+    held,
+    lock_at,
+    remember_challenged,
+    said,
+    stricter,
+    wanted,
+)
 from core.rules.entry import Severity
 
 POLICY = Policy()
@@ -202,6 +219,65 @@ def test_an_endless_wish_of_a_rule_removes_the_end() -> None:
     assert record.until is None
 
 
+def test_who_passed_an_otp_is_not_challenged_again_by_the_failed_logins_of_others() -> None:
+    user = AUser()
+    change(user, "u1", asked_for(Severity.HIGH, START, "login_brute_force"), START)
+    change(user, "u1", facts("unlocked", START + MINUTE, by="otp"), START + MINUTE)
+    soon_ms, late_ms = START + MINUTE + PEACE_MS - 1, START + MINUTE + PEACE_MS
+    assert change(user, "u1", asked_for(Severity.HIGH, soon_ms, "login_brute_force"), soon_ms) == []
+    assert versions(change(user, "u1", asked_for(Severity.HIGH, late_ms, "login_brute_force"), late_ms)) == [
+        ("challenged", 3)
+    ]
+
+
+def test_any_other_rule_speaks_up_right_after_an_otp() -> None:
+    user = AUser(facts("unlocked", START, by="otp"))
+    assert versions(change(user, "u1", asked_for(Severity.HIGH, START + 1), START + 1)) == [("challenged", 1)]
+
+
+def test_a_persons_word_holds_for_what_comes_after_it_though_events_run_behind() -> None:
+    word = said("locked", ("payout",), "why", None, START, None, "admin", START - HOUR)
+    assert [lock_at(word, START - HOUR + at) for at in (-1, 0, HOUR)] == ["unlocked", "locked", "locked"]
+    assert said("locked", (), "why", None, START, None, "admin", START + HOUR).from_ms is None
+
+
+def test_of_two_locks_the_stricter_parts_of_both_stand() -> None:
+    by_rule = facts("locked", START, START + HOUR, "rule", ("login", "payout"))
+    word = said("locked", ("transaction",), "stolen", "b", START + 5, START + MINUTE, "admin", START)
+    both = stricter(by_rule, word)
+    assert (both.scope, both.until_ms) == (("login", "payout", "transaction"), START + HOUR)
+    assert (both.by, both.reason, both.alert_id, both.since_ms) == ("admin", "stolen", "b", START)
+    assert stricter(both, word) == both
+    assert stricter(both, facts("locked", START, None, "admin")).until_ms is None
+
+
+def test_a_rule_or_a_member_adds_to_an_admins_lock_and_never_takes_it_over() -> None:
+    by_admin = facts("locked", START, START + HOUR, "admin", ("payout",))
+    more = stricter(by_admin, facts("locked", START, START + 2 * HOUR, "rule", ("login",)))
+    assert (more.by, more.scope, more.until_ms) == ("admin", ("payout", "login"), START + 2 * HOUR)
+    assert stricter(by_admin, facts("locked", START, START + HOUR, "rule", ("payout",))) == by_admin
+
+
+def test_a_lock_over_a_challenge_or_over_nothing_is_as_it_was_said() -> None:
+    word = facts("locked", START, None)
+    assert stricter(None, word) is word
+    assert stricter(facts("challenged", scope=("login",)), word) is word
+    gone = LockFacts("locked", ("login",), "", None, START, START + 1, "rule", announced=True)
+    assert held(gone) == "unlocked"
+    assert stricter(gone, word) is word
+
+
+def test_few_challenged_events_are_remembered_the_newest_ones() -> None:
+    challenged: list[tuple[int, str]] = []
+    for number in range(CHALLENGED_MAX + 2):
+        remember_challenged(challenged, number, f"e{number}")
+    assert [event_id for _, event_id in challenged] == ["e2", "e3", "e4", "e5"]
+    remember_challenged(challenged, 9, "x" * (CHALLENGED_BYTES - 4))
+    assert [event_id[:2] for _, event_id in challenged] == ["e4", "e5", "xx"]
+    remember_challenged(challenged, 10, "\N{GRINNING FACE}" * 128)
+    assert len(challenged) == 3
+
+
 moves = st.lists(
     st.tuples(
         st.integers(0, 2 * HOUR),
@@ -217,7 +293,7 @@ def test_versions_grow_by_one_rules_never_weaken_and_every_lock_with_an_end_ends
     story: list[tuple[int, str]],
 ) -> None:
     user = AUser()
-    version, clock_ms = 0, START
+    version, clock_ms, told_by, told_ms = 0, START, "", 0
     for pause_ms, move in story:
         clock_ms += pause_ms
         before = lock_at(user.lock, clock_ms)
@@ -235,7 +311,12 @@ def test_versions_grow_by_one_rules_never_weaken_and_every_lock_with_an_end_ends
             wish = asked_for(severity, clock_ms, "login_brute_force" if move == "BRUTE" else "r")
             records = change(user, "u1", wish, clock_ms)
             after = lock_at(user.lock, clock_ms)
-            assert STRENGTH[after] == max(STRENGTH[before], STRENGTH[wish.state])
+            if move == "BRUTE" and told_by == "otp" and clock_ms < told_ms + PEACE_MS:
+                assert after == before == "unlocked"
+            else:
+                assert STRENGTH[after] == max(STRENGTH[before], STRENGTH[wish.state])
+        if user.lock is not None:
+            told_by, told_ms = user.lock.by, user.lock.since_ms
         assert [record.version for record in records] == list(range(version + 1, version + 1 + len(records)))
         version = user.lock_version
         assert version == (records[-1].version if records else version)
