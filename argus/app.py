@@ -16,6 +16,7 @@ from agents.intake import Rejections
 from agents.lanes import Lanes
 from agents.learn import Learn
 from agents.placing import Placing
+from agents.respond import Respond
 from agents.rules import LiveRules
 from agents.services import Services, TopicNames
 from agents.sources import SourceWork
@@ -68,6 +69,7 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
     agents = {
         topics.events: "detect",
         topics.feedback: "learn",
+        topics.commands: "respond",
         topics.signals: "sources",
         topics.reputation: "reputation",
         topics.rules: "rules",

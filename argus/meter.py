@@ -101,12 +101,6 @@ class WorkerMeter:
     def otp(self, outcome: str) -> None:
         self._number("argus_otp_challenges_total", outcome).inc()
 
-    def command(self, type_: str, status: str) -> None:
-        self._number("argus_commands_total", type_, status).inc()
-
-    def otp(self, outcome: str) -> None:
-        self._number("argus_otp_challenges_total", outcome).inc()
-
     def stage(self, stage: str, seconds: float) -> None:
         self._metrics.spread("argus_stage_duration_seconds", stage).observe(seconds)
 

@@ -12,7 +12,6 @@ from typing import Final, Literal, get_args
 from msgspec import Struct
 
 from core.commands import COMMAND_TYPES
-from core.commands import COMMAND_TYPES
 from core.events import ERRORS
 from core.records import EVENT_TYPES, Breach
 
@@ -33,7 +32,6 @@ LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "breach": get_args(Breach),
     "by": ("rule", "admin", "otp", "expiry"),
     "challenge": ("sent", "limited", "passed", "wrong", "void", "expired", "none", "refused"),
-    "challenge": ("sent", "limited", "passed", "wrong", "void", "expired", "none", "refused"),
     "class": (
         "TimeoutError",
         "ConnectionError",
@@ -45,7 +43,6 @@ LABELS: Final[Mapping[str, tuple[str, ...]]] = {
         "MemoryError",
         "RuntimeError",
     ),
-    "command": COMMAND_TYPES,
     "command": COMMAND_TYPES,
     "decision": ("approve", "challenge", "block"),
     "forgotten": (
@@ -220,8 +217,6 @@ METRICS: Final = (
     _histogram(
         "argus_alert_latency_seconds", LATENCY_S, "From an event's time to its acknowledged alert", "severity"
     ),
-    _counter("argus_commands_total", "Commands answered, repeats left out", "type=command", "status"),
-    _counter("argus_otp_challenges_total", "One-time passwords asked for and tried", "outcome=challenge"),
     _counter("argus_commands_total", "Commands answered, repeats left out", "type=command", "status"),
     _counter("argus_otp_challenges_total", "One-time passwords asked for and tried", "outcome=challenge"),
     _counter("argus_locks_total", "Changes of a user's lock, by who made them", "action", "reason=by"),
