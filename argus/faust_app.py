@@ -14,7 +14,7 @@ def faust_app(settings: Settings, role: str = "") -> faust.App:
     app = faust.App(
         name,
         broker=[f"kafka://{server}" for server in settings.broker.split(",")],
-        datadir=str(settings.data_dir / "faust" / role),
+        datadir=str(settings.data_dir / (f"faust-{role}" if role else "faust")),
         store="memory://",
         topic_partitions=settings.partitions,
         topic_disable_leader=True,
