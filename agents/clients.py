@@ -2,8 +2,6 @@
 
 from typing import Final
 
-from typing import Final
-
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from msgspec import Struct
 
