@@ -37,6 +37,11 @@ def worker_child(argus: tuple[str, ...], settings: Settings, bootstrap: str, num
     return Spec(f"worker-{number}", (*argus, "worker", "--broker", bootstrap, *where), environment(settings))
 
 
+def sink_child(argus: tuple[str, ...], settings: Settings, bootstrap: str) -> Spec:
+    """The topics' way into the database, with a metrics port that it picks itself."""
+    return Spec("sink", (*argus, "sink", "--broker", bootstrap, "--metrics-port", "0"), environment(settings))
+
+
 def simulator_child(argus: tuple[str, ...], settings: Settings, bootstrap: str) -> Spec:
     """Simulated traffic; rate, users and seed are settings."""
     return Spec("simulator", (*argus, "simulate", "--broker", bootstrap), environment(settings))

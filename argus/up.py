@@ -12,16 +12,21 @@ from typing import Final
 
 import msgspec
 from aiokafka.errors import KafkaError
+from asyncpg import PostgresError
 from msgspec import Struct
+from sqlalchemy.exc import SQLAlchemyError
 
 from argus import broker as embedded
 from argus.alerts_view import Tail
 from argus.broker import BrokerError
-from argus.children import ARGUS, broker_child, healthy, simulator_child, worker_child
+from argus.children import ARGUS, broker_child, healthy, simulator_child, sink_child, worker_child
 from argus.lease import belong_to, held
 from argus.ports import LOOPBACK, given_or_picked, is_free, pick
+from argus.restore import restore
 from argus.secret import secret_of
 from argus.settings import Settings
+from argus.store.engine import words
+from argus.store.migrate import NewerSchema
 from argus.supervisor import Backoff, Child, keep, stop_all
 from argus.terminal import Addresses, Terminal
 from argus.topics import cluster_id, ensure_topics
@@ -30,7 +35,7 @@ BROKER_PORT: Final = 9_092
 BROKER_WITHIN_S: Final = 30.0
 READY_WITHIN_S: Final = 60.0
 STOP_WITHIN_S: Final = 15.0
-LOST: Final = "events, alerts, user states, locks and what the models had learnt are gone with it"
+LOST: Final = "events, users' histories and what the models had learnt are gone with it"
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -144,11 +149,14 @@ class Up:
             say(f"a topic exists with another shape: {difference}")
         if belong_to(settings.data_dir, incarnation):
             say("the workers' tables were made from another broker's topics and are begun anew")
+        if not self._plan.broker:
+            await self._restore(bootstrap)
         tail = Tail(bootstrap, settings.topic("alerts"), settings.partitions, from_start=not self._plan.broker)
         children = [
             Child(worker_child(self._plan.argus, settings, bootstrap, number, port), self._run_dir)
             for number, port in enumerate(self._metrics_ports)
         ]
+        children.append(Child(sink_child(self._plan.argus, settings, bootstrap), self._run_dir))
         tasks: list[asyncio.Task[None]] = []
         try:
             await tail.start()
@@ -173,6 +181,16 @@ class Up:
             await self._stop_children(children)
             with contextlib.suppress(KafkaError, OSError):
                 await tail.stop()
+
+    async def _restore(self, bootstrap: str) -> None:
+        """Put back what the database has of an earlier broker. Without it, work begins with nothing."""
+        try:
+            restored = await restore(self._settings, bootstrap)
+        except (SQLAlchemyError, PostgresError, NewerSchema, OSError, ValueError) as error:
+            self._terminal.say(f"no locks, rules and cases were restored: {words(error)}")
+        else:
+            if restored is not None:
+                self._terminal.say(f"restored {restored}; {LOST}")
 
     async def _stop_children(self, children: list[Child]) -> None:
         """A second signal makes it short."""

@@ -2,6 +2,7 @@
 
 import sqlite3
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
@@ -42,6 +43,11 @@ def database_url(settings: Settings) -> str:
     if backend == "sqlite" and driver in ("", "aiosqlite") and url.database and url.database != ":memory:":
         return f"sqlite:///{url.database}"
     raise SettingsError(f"{WANTED}, not {url.drivername}://")
+
+
+def exists(url: str) -> bool:
+    """Whether there can be anything in the database: a SQLite file that is not there is made when it is opened."""
+    return not url.startswith("sqlite:") or Path(url.removeprefix("sqlite:///")).exists()
 
 
 def masked(url: str) -> str:
