@@ -62,7 +62,7 @@ def heads(paths: Iterable[Path], key: bytes | None) -> tuple[Head, ...]:
             except Broken as broken:
                 what = f"{path}, line {number} is no checkpoint of these chains: {broken.what}"
                 raise Broken(what, broken.partition, broken.sequence) from None
-            found.append(Head(record.partition, record.sequence, record.hash, f"the checkpoints in {path}"))
+            found.append(Head(record.partition, record.sequence, record.hash, f"the checkpoint file {path}"))
     return tuple(found)
 
 

@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "evaluate": "Detection quality of a run, beside an oracle and a random floor.",
     "rules": "The rule book: list it, run its own examples, explain one rule.",
     "ingest": "Follow a log file or standard input into the events topic.",
+    "audit": "Check the audit chains, or export them.",
     "schema": "JSON Schema of every record, or the AsyncAPI document.",
     "settings": "Every setting with the value in force.",
     "bench": "The benchmarks, side by side with the peers that are installed.",

@@ -101,14 +101,12 @@ class Broken(Exception):
 
 
 class Head(Struct, frozen=True):
-    """A record that a chain must contain, by what is known from elsewhere (`source`, in words). last: it must be the
-    chain's last."""
+    """A record that a chain must contain. source: who says so, for people."""
 
     partition: int
     sequence: int
     hash: str
     source: str
-    last: bool = False
 
 
 def read_record(raw: bytes, key: bytes | None) -> AuditRecord:
@@ -142,7 +140,6 @@ class Verifier:
         self._heads: dict[tuple[int, int], list[Head]] = {}
         for head in heads:
             self._heads.setdefault((head.partition, head.sequence), []).append(head)
-        self._lasts = {head.partition: head for head in heads if head.last}
         self._seen: dict[int, _Seen] = {}
         self.records = 0
         self.repeats = 0
@@ -152,6 +149,11 @@ class Verifier:
     def ends(self) -> Mapping[int, tuple[int, str]]:
         """Sequence and hash of each partition's last record."""
         return {partition: (seen.sequence, seen.hash) for partition, seen in self._seen.items()}
+
+    def reached(self, partition: int, sequence: int) -> bool:
+        """Whether the partition's chain is that long."""
+        seen = self._seen.get(partition)
+        return sequence <= (seen.sequence if seen is not None else 0)
 
     def take(self, raw: bytes, partition: int | None = None) -> AuditRecord:
         """The next record of its partition. partition: where it was found, if that is known."""
@@ -172,23 +174,29 @@ class Verifier:
             missing = f"{seen.sequence + 1} to {record.sequence - 1}" if record.sequence - seen.sequence > 2 else ""
             which = f"records {missing} are" if missing else f"record {seen.sequence + 1} is"
             raise Broken(f"{which} missing, or not in place", *where)
-        if self._lasts:
-            self._check_last(record)
         if record.previous != seen.hash:
             raise Broken("it does not follow from the record before it", *where)
         for head in self._heads.pop(where, ()):
             if head.hash != record.hash:
-                raise Broken(f"{head.source} knows another record of this number", *where)
+                raise Broken(f"{head.source} has another record of this number", *where)
         seen.add(record)
         self.records += 1
         self.checkpoints += record.action == CHECKPOINT
         return record
 
-    def _check_last(self, record: AuditRecord) -> None:
-        last = self._lasts.get(record.partition)
-        if last is None or record.sequence > last.sequence:
-            source = next(iter(self._lasts.values())).source
-            raise Broken(f"it was put behind the end: {source}", record.partition, record.sequence)
+    def sealed(self, ends: Mapping[int, tuple[int, str]], source: str) -> list[Broken]:
+        """What is missing or too much where the chains must end here and nowhere else."""
+        broken = []
+        for partition in sorted(ends.keys() | self._seen.keys()):
+            sequence, hash_ = ends.get(partition, (0, GENESIS))
+            last, last_hash = self.ends.get(partition, (0, GENESIS))
+            if last < sequence:
+                broken.append(_cut_off(partition, sequence, last, source))
+            elif last > sequence:
+                broken.append(Broken(f"it was added behind the end that {source} gives", partition, sequence + 1))
+            elif last_hash != hash_:
+                broken.append(Broken(f"{source} has another record of this number", partition, sequence))
+        return broken
 
     def end(self) -> list[Broken]:
         """What is missing behind the last records."""
@@ -197,10 +205,12 @@ class Verifier:
             seen = self._seen.get(partition)
             last = seen.sequence if seen is not None else 0
             if sequence > last:
-                broken.append(
-                    Broken(f"the chain was cut off behind record {last}: {heads[0].source}", partition, sequence)
-                )
+                broken.append(_cut_off(partition, sequence, last, heads[0].source))
         return broken
+
+
+def _cut_off(partition: int, sequence: int, last: int, source: str) -> Broken:
+    return Broken(f"{source} has it, and the chain is cut off behind record {last}", partition, sequence)
 
 
 class _Seen:
