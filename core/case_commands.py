@@ -46,7 +46,8 @@ def concerns_cases(command: Command) -> bool:
 def take_command(state: CaseState, command: Command, policy: Policy, now_ms: int, worked: Worked) -> None:
     """Carry out a command that concerns this subject's cases, once, and answer it each time. command: its time in
     milliseconds, which is the answer's; now_ms: when it is carried out, by which a case's times go."""
-    key = command_key(command.command_id)
+    # A dispute is answered elsewhere: it takes nobody's answer, not even that of another command by the same id.
+    key = command_key(("dispute " if command.type == "dispute" else "") + command.command_id)
     answered = next((one for one in state.answered if one.key == key), None)
     if answered is None:
         state.last_ms = max(state.last_ms, now_ms)
