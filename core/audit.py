@@ -133,8 +133,17 @@ class Verifier:
     """Takes every partition's records in order and raises `Broken` at the first that can't stand; `end` looks for a
     tail that was cut off. A byte-identical repeat is no break."""
 
-    def __init__(self, key: bytes | None, heads: tuple[Head, ...] = (), *, partial: bool = False) -> None:
-        """key: None to check the hashes alone. partial: chains may begin behind their first record."""
+    def __init__(
+        self,
+        key: bytes | None,
+        heads: tuple[Head, ...] = (),
+        *,
+        partial: bool = False,
+        repeats_within: int = REPEATS_WITHIN,
+    ) -> None:
+        """key: None to check the hashes alone. partial: chains may begin behind their first record. repeats_within:
+        how many records, at least, a repeat may be behind."""
+        self._repeats_within = repeats_within
         self._key = key
         self._partial = partial
         self._heads: dict[tuple[int, int], list[Head]] = {}
@@ -164,7 +173,8 @@ class Verifier:
         seen = self._seen.get(record.partition)
         if seen is None:
             first = record.sequence - 1 if self._partial else 0
-            seen = self._seen[record.partition] = _Seen(first, record.previous if self._partial else GENESIS)
+            previous = record.previous if self._partial else GENESIS
+            seen = self._seen[record.partition] = _Seen(first, previous, self._repeats_within)
         if record.sequence <= seen.sequence:
             if not seen.had(record):
                 raise Broken("another record has its number, or it is out of place", *where)
@@ -216,17 +226,18 @@ def _cut_off(partition: int, sequence: int, last: int, source: str) -> Broken:
 class _Seen:
     """A partition's end, and the hashes of the records before it, as far as repeats reach."""
 
-    def __init__(self, sequence: int, hash_: str) -> None:
+    def __init__(self, sequence: int, hash_: str, repeats_within: int) -> None:
         self.sequence = sequence
         self.hash = hash_
+        self._kept_bytes = repeats_within * HASH_BYTES
         self._hashes = bytearray()
 
     def add(self, record: AuditRecord) -> None:
         self.sequence = record.sequence
         self.hash = record.hash
         self._hashes += bytes.fromhex(record.hash)
-        if len(self._hashes) >= 2 * REPEATS_WITHIN * HASH_BYTES:
-            del self._hashes[: REPEATS_WITHIN * HASH_BYTES]
+        if len(self._hashes) >= 2 * self._kept_bytes:
+            del self._hashes[: self._kept_bytes]
 
     def had(self, record: AuditRecord) -> bool:
         begin = len(self._hashes) - (self.sequence - record.sequence + 1) * HASH_BYTES
