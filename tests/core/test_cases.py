@@ -9,7 +9,7 @@ from core.cases import due_ms, is_over, subject_of
 from core.clock import DAY, MINUTE, rfc3339
 from core.policy import Policy
 from core.records import Kind, Source
-from tests.core.desk import NOON_MS, USER, Desk, alert
+from tests.core.casework import NOON_MS, USER, Desk, alert
 
 
 @pytest.mark.parametrize(
