@@ -42,6 +42,12 @@ def sink_child(argus: tuple[str, ...], settings: Settings, bootstrap: str) -> Sp
     return Spec("sink", (*argus, "sink", "--broker", bootstrap, "--metrics-port", "0"), environment(settings))
 
 
+def notify_child(argus: tuple[str, ...], settings: Settings, bootstrap: str) -> Spec:
+    """Tells people; on a free metrics port, with a table of its own."""
+    where = ("--datadir", str(settings.data_dir / "notify"), "--metrics-port", "0")
+    return Spec("notify", (*argus, "notify", "--broker", bootstrap, *where), environment(settings))
+
+
 def simulator_child(argus: tuple[str, ...], settings: Settings, bootstrap: str) -> Spec:
     """Simulated traffic; rate, users and seed are settings."""
     return Spec("simulator", (*argus, "simulate", "--broker", bootstrap), environment(settings))

@@ -48,8 +48,8 @@ def belong_to(data_dir: Path, incarnation: str) -> bool:
     same = mark.exists() and mark.read_text().strip() == incarnation
     wiped = False
     if not same:
-        for directory in data_dir.glob("worker-*"):
-            if re.fullmatch(r"worker-\d+", directory.name) and directory.is_dir() and not directory.is_symlink():
+        for directory in data_dir.glob("*"):
+            if re.fullmatch(r"worker-\d+|notify", directory.name) and directory.is_dir() and not directory.is_symlink():
                 shutil.rmtree(directory)
                 wiped = True
         mark.write_text(f"{incarnation}\n")

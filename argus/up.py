@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from argus import broker as embedded
 from argus.alerts_view import Tail
 from argus.broker import BrokerError
-from argus.children import ARGUS, broker_child, healthy, simulator_child, sink_child, worker_child
+from argus.children import ARGUS, broker_child, healthy, notify_child, simulator_child, sink_child, worker_child
 from argus.lease import belong_to, held
 from argus.ports import LOOPBACK, given_or_picked, is_free, pick
 from argus.restore import restore
@@ -157,6 +157,7 @@ class Up:
             for number, port in enumerate(self._metrics_ports)
         ]
         children.append(Child(sink_child(self._plan.argus, settings, bootstrap), self._run_dir))
+        children.append(Child(notify_child(self._plan.argus, settings, bootstrap), self._run_dir))
         tasks: list[asyncio.Task[None]] = []
         try:
             await tail.start()

@@ -163,7 +163,7 @@ class NoticeWork:
 
     async def _settle(self, finished: Sequence[Done]) -> None:
         """The caller holds the shard's lock."""
-        outputs, now_ms = [], self._now_ms()
+        outputs, outcomes, now_ms = [], list[tuple[str, str]](), self._now_ms()
         for done in finished:
             # The state may have been read anew since this was begun.
             message = self._state.queue.get(done.message.notice_id, done.message)
@@ -175,10 +175,12 @@ class NoticeWork:
                 outcome = "dead"
             else:
                 outcome = "retried"
-            self._meter.outcome(message.channel, outcome)
+            outcomes.append((message.channel, outcome))
             if done.error is not None and self._seldom(message.channel) is not None:
                 logger.warning("channel %s: %s (%s)", message.channel, done.error, outcome)
         await self._commit(outputs)
+        for channel, outcome in outcomes:
+            self._meter.outcome(channel, outcome)
 
     async def _give_up(self, now_ms: int) -> None:
         stale = [message for message in self._state.stale(now_ms) if not self._pump.sends(message)]
