@@ -109,6 +109,7 @@ def attach(
     views: Callable[[], tuple[View, ...]],
     on_fatal: Callable[[BaseException], None],
     close_s: float,
+    on_assigned: Callable[[int], None] = lambda _partitions: None,
 ) -> Mapping[str, Lanes]:
     """Register an agent for every topic and follow the assignment. Answers each table's lanes."""
     flow = Flow(app)
@@ -131,6 +132,7 @@ def attach(
             followed.extend(views())
             for view in followed:
                 await view.start()
+        on_assigned(len({tp.partition for tp in assigned}))
         for name, one in lanes.items():
             partitions = sorted(tp.partition for tp in assigned if tp.topic == first[name])
             logger.info("table %s: partitions %s", name, partitions)

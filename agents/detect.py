@@ -24,13 +24,14 @@ FORWARDED_HEADER = "argus-forwarded"
 
 class Taken(Struct):
     """What was in a batch of records. actions: of this partition; arrived: when the broker had each, by event id;
-    outputs: what is sent away unjudged; rejected: (topic, error)."""
+    outputs: what is sent away unjudged; rejected: (topic, error); size: bytes of all of it."""
 
     actions: list[Action] = field(default_factory=list)
     arrived: dict[str, int] = field(default_factory=dict)
     outputs: list[Output] = field(default_factory=list)
     rejected: list[tuple[str, str]] = field(default_factory=list)
     forwarded: int = 0
+    size: int = 0
 
 
 class Postponing:
@@ -85,6 +86,7 @@ class Detect:
         def after() -> None:
             scorer.learn_now()
             report(services, judged, taken)
+            services.meter.learned(work.scorer.names, judged.learned)
 
         return Draft(outputs, writes, users, clock_ms, after)
 
@@ -92,6 +94,7 @@ class Detect:
         locate = work.services.locate
         taken = Taken()
         for record in records:
+            taken.size += len(record.value or b"")
             try:
                 action = decode_action(record.value or b"", now_ms=now_ms, locate=locate)
             except Rejected as rejected:
@@ -119,7 +122,10 @@ def report(services: Services, judged: Judged, taken: Taken) -> None:
     for topic, error in taken.rejected:
         meter.rejected(topic, error)
     meter.count("forwarded", taken.forwarded)
-    meter.ingest(Counter(action.type for action in taken.actions), 0)
+    meter.ingest(Counter(action.type for action in taken.actions), taken.size)
+    meter.scores([decision.scores for decision in judged.decisions if decision.scores], services.policy.tail_quantile)
+    for rule_id, errors in services.custom().errors.items():
+        meter.rule_errors(rule_id, errors)
     meter.count("duplicates", judged.duplicates)
     meter.count("late", judged.late)
     meter.rule_hits(judged.hits)

@@ -158,6 +158,9 @@ class UserWork:
         self.users.encode(draft.users, draft.writes)
         meta = Meta(clock_ms=clock_ms, applied=applied, origins=before.origins)
         await self.shard.commit(draft.writes, draft.outputs, meta)
+        meter = self.services.meter
+        meter.watermark(self.partition, clock_ms)
+        meter.changelog("users", len(draft.writes), sum(len(value) for value in draft.writes.values() if value))
 
     def _expire(self, draft: Draft, clock_ms: int) -> None:
         users = self.timers.take(clock_ms, draft.writes)

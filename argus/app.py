@@ -155,6 +155,7 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
         views,
         on_fatal,
         close_s=settings.rebalance_timeout_s * 0.7,
+        on_assigned=meter.assigned,
     )
     return Worker(app, dict(lanes), metrics)
 

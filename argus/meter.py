@@ -1,7 +1,7 @@
 """What agents report, in terms of the declared metrics."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from argus.measure import Metrics, Number
@@ -55,8 +55,8 @@ class WorkerMeter:
         for rule_id, count in hits.items():
             self._number("argus_rule_hits_total", rule_id).inc(count)
 
-    def rule_error(self, rule_id: str) -> None:
-        self._number("argus_rule_errors_total", rule_id).inc()
+    def rule_errors(self, rule_id: str, total: int) -> None:
+        self._number("argus_rule_errors_total", rule_id).set(total)
 
     def rules(self, origin: str, loaded: int, accepted: bool) -> None:
         self._number("argus_rules_loaded", origin).set(loaded)
@@ -81,12 +81,15 @@ class WorkerMeter:
         action = {"locked": "lock", "challenged": "challenge"}.get(state, "unlock")
         self._number("argus_locks_total", action, by).inc()
 
-    def scores(self, by_model: Mapping[str, list[float]], tail: float) -> None:
-        for model, scores in by_model.items():
-            self._metrics.spread("argus_model_score", model).observe_many(scores)
-            anomalies = sum(score > tail for score in scores)
+    def scores(self, scores: Sequence[Mapping[str, float]], tail: float) -> None:
+        if not scores:
+            return
+        for model in scores[0]:
+            column = [each[model] for each in scores]
+            self._metrics.spread("argus_model_score", model).observe_many(column)
+            anomalies = sum(score > tail for score in column)
             self._number("argus_model_predictions_total", model, "anomaly").inc(anomalies)
-            self._number("argus_model_predictions_total", model, "normal").inc(len(scores) - anomalies)
+            self._number("argus_model_predictions_total", model, "normal").inc(len(column) - anomalies)
 
     def learned(self, models: tuple[str, ...], count: int) -> None:
         for model in models:

@@ -40,14 +40,14 @@ def test_no_report_ends_up_under_a_label_that_nobody_declared(metrics: Metrics, 
         meter.count(name, 2)
     meter.watermark(0, 1_500)
     meter.rule_hits({"travel": 2})
-    meter.rule_error("travel")
+    meter.rule_errors("travel", 1)
     meter.rules("custom", 5, True)
     meter.decisions({"approve": 1, "challenge": 2, "block": 3})
     meter.alert("travel", "CRITICAL", 0.2, "a1")
     meter.suppressed(4)
     for state, by in (("locked", "rule"), ("challenged", "rule"), ("unlocked", "expiry"), ("unlocked", "otp")):
         meter.lock(state, by)
-    meter.scores({"gaussian": [0.1, 0.999]}, 0.99)
+    meter.scores([{"gaussian": 0.1}, {"gaussian": 0.999}], 0.99)
     meter.learned(("gaussian", "half_space_trees"), 7)
     meter.feedback("fraud")
     for stage in ("decide", "commit"):
@@ -74,7 +74,7 @@ REPORTS: list[tuple[str, tuple[Any, ...], str, tuple[str, ...], float]] = [
     ("lock", ("unlocked", "expiry"), "argus_locks_total", ("unlock", "expiry"), 1),
     (
         "scores",
-        ({"gaussian": [0.5, 0.995, 0.999]}, 0.99),
+        ([{"gaussian": 0.5}, {"gaussian": 0.995}, {"gaussian": 0.999}], 0.99),
         "argus_model_predictions_total",
         ("gaussian", "anomaly"),
         2,
