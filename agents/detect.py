@@ -65,13 +65,13 @@ class Detect:
         taken = self._read(work, records, now_ms)
         actions, outputs = taken.actions, taken.outputs
         users = work.users.load([action.user_id for action in actions], {})
-        scorer = Postponing(work.scorer)
+        scorer, custom = Postponing(work.scorer), services.custom()
         judged = judge(
             actions,
             users,
             book=services.book,
             policy=services.policy,
-            custom=services.custom(),
+            custom=custom,
             scorer=scorer,
             reputation=services.reputation,
             now_ms=now_ms,
@@ -86,6 +86,8 @@ class Detect:
         def after() -> None:
             scorer.learn_now()
             report(services, judged, taken)
+            for rule_id, errors in custom.errors.items():
+                services.meter.rule_errors(rule_id, errors)
             services.meter.learned(work.scorer.names, judged.learned)
 
         return Draft(outputs, writes, users, clock_ms, after)
@@ -124,8 +126,6 @@ def report(services: Services, judged: Judged, taken: Taken) -> None:
     meter.count("forwarded", taken.forwarded)
     meter.ingest(Counter(action.type for action in taken.actions), taken.size)
     meter.scores([decision.scores for decision in judged.decisions if decision.scores], services.policy.tail_quantile)
-    for rule_id, errors in services.custom().errors.items():
-        meter.rule_errors(rule_id, errors)
     meter.count("duplicates", judged.duplicates)
     meter.count("late", judged.late)
     meter.rule_hits(judged.hits)
