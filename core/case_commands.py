@@ -113,6 +113,9 @@ def _work(state: CaseState, command: Command, policy: Policy, now_ms: int, worke
         did = f"resolved: {resolution}"
     _note(case, command.by, now_ms, command.reason)
     worked.cases.append(changed(state, case))
+    if case.status == "resolved":
+        # Its last record has them; here it is only remembered.
+        case.notes = []
     return f"Case {case.case_id} {did}"
 
 
