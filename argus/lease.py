@@ -42,14 +42,15 @@ def held(data_dir: Path) -> Iterator[Path]:
 
 
 def belong_to(data_dir: Path, incarnation: str) -> bool:
-    """Makes the workers' tables belong to the contents of one broker. Tables made from another one's are wiped: their
+    """Makes the tables belong to the contents of one broker. Tables made from another one's are wiped: their
     offsets would swallow new events. Whether any were."""
     mark = data_dir / "incarnation"
     same = mark.exists() and mark.read_text().strip() == incarnation
     wiped = False
     if not same:
         for directory in data_dir.glob("*"):
-            if re.fullmatch(r"worker-\d+|notify", directory.name) and directory.is_dir() and not directory.is_symlink():
+            ours = re.fullmatch(r"worker-\d+|notify", directory.name)
+            if ours and directory.is_dir() and not directory.is_symlink():
                 shutil.rmtree(directory)
                 wiped = True
         mark.write_text(f"{incarnation}\n")

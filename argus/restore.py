@@ -38,6 +38,8 @@ EPOCH: Final = 1
 CASE_PREFIX: Final = b"c"
 ENTRIES_AT_ONCE: Final = 200
 IDS_AT_ONCE: Final = 500
+# Marks what people have been told already.
+RESTORED: Final = (("restored", b"1"),)
 
 Entries = dict[bytes, bytes | None]
 
@@ -134,7 +136,7 @@ def _users(kept: Kept, settings: Settings, now_ms: int) -> tuple[Mapping[int, En
         if state.lock is not None and state.lock.state != "unlocked" and state.lock.until_ms is not None:
             entries[partition][timer_key(state.lock.until_ms, lock.user_id)] = b""
         if lock_at(state.lock, now_ms) != "unlocked":
-            in_force.append(Output(settings.topic("locks"), partition, user, record.encode()))
+            in_force.append(Output(settings.topic("locks"), partition, user, record.encode(), RESTORED))
     return entries, in_force
 
 
@@ -162,7 +164,7 @@ def _cases(kept: Kept, settings: Settings) -> Mapping[int, Entries]:
 def _case_records(kept: Kept, settings: Settings) -> Iterable[Output]:
     topic, partitions = settings.topic("cases"), settings.partitions
     return (
-        Output(topic, partition_of(case_id.encode(), partitions), case_id.encode(), record.encode())
+        Output(topic, partition_of(case_id.encode(), partitions), case_id.encode(), record.encode(), RESTORED)
         for case_id, record in kept.cases.items()
     )
 

@@ -158,7 +158,7 @@ def test_when_the_supervisor_is_killed_its_children_go_too(start: Callable[..., 
     until(lambda: all(gone(pid) for pid in pids))
 
 
-@pytest.mark.parametrize("name", ["worker-0", "simulator"])
+@pytest.mark.parametrize("name", ["worker-0", "notify", "simulator"])
 def test_a_child_that_dies_is_started_again_and_that_is_said(start: Callable[..., Running], name: str) -> None:
     up = start()
     up.record()
