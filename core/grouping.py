@@ -16,7 +16,7 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
-from core.clock import MINUTE, SECOND
+from core.clock import DAY, MINUTE, SECOND
 from core.records import Kind
 from core.rules.entry import Hit
 
@@ -33,6 +33,9 @@ EVENT_IDS_MAX: Final = 20
 # whatever ids look like; groups with and without inputs each have so many.
 PENDING_CHARS_MAX: Final = 512
 DEDUP_CHARS_MAX: Final = 32
+
+# Later than this, an event opens no alert.
+LATE_MS: Final = DAY
 
 SHADOW: Final = 1
 FED: Final = 2
@@ -59,7 +62,7 @@ class Group(Struct, array_like=True, gc=False):
     """One alert as the subject's state remembers it, under the key `rule_id:dedup`.
 
     id: the alert id as 16 bytes; sent_ms: event time of its newest record; flags: SHADOW, FED (has inputs besides the
-    subject's own events); pending: ids of events that no record has carried yet.
+    subject's own events); pending: ids of events that no record has carried yet; period_s: the rule's, 0 for unknown.
     """
 
     id: bytes
@@ -70,6 +73,7 @@ class Group(Struct, array_like=True, gc=False):
     sent_ms: int
     flags: int
     pending: list[str]
+    period_s: int = 0
 
 
 class Placed(Struct, gc=False):
@@ -110,7 +114,7 @@ def place(
     if group is None:
         _make_room(groups, key, flags)
         identity = bytes.fromhex(alert_id(rule.id, dedup_key, event_id))
-        group = Group(identity, int(hit.severity), 1, time_ms, time_ms, time_ms, flags, [])
+        group = Group(identity, int(hit.severity), 1, time_ms, time_ms, time_ms, flags, [], rule.period_s)
         groups[key] = group
         return Placed(group, dedup_key, True, True, (event_id,))
     group.count += 1
@@ -156,6 +160,19 @@ def _crowded(groups: dict[str, Group], key: str, rule: Alerting, time_ms: int, f
     if len(mine) < GROUPS_PER_RULE_MAX:
         return None
     return max(mine, key=lambda other: groups[other].first_ms)
+
+
+def let_go(groups: dict[str, Group], clock_ms: int) -> None:
+    """Forget groups that are closed for so long that no event which may still open an alert would join them.
+
+    clock_ms: the subject's, so that it is the same however events were cut into batches.
+    """
+    since_ms = clock_ms - LATE_MS
+    over = [
+        key for key, group in groups.items() if group.period_s and since_ms > group.last_ms + group.period_s * SECOND
+    ]
+    for key in over:
+        del groups[key]
 
 
 def _make_room(groups: dict[str, Group], key: str, flags: int) -> None:

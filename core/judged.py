@@ -87,7 +87,8 @@ class Judged(Struct):
 
 class Case(Struct, gc=False):
     """An event on its way. clock_ms: the user's, with this event in it; seen: None if it was not observed; at:
-    the row's place among the batch's rows."""
+    the row's place among the batch's rows; clear: 1 less the risk that the user's last hours and the event's
+    circumstances bring along (`core.suspicion`)."""
 
     action: Action
     state: UserState
@@ -96,5 +97,6 @@ class Case(Struct, gc=False):
     hits: list[Found] | None = None
     row: list[float] | None = None
     at: int = 0
+    clear: float = 1.0
     contributions: Scores | None = None
     tainted: bool = False

@@ -1,12 +1,13 @@
 """One number for how bad an event looks, and what to do with the event.
 
 The risk is a noisy-or: every rule that hit and every model that is far out in its tail is one more chance that this
-is fraud, so that risks add up but never pass 100. A rule counts by its weight, and once more for each step that its
-hit lies above its lowest severity. A model counts when its calibrated score passes a high quantile, on a log scale.
-A last small part grows with the weighted mean of the models' scores, so that events where nothing else speaks are
+is fraud, so that risks add up but never pass 100. A rule counts by its weight, once more for each step that its hit
+lies above the rule's own severity, and by half for each step below; `core.suspicion` adds what the user's last hours
+and the event's circumstances bring along. A model counts when its calibrated score passes a high quantile, on a log
+scale. A last small part grows with the weighted mean of the models' scores, so that events where nothing else speaks are
 ranked too: the risk keeps its full precision.
 
-With the default weights models alone reach 49 at most, below the threshold of a challenge, and all but the few events
+With the default weights models alone reach 39 at most, below the threshold of a challenge, and all but the few events
 that lie in a tail of a model stay under 10.
 """
 
@@ -23,8 +24,8 @@ RISK_MAX: Final = 100.0
 
 
 def rule_weight(weight: float, steps: int) -> float:
-    """0..1: a rule's weight when its hit lies that many severities above the rule's lowest."""
-    return 1.0 - (1.0 - weight) ** (1 + steps) if steps > 0 else weight
+    """0..1: a rule's weight when its hit lies that many severities above the rule's own; halved for each below."""
+    return 1.0 - (1.0 - weight) ** (1 + steps) if steps > 0 else weight * 0.5**-steps
 
 
 def with_weight(risk_score: float, weight: float) -> float:

@@ -2,19 +2,26 @@
 risk, alerts, the user's lock, the decision."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from core.alerting import FED, SHADOW, Group, alert, context_of, place
 from core.clock import rfc3339
 from core.events import Action
+from core.grouping import let_go
 from core.judged import Book, Case, Check, Judged, Scorer, Scores
 from core.policy import Policy
 from core.records import Decision, Reason
-from core.reputation import BAD, Reputation
+from core.reputation import BAD, LISTED, Reputation
 from core.respond import ACTING_KINDS, NOTHING, STRENGTH, answer, change, lock_at, remember_challenged, wanted
 from core.risk import Fusion, rule_weight, with_weight
 from core.rules.entry import Hit, Rule, Severity
-from core.seen import Seen
+from core.seen import FAMILIAR_S, Seen
 from core.signal import lock_signal
+
+# What a source's standing adds to the risk of an event on a device that is not long the user's, by its level.
+LEVEL_WEIGHTS: Final = (0.0, 0.3, 0.6, 0.75)
+# So many may stay when they are over, before anybody looks.
+FEW_GROUPS: Final = 2
 
 
 class Bench:
@@ -43,11 +50,13 @@ class Bench:
         action = case.action
         if case.seen is not None:
             self._ask(action, case.seen, case, scores)
+        if len(case.state.groups) > FEW_GROUPS:
+            let_go(case.state.groups, case.clock_ms)
         hits = case.hits
         if hits is None:
-            self.decide(case, self.fusion.risk(1.0, scores), scores, [])
+            self.decide(case, self.fusion.risk(case.clear, scores), scores, [])
             return
-        clear = 1.0
+        clear = case.clear
         weights: list[float] = []
         reasons: list[Reason] = []
         for rule, hit, flags in hits:
@@ -107,21 +116,26 @@ class Bench:
                 case.hits.append((bound.rule, hit, FED if live else FED | SHADOW))
                 if live and hit.severity >= Severity.MEDIUM and bound.rule.kind in ACTING_KINDS:
                     case.tainted = True
-        if self._reputation and not case.tainted and self._from_bad_source(action):
-            case.tainted = True
+        if self._reputation:
+            level = self._worst_level(action)
+            if level:
+                case.tainted = case.tainted or level >= BAD
+                if seen.device_age_s < FAMILIAR_S:
+                    case.clear *= 1.0 - LEVEL_WEIGHTS[min(level, LISTED)]
 
-    def _from_bad_source(self, action: Action) -> bool:
+    def _worst_level(self, action: Action) -> int:
         keys = (
             f"ip:{action.ip}",
             f"network:{action.network}",
             f"device:{action.device_id}",
             f"merchant:{action.merchant_id}",
         )
+        worst = 0
         for key in keys:
             known = self._reputation.get(key)
-            if known is not None and known.level >= BAD and known.in_force(action.time_ms):
-                return True
-        return False
+            if known is not None and known.level > worst and known.in_force(action.time_ms):
+                worst = known.level
+        return worst
 
     def _tell(
         self,

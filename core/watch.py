@@ -15,9 +15,11 @@ from core.judged import Book, Case, Found, Judged, OwnRules
 from core.observe import observe
 from core.policy import Policy
 from core.respond import ACTING_KINDS
+from core.risk import rule_weight
 from core.rules.entry import Hit, Rule, Severity, Thresholds
 from core.signal import signals
 from core.state import UserState, is_repeat, record_hit, remember
+from core.suspicion import clear_of, raise_suspicion
 
 
 def watch(
@@ -73,7 +75,9 @@ def watch(
                     case.hits.append((own.rule, hit, SHADOW if own.mode == "shadow" else 0))
                     if own.mode != "shadow":
                         record_hit(state, own.rule.id, action.time_ms)
+            case.clear = clear_of(action, state, seen)
             if case.hits is not None:
+                suspect(state, action.time_ms, case.hits)
                 worst = _worst(case.hits)
                 case.tainted = worst >= Severity.MEDIUM
                 if worst >= Severity.HIGH:
@@ -91,6 +95,16 @@ def watch(
             case.tainted = True
             judged.failed.append((action, repr(error)))
     return cases
+
+
+def suspect(state: UserState, time_ms: int, hits: list[Found]) -> None:
+    """What live hits of rules that act leave behind for the user's next events."""
+    clear = 1.0
+    for rule, hit, flags in hits:
+        if not flags and rule.kind in ACTING_KINDS:
+            clear *= 1.0 - rule_weight(rule.weight, hit.severity - rule.severity)
+    if clear < 1.0:
+        raise_suspicion(state, time_ms, 1.0 - clear)
 
 
 def _worst(hits: list[Found]) -> int:

@@ -63,7 +63,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     inputs: what it reads besides the subject's own events; a rule with none fires the same in a replay and a stream.
     thresholds: name to default; each is a setting `rule_<id>_<name>`. Names carry their unit.
     period_s: repeats of one dedup key within it are one alert.
-    weight: 0..1, what a hit at its lowest severity adds to the risk when it stands alone.
+    weight: 0..1, what a hit of the rule's own severity adds to the risk when it stands alone.
     attack: MITRE ATT&CK or OWASP automated-threat ids. default_source: who else uses these defaults, or "own".
     """
 

@@ -2,7 +2,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.clock import HOUR, MINUTE, SECOND
+from core.clock import DAY, HOUR, MINUTE, SECOND
 from core.grouping import (
     EVENT_IDS_MAX,
     FED,
@@ -14,6 +14,7 @@ from core.grouping import (
     Group,
     Placed,
     alert_id,
+    let_go,
     place,
 )
 from core.rules.entry import Hit, Rule, Severity
@@ -265,3 +266,14 @@ def test_counts_and_severities_only_rise_and_groups_stay_bounded(
         assert len(told[group.id]) == len(set(told[group.id]))
         assert (f"n{number}" in placed.event_ids) == placed.send
     assert len(groups) <= GROUPS_MAX + FED_GROUPS_MAX
+
+
+def test_groups_that_no_event_can_join_any_more_are_forgotten() -> None:
+    groups: dict[str, Group] = {}
+    put(groups, START, dedup="a")
+    put(groups, START + DAY, dedup="b")
+    for clock_ms in (START, START + DAY, START + DAY + RULE.period_s * SECOND):
+        let_go(groups, clock_ms)
+        assert len(groups) == 2
+    let_go(groups, START + DAY + RULE.period_s * SECOND + 1)
+    assert len(groups) == 1

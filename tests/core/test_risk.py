@@ -15,9 +15,10 @@ def all_at(score: float) -> dict[str, float]:
     return dict.fromkeys(MODEL_WEIGHTS, score)
 
 
-def test_a_rule_weighs_more_with_each_step_above_its_lowest_severity() -> None:
+def test_a_rule_weighs_more_with_each_step_above_its_own_severity_and_half_with_each_below() -> None:
     assert rule_weight(0.5, 0) == 0.5
-    assert rule_weight(0.5, -1) == 0.5
+    assert rule_weight(0.5, -1) == 0.25
+    assert rule_weight(0.6, -2) == 0.15
     assert rule_weight(0.5, 1) == 0.75
     assert rule_weight(0.5, 3) == 0.9375
 
@@ -45,7 +46,7 @@ def test_where_nothing_speaks_events_are_ranked_by_the_models_mean() -> None:
 
 
 def test_models_alone_never_reach_the_threshold_of_a_challenge() -> None:
-    assert 40 < FUSION.risk(1.0, all_at(1.0)) < Policy().fraud_score_threshold
+    assert 30 < FUSION.risk(1.0, all_at(1.0)) < Policy().fraud_score_threshold
 
 
 def test_the_tail_is_complete_before_a_score_of_one() -> None:
