@@ -13,11 +13,15 @@ from core.windows import count_around, distinct_around
 
 
 def suspicious(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
-    views, paths = 0, 0
+    views = paths = many = 0
     if len(state.views) >= t["views"]:
         views = count_around(state.views, action.time_ms, int(t["views_window_s"] * SECOND))
     if len(state.probes) >= t["sensitive_paths"]:
         paths = distinct_around(state.probes, action.time_ms, int(t["paths_window_s"] * SECOND), 1)
+        if len(state.probes) >= t["many_paths"]:
+            many = distinct_around(state.probes, action.time_ms, int(t["many_window_s"] * SECOND), 1)
+    if many >= t["many_paths"]:
+        return Hit(Severity.MEDIUM, f"{many} sensitive paths within {t['many_window_s'] / 60:.0f} minutes")
     fast, probing = views >= t["views"], paths >= t["sensitive_paths"]
     if not fast and not probing:
         return None
@@ -42,18 +46,20 @@ RULES: Final = (
         scope="user",
         types=("page_view",),
         check=suspicious,
-        thresholds={"views": 30, "views_window_s": 60, "sensitive_paths": 3, "paths_window_s": 600},
+        thresholds={"views": 30, "views_window_s": 60, "sensitive_paths": 3, "paths_window_s": 600}
+        | {"many_paths": 5, "many_window_s": 1_800},
         period_s=3_600,
         weight=0.12,
         attack=("OAT-011", "T1595.003"),
         suggest=("Slow the session down", "Ask for a captcha"),
         words="30 page views in any minute, or 3 different sensitive paths (administration, exports, dot files: see "
-        "core.paths) in any 10 minutes. Both together are MEDIUM.",
+        "core.paths) in any 10 minutes. Both together are MEDIUM, and so are 5 sensitive paths in any 30 minutes.",
         default_source="seeds",
         gaps="A slow scraper of ordinary pages passes. Views that come over 5 minutes late aren't counted.",
         examples=(
             Example(name="one page a second", events=_views(35, 1), hit=True, severity=Severity.LOW),
             Example(name="probing", events=_views(3, 20, "/admin/"), hit=True, severity=Severity.LOW),
+            Example(name="a scanner", events=_views(5, 200, "/admin/"), hit=True, severity=Severity.MEDIUM),
             Example(name="both", events=_views(35, 1, "/wp-content/"), hit=True, severity=Severity.MEDIUM),
             Example(name="a reader", events=_views(40, 8), hit=False),
             Example(

@@ -62,7 +62,13 @@ def many_cards(action: Action, state: UserState, seen: Seen, t: Thresholds) -> A
         return None
     if not state.signup_ms and seen.known_s < window_s and count < t["cards"] + t["unknown_cards"]:
         return NOT_ENOUGH
-    return Hit(Severity.HIGH, f"{count} new cards within {t['window_s'] / 3600:.0f} hours")
+    declined = any(abs(action.time_ms - entry[0]) < window_s * SECOND for entry in state.declines)
+    since_s = at_s - int(t["quick_s"])
+    quick = len([first_s for first_s in firsts if since_s <= first_s <= at_s])
+    sure = declined or count > t["cards"] or quick >= t["cards"]
+    return Hit(
+        Severity.HIGH if sure else Severity.MEDIUM, f"{count} new cards within {t['window_s'] / 3600:.0f} hours"
+    )
 
 
 _HOME: Final = {"ip": "192.0.2.10", "device_id": "d1", "country": "DE"}
@@ -142,12 +148,13 @@ RULES: Final = (
         scope="user",
         types=("transaction", "payout"),
         check=many_cards,
-        thresholds={"cards": 3, "unknown_cards": 2, "window_s": _DAY},
+        thresholds={"cards": 3, "unknown_cards": 2, "window_s": _DAY, "quick_s": 7_200},
         period_s=_DAY,
         weight=0.55,
         attack=("OAT-001", "OAT-010"),
         suggest=("Stop new cards for this user", "Compare the names on the cards"),
-        words="3 cards that the user never used before, within 24 hours. Old cards don't count.",
+        words="3 cards that the user never used before, within 24 hours. HIGH from the fourth on, with a decline, "
+        "or within 2 hours; a purse that is emptied over a day is MEDIUM. Old cards don't count.",
         default_source="own",
         gaps="For a user without a signup, whose first day with Argus this is, 2 more are needed. 6 cards are known.",
         examples=(

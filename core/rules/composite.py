@@ -9,7 +9,7 @@ from core.clock import SECOND
 from core.events import Action
 from core.records import EVENT_TYPES
 from core.rules.entry import NOT_ENOUGH, Answer, Example, Hit, Rule, Severity, Thresholds, event
-from core.seen import Seen
+from core.seen import FAMILIAR_S, Seen
 from core.state import UserState
 
 WEAK_SIGNALS: Final = "several_weak_signals"
@@ -39,8 +39,12 @@ def weak_signals(action: Action, state: UserState, seen: Seen, t: Thresholds) ->
     stories = {SAME_STORY.get(rule_id, rule_id) for rule_id in recent}
     if len(stories) < t["rules"]:
         return None
+    at_home = seen.device_age_s >= FAMILIAR_S or seen.network_age_s >= FAMILIAR_S
+    if not at_home and len(stories) == t["rules"] and action.country is not None:
+        first_s = state.countries.get(action.country)
+        at_home = first_s is not None and action.time_ms // SECOND - first_s >= FAMILIAR_S
     return Hit(
-        Severity.HIGH,
+        Severity.MEDIUM if at_home else Severity.HIGH,
         f"{len(recent)} rules spoke within {t['window_s'] / 3600:.0f} hours: {', '.join(sorted(recent))}",
     )
 
@@ -82,7 +86,8 @@ RULES: Final = (
         attack=("T1078",),
         suggest=("Look at the user's last day as a whole", "Ask for a second factor"),
         words="3 different rules on one user within 24 hours, whatever their severity. Rules about the same thing "
-        "(a new device and its new country) count once, reporting duties not at all.",
+        "(a new device and its new country) count once, reporting duties not at all. MEDIUM where the last of them "
+        "came from a device or network that has been the user's for a day; or, for just 3, from the user's country.",
         default_source="asked for in SigmaHQ/pySigma#317",
         gaps="Rules that need reputation or models don't count; the 8 newest are remembered.",
         examples=(
@@ -112,22 +117,22 @@ RULES: Final = (
         scope="user",
         types=("login", "password_change", "mfa_change", "profile_change", "transaction", "payout"),
         check=anomaly,
-        thresholds={"score_0_1": 0.9995, "extreme_0_1": 0.9999, "ratio": 3.0, "least_events": 20},
+        thresholds={"score_0_1": 0.9999, "extreme_0_1": 0.99999, "ratio": 3.0, "least_events": 20},
         period_s=86_400,
         weight=0.3,
         attack=(),
         suggest=("Look at what the models hold against the event",),
-        words="More than half of the deciding models rank the event above 99.95 % of what they saw. HIGH above "
-        "99.99 % and only where something is new or large for the user as well.",
+        words="More than half of the deciding models rank the event above 99.99 % of what they saw. HIGH above "
+        "99.999 % and only where something is new or large for the user as well.",
         default_source="own",
         gaps="A model ranks against its own partition, and slowly forgets.",
         inputs=("model",),
         examples=(
-            Example(name="all agree", events=(*_LIFE, _PAYMENT), scores={"a": 0.9998, "b": 0.9996}, hit=True),
+            Example(name="all agree", events=(*_LIFE, _PAYMENT), scores={"a": 0.99998, "b": 0.99996}, hit=True),
             Example(
                 name="extreme, and from a new device",
                 events=(*_LIFE, {**_PAYMENT, **_NEW}),
-                scores={"a": 0.99995, "b": 0.99995},
+                scores={"a": 0.999995, "b": 0.999995},
                 hit=True,
                 severity=Severity.HIGH,
             ),

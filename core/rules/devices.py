@@ -39,8 +39,10 @@ def large_payment(action: Action, state: UserState, seen: Seen, t: Thresholds) -
     young = seen.known_s - age_s < FAMILIAR_S and seen.usd <= t["large_usd"]
     if young and state.amounts.n < t["least_payments"]:
         return NOT_ENOUGH
+    far = away = True
     if seen.ratio >= 0:
         ratio = seen.usd / mean
+        far, away = seen.z > t["sigmas"] and ratio > t["far_ratio"], seen.network_age_s < FAMILIAR_S
         if seen.usd <= state.amounts.largest or (ratio <= t["mean_ratio"] and seen.usd <= t["large_usd"]):
             return None
         against = f", {ratio:.1f} times the usual"
@@ -49,8 +51,12 @@ def large_payment(action: Action, state: UserState, seen: Seen, t: Thresholds) -
     else:
         return None
     proven = state.otp_ok_ms >= action.time_ms - age_s * SECOND - HOUR > 0
+    if seen.usd > t["large_usd"] or (far and away):
+        severity = Severity.MEDIUM if proven or young else Severity.HIGH
+    else:
+        severity = Severity.MEDIUM if far else Severity.LOW
     return Hit(
-        Severity.MEDIUM if proven or young else Severity.HIGH,
+        severity,
         f"{action.amount:,.2f} {action.currency or ''}".rstrip()
         + f" paid{against}, from a device that is {age_s / 3600:.1f} hours old",
     )
@@ -144,14 +150,24 @@ RULES: Final = (
         scope="user",
         types=("transaction", "payout"),
         check=large_payment,
-        thresholds={"new_for_s": _DAY, "mean_ratio": 3.0, "large_usd": 1_000, "least_usd": 100, "least_payments": 10},
+        thresholds={
+            "new_for_s": _DAY,
+            "mean_ratio": 3.0,
+            "far_ratio": 5.0,
+            "sigmas": 3.0,
+            "large_usd": 1_000,
+            "least_usd": 100,
+            "least_payments": 10,
+        },
         period_s=21_600,
         weight=0.6,
         attack=("T1078", "OAT-012"),
         suggest=("Hold the payment", "Ask for a second factor", "Ask the user whether the device is theirs"),
         words="A payment from a device that was first seen within 24 hours, over 3 times the user's mean or over "
         "1,000 dollars, and more than the user ever paid. A user with no other device has no new one, and a payee "
-        "known for a day is no news. MEDIUM after a second factor on the device, or where the user was known for "
+        "known for a day is no news. HIGH above 1,000 dollars, or from a network that is new as well at 5 times the "
+        "mean and 3 deviations (of logarithms); as far out but in the user's own network it is MEDIUM, and less "
+        "informs: a new phone is often paid with on its first day. At most MEDIUM after a second factor on the device, or where the user was known for "
         "less than a day when it appeared and the sum is below 1,000.",
         default_source="seeds",
         gaps="With fewer than 5 payments (10 on the first day) there is no mean, and only the sum of 1,000 counts. "

@@ -20,7 +20,7 @@ def guessing(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Ans
         denials = [at_ms for at_ms in denials if at_ms > state.otp_ok_ms]
     count = count_around(denials, action.time_ms, int(t["window_s"] * SECOND))
     if count < t["wrong_codes"]:
-        return None
+        return _slowly(state, action, t, t["slow_codes"], "wrong codes")
     severity = Severity.HIGH if count >= t["challenge_codes"] else Severity.MEDIUM
     return Hit(severity, f"{count} wrong codes within {t['window_s'] / 60:.0f} minutes")
 
@@ -30,11 +30,21 @@ def bombing(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answ
         return None
     count = count_around(state.denials, action.time_ms, int(t["window_s"] * SECOND))
     if count < t["denials"]:
-        return None
+        return _slowly(state, action, t, t["slow_denials"], "login requests denied")
     if not action.failed:
         return Hit(Severity.HIGH, f"A login was approved after {count} denials: the user may have given in")
     severity = Severity.HIGH if count >= t["challenge_denials"] else Severity.MEDIUM
     return Hit(severity, f"{count} login requests denied within {t['window_s'] / 60:.0f} minutes")
+
+
+def _slowly(state: UserState, action: Action, t: Thresholds, least: float, what: str) -> Answer:
+    """Too many within hours, for whom minutes have too few. One that is right at last is no reason to wake anybody."""
+    if not action.failed or len(state.denials) < least:
+        return None
+    count = count_around(state.denials, action.time_ms, int(t["slow_window_s"] * SECOND))
+    if count < least:
+        return None
+    return Hit(Severity.MEDIUM, f"{count} {what} within {t['slow_window_s'] / 3600:.0f} hours")
 
 
 def is_push(action: Action) -> bool:
@@ -59,7 +69,13 @@ RULES: Final = (
         scope="user",
         types=("otp",),
         check=guessing,
-        thresholds={"wrong_codes": 5, "challenge_codes": 8, "window_s": 600},
+        thresholds={
+            "wrong_codes": 5,
+            "challenge_codes": 8,
+            "window_s": 600,
+            "slow_codes": 7,
+            "slow_window_s": 43_200,
+        },
         period_s=3_600,
         weight=0.4,
         attack=("T1621", "T1110.001"),
@@ -67,7 +83,8 @@ RULES: Final = (
             "Void the code and wait before sending another",
             "Change the password: whoever guesses codes has it",
         ),
-        words="Counts wrong codes in any 10 minutes since the last right one: 5 warn, 8 challenge.",
+        words="Counts wrong codes in any 10 minutes since the last right one: 5 warn, 8 challenge. 7 in any 12 hours "
+        "warn as well.",
         default_source="Elastic",
         gaps="Codes of different requests are counted together, since events do not say which code was tried.",
         examples=(
@@ -78,6 +95,7 @@ RULES: Final = (
                 events=(*_otps(3, 30), event("otp", 100), *_otps(6, 30)[4:]),
                 hit=False,
             ),
+            Example(name="7 wrong codes in 6 hours", events=_otps(7, 3_600), hit=True, severity=Severity.MEDIUM),
             Example(name="5 wrong codes in a day", events=_otps(5, 7_200), hit=False),
         ),
     ),
@@ -89,17 +107,24 @@ RULES: Final = (
         scope="user",
         types=("otp",),
         check=bombing,
-        thresholds={"denials": 5, "challenge_denials": 8, "window_s": 600},
+        thresholds={
+            "denials": 5,
+            "challenge_denials": 8,
+            "window_s": 600,
+            "slow_denials": 6,
+            "slow_window_s": 43_200,
+        },
         period_s=3_600,
         weight=0.45,
         attack=("T1621",),
         suggest=("Ask the user whether the login was theirs", "Change the password: the attacker has it"),
         words="Counts denied push requests (attribute mfa is push) in any 10 minutes: 5 warn, 8 challenge, and so "
-        "does one that is approved after 5 denials.",
+        "does one that is approved after 5 denials. 6 in any 12 hours warn as well.",
         default_source="Elastic",
         gaps="Without the attribute mfa, denials are counted as wrong codes by otp_guessing.",
         examples=(
             Example(name="5 denials in 5 minutes", events=_otps(5, 60, **_PUSH), hit=True, severity=Severity.MEDIUM),
+            Example(name="one an hour", events=_otps(6, 3_600, **_PUSH), hit=True, severity=Severity.MEDIUM),
             Example(
                 name="the user gives in",
                 events=(*_otps(6, 30, **_PUSH), event("otp", 200, **_PUSH)),

@@ -17,6 +17,11 @@ def velocity(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Ans
     if len(state.paid) < t["low"]:
         return None
     count = count_around(state.paid, action.time_ms, int(t["window_s"] * SECOND))
+    if count < t["medium"]:
+        slow = count_around(state.paid, action.time_ms, int(t["slow_window_s"] * SECOND))
+        strange = seen.strange and seen.network_age_s < FAMILIAR_S
+        if slow >= (t["slow_strange"] if strange else t["slow"]):
+            return Hit(Severity.MEDIUM, f"{slow} payments within {t['slow_window_s'] / 60:.0f} minutes")
     if count < t["low"]:
         return None
     if count >= t["critical"]:
@@ -40,7 +45,13 @@ def spike(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer
     ratio = usd / amounts.mean
     if ratio <= t["least_ratio"] or (seen.z <= t["sigmas"] and ratio <= t["mean_ratio"]):
         return None
-    return Hit(Severity.MEDIUM, f"{ratio:.1f} times the usual payment, {seen.z:.1f} deviations above it")
+    since_ms = action.time_ms - DAY
+    again = len([1 for at_ms in state.odd if since_ms < at_ms <= action.time_ms]) > 1
+    far = seen.z > t["far_sigmas"] or ratio > t["far_ratio"] or (seen.z > t["sigmas"] and (again or seen.strange))
+    return Hit(
+        Severity.MEDIUM if far else Severity.LOW,
+        f"{ratio:.1f} times the usual payment, {seen.z:.1f} deviations above it",
+    )
 
 
 def large(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -77,13 +88,23 @@ RULES: Final = (
         scope="user",
         types=("transaction", "payout"),
         check=velocity,
-        thresholds={"low": 3, "medium": 6, "high": 8, "critical": 10, "window_s": 60},
+        thresholds={
+            "low": 3,
+            "medium": 6,
+            "high": 8,
+            "critical": 10,
+            "window_s": 60,
+            "slow": 16,
+            "slow_strange": 6,
+            "slow_window_s": 3_600,
+        },
         period_s=1_800,
         weight=0.12,
         attack=("OAT-012",),
         suggest=("Ask for a second factor", "Look at what was bought"),
         words="Counts payments and attempts at them in any 60 seconds: 3 inform, 6 wait for an analyst, 8 "
-        "challenge, 10 lock.",
+        "challenge, 10 lock. 16 in any hour wait for an analyst too, and 6 where device and network are strange "
+        "to the user.",
         default_source="seed Sentinel Stream",
         gaps="A till that sends its day at once, all of one time, looks the same.",
         examples=(
@@ -101,28 +122,32 @@ RULES: Final = (
         id="amount_spike",
         title="A payment far above the usual",
         kind="TRANSACTION",
-        severity=Severity.MEDIUM,
+        severity=Severity.LOW,
         scope="user",
         types=("transaction", "payout"),
         check=spike,
         thresholds={
             "sigmas": 3.0,
             "mean_ratio": 5.0,
+            "far_sigmas": 4.0,
+            "far_ratio": 20.0,
             "least_payments": 10,
             "least_ratio": 2.5,
             "least_usd": 50,
             "largest_ratio": 1.5,
         },
         period_s=_DAY,
-        weight=0.35,
+        weight=0.2,
         attack=(),
         suggest=("Ask the user whether the payment was theirs",),
         words="A payment over 3 deviations (of logarithms: sums are skewed) and 2.5 times the user's mean, or "
-        "over 5 times it, once 10 are known, and clearly above the largest that the user ever made. Small sums and "
-        "payees known for a day don't count.",
+        "over 5 times it, once 10 are known, and clearly above the largest that the user ever made, informs: with so "
+        "many payments, honest ones come so far out too. MEDIUM from 4 deviations or 20 times the mean on, or where "
+        "it is the second odd payment in a day, or comes from a strange device. Small sums and payees known for a "
+        "day don't count.",
         default_source="Fraud Detection Handbook",
-        gaps="Who once bought a car may be robbed of less. A spike isn't learnt, so a real rise in spending is told "
-        "again until payments in between close the gap.",
+        gaps="Who once bought a car may be robbed of less. A MEDIUM spike isn't learnt, so a real rise in spending is "
+        "told again until payments in between close the gap.",
         examples=(
             Example(
                 name="ten times the usual",

@@ -10,6 +10,9 @@ def _signups(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
     for window in windows(state.rings[SIGNUP], signal.time_ms, t["window_s"]):
         if len(window) >= t["signups"]:
             return Hit(Severity.MEDIUM, f"{len(window)} signups within {_hours(t)} h")
+    for window in windows(state.rings[SIGNUP], signal.time_ms, t["quick_window_s"]):
+        if len(window) >= t["quick_signups"]:
+            return Hit(Severity.MEDIUM, f"{len(window)} signups within {t['quick_window_s'] / 60:.0f} minutes")
     return None
 
 
@@ -84,24 +87,30 @@ RULES: tuple[Rule, ...] = (
         types=(SIGNUP,),
         sources=("ip",),
         check=_signups,
-        thresholds={"signups": 50, "window_s": 86_400},
+        thresholds={"signups": 50, "window_s": 86_400, "quick_signups": 12, "quick_window_s": 3_600},
         period_s=86_400,
         weight=0.4,
         attack=("OAT-019",),
         suggest=("Ask new accounts from the address for a verified mail address or phone",),
-        words="50 signups from one address within a day.",
+        words="50 signups from one address within a day, or 12 within an hour.",
         default_source="Auth0",
         gaps="A campaign on a carrier's shared address counts with the honest signups there.",
         examples=(
             Example(
-                name="50 signups in 50 minutes",
-                events=tuple(event("signup", n * 60.0, user_id=f"u{n}", ip="203.0.113.1") for n in range(50)),
+                name="12 signups in 12 minutes",
+                events=tuple(event("signup", n * 60.0, user_id=f"u{n}", ip="203.0.113.1") for n in range(12)),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="50 signups in a day",
+                events=tuple(event("signup", n * 1_200.0, user_id=f"u{n}", ip="203.0.113.1") for n in range(50)),
                 hit=True,
                 severity=Severity.MEDIUM,
             ),
             Example(
                 name="49 signups",
-                events=tuple(event("signup", n * 60.0, user_id=f"u{n}", ip="203.0.113.1") for n in range(49)),
+                events=tuple(event("signup", n * 1_200.0, user_id=f"u{n}", ip="203.0.113.1") for n in range(49)),
                 hit=False,
             ),
         ),

@@ -39,6 +39,8 @@ def compromised_merchant(
     if found is None:
         return None
     severity = Severity.HIGH if found.level >= BAD else Severity.MEDIUM
+    if not seen.new_merchant and state.events > 1:
+        severity = Severity(severity - 1)
     return Hit(
         severity,
         f"Merchant {action.merchant_id}: {found.text or 'payments there were fraud'}",

@@ -43,17 +43,21 @@ def change_then_payout(action: Action, state: UserState, seen: Seen, t: Threshol
         return None
     at_home = seen.at_home and change.familiar
     large = seen.usd >= t["large_usd"]
+    strange = seen.strange or (change.strange and seen.device_age_s < FAMILIAR_S)
     if seen.payee_age_s >= FAMILIAR_S:
         if at_home or not large:
             return None
         severity = Severity.HIGH
         whom = "a known payee, not from where the user is at home"
     else:
-        settled = seen.known_s >= FAMILIAR_S
-        if large or (seen.usd >= t["strange_usd"] and (seen.strange or change.strange)):
+        own_device = seen.device_age_s >= FAMILIAR_S and not change.strange
+        notable = seen.usd >= t["strange_usd"] and not 0 <= seen.ratio < t["usual_ratio"]
+        if large or (notable and strange and not 0 <= seen.ratio < t["far_ratio"]):
             severity = Severity.CRITICAL
+        elif notable and (strange or not (at_home or own_device or seen.known_s < FAMILIAR_S)):
+            severity = Severity.HIGH
         else:
-            severity = Severity.HIGH if settled and not at_home else Severity.MEDIUM
+            severity = Severity.MEDIUM if notable or strange else Severity.LOW
         whom = "a payee new to the user" if action.payee_id is not None else "an unnamed payee"
     what = change.type.replace("_", " ")
     return Hit(
@@ -127,15 +131,18 @@ RULES: Final = (
         scope="user",
         types=("payout", "transaction"),
         check=change_then_payout,
-        thresholds={"window_s": _DAY, "large_usd": 1_000, "strange_usd": 100},
+        thresholds={"window_s": _DAY, "large_usd": 1_000, "strange_usd": 100, "usual_ratio": 3.0, "far_ratio": 5.0},
         period_s=_DAY,
         weight=0.85,
         attack=("T1098", "T1657"),
         suggest=("Hold the payout", "Call the user on the number known before", "Undo the change"),
         words="A password, second factor or contact changed, and within 24 hours a payout, or a payment to a payee, "
-        "that the user hasn't paid for a day before. CRITICAL for 1,000 dollars, or for 100 where either came from "
-        "a device less than a day old of a user known for longer. Else HIGH, or MEDIUM for a user who is at home on "
-        "device and network, or new to Argus. A payee known for a day is news only for a large sum from elsewhere.",
+        "that the user hasn't paid for a day before. CRITICAL for 1,000 dollars, or for 100 that are 5 times the user's "
+        "typical payment (where that is known) and change or payment came from a device less than a day old of a user "
+        "known for longer. HIGH from there, or from no device or network of the user's, for 100 dollars and 3 times "
+        "the typical. Else MEDIUM for such a sum, or from a strange device, and a usual one informs: people who "
+        "reset a password go on to pay their friends. A payee known for a day is news "
+        "only for a large sum from elsewhere.",
         default_source="own",
         gaps="A change that arrives after its payout isn't joined to it. A profile_change counts where an attribute "
         "names contact data, or it came from a strange device. On a user's first day nothing is strange.",
@@ -161,6 +168,16 @@ RULES: Final = (
                 severity=Severity.CRITICAL,
             ),
             Example(
+                name="at home, a sum to somebody new",
+                events=(
+                    _LOGIN,
+                    event("password_change", 2 * _DAY, **_HOME),
+                    event("payout", 2 * _DAY + 600, amount=130, currency="EUR", payee_id="friend", **_HOME),
+                ),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
                 name="at home, a small sum to somebody new",
                 events=(
                     _LOGIN,
@@ -168,7 +185,7 @@ RULES: Final = (
                     event("payout", 2 * _DAY + 600, amount=30, currency="EUR", payee_id="friend", **_HOME),
                 ),
                 hit=True,
-                severity=Severity.MEDIUM,
+                severity=Severity.LOW,
             ),
             Example(
                 name="a new password, and the rent as ever",

@@ -20,6 +20,8 @@ def impossible(action: Action, state: UserState, seen: Seen, t: Thresholds) -> A
     speed_kmh = kilometres / hours
     if speed_kmh <= t["speed_kmh"]:
         return None
+    if seen.device_age_s >= FAMILIAR_S and seen.network_age_s >= FAMILIAR_S:
+        return None
     quiet = seen.vpn or seen.network_age_s >= FAMILIAR_S
     why = ", one end behind a VPN or in a network of the user's" if quiet else ""
     return Hit(
@@ -74,7 +76,8 @@ RULES: Final = (
         words="Two successful events too far apart for their times: over 900 km/h and 500 km, within 24 hours. The "
         "same address is skipped, and 500 km is more than what mobile networks and look-ups of addresses err by. "
         "Where either end is behind a VPN (attribute vpn), or the network has been the user's for a day, it only "
-        "informs.",
+        "informs. A user who is on a device and in a network of a day or more is at home, and it was the other place "
+        "that was strange.",
         default_source="Panther; Elastic has 800 km/h",
         gaps="Only the newest place is kept. Where events tell only countries, the distance is that of their "
         "borders, roughly, so neighbours never count. A VPN that nobody marks is told once, then its network is "

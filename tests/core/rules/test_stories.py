@@ -154,12 +154,17 @@ def test_a_known_payee_is_news_only_for_a_large_sum_from_elsewhere() -> None:
     assert paid(2_000, **HOME) is None
 
 
-def test_a_small_payout_from_a_network_that_is_new_waits_for_a_challenge() -> None:
+def test_a_small_payout_after_a_change_informs_on_the_users_device_and_waits_for_an_analyst_on_a_strange_one() -> (
+    None
+):
+    there = {**HOME, "ip": "203.0.113.77"}
     events = [
-        act("password_change", LATER, **{**HOME, "ip": "203.0.113.77"}),
-        act("payout", LATER + 60, amount=40, currency="EUR", **{**HOME, "ip": "203.0.113.77"}),
+        act("password_change", LATER, **there),
+        act("payout", LATER + 60, amount=40, currency="EUR", **there),
     ]
-    assert spoken([*usual_life(), *events])["credential_change_payout"] == Severity.HIGH
+    assert spoken([*usual_life(), *events])["credential_change_payout"] == Severity.LOW
+    strange = act("payout", LATER + 60, amount=40, currency="EUR", **AWAY)
+    assert spoken([*usual_life(), events[0], strange])["credential_change_payout"] == Severity.MEDIUM
     late = act("payout", LATER + 3 * DAY, amount=40, currency="EUR", **HOME)
     assert "credential_change_payout" not in spoken([*usual_life(), events[0], late])
 
@@ -227,7 +232,7 @@ def test_late_wrong_codes_are_counted_where_they_belong() -> None:
     assert spoken([*codes, act("otp", 9_000), act("otp", 240, outcome="failure")]) == {
         "otp_guessing": Severity.MEDIUM
     }
-    pushes = [act("otp", n * 400, outcome="failure", attributes={"mfa": "push"}) for n in range(6)]
+    pushes = [act("otp", n * 400, outcome="failure", attributes={"mfa": "push"}) for n in range(5)]
     assert spoken(pushes) == {}
 
 
