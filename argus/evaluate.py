@@ -17,6 +17,7 @@ import numpy as np
 from msgspec import Struct
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from argus.detection import Story, bothered, caught, ranking
 from core.clock import DAY, MINUTE, to_ms
 
 TOP_CARDS: Final = 100
@@ -35,6 +36,8 @@ class Label(Struct, frozen=True):
     label: str
     attack: str | None = None
     campaign: str | None = None
+    intensity: str | None = None
+    trap: str | None = None
 
 
 class Decided(Struct, frozen=True):
@@ -56,6 +59,15 @@ class Alerted(Struct, frozen=True):
     event_ids: list[str]
     severity: str
     mode: str = "live"
+    rule_id: str = "unnamed"
+    kind: str = "SECURITY"
+    user_id: str | None = None
+    users: list[str] = []
+
+    @property
+    def time_ms(self) -> int:
+        """Of the event that it is about, in ms."""
+        return to_ms(self.time)
 
 
 class Locked(Struct, frozen=True):
@@ -65,6 +77,7 @@ class Locked(Struct, frozen=True):
     state: str
     since: datetime
     until: datetime | None = None
+    by: str = "rule"
 
 
 class Truth(Struct, frozen=True):
@@ -86,8 +99,10 @@ def evaluate(decisions: Path, alerts: Path, labels: Path, locks: Path | None = N
     truth = join(_read(decisions, Decided), _read(labels, Label))
     place = {decided.event_id: i for i, decided in enumerate(truth.decided)}
     sent: list[Sent] = []
+    told: list[Alerted] = []
     for alert in _read(alerts, Alerted):
         if alert.mode == "live":
+            told.append(alert)
             named = {place[event_id] for event_id in (alert.event_id, *alert.event_ids) if event_id in place}
             sent.append((alert.alert_id, to_ms(alert.time), tuple(sorted(named))))
     scores = np.array([decided.risk_score for decided in truth.decided])
@@ -100,8 +115,15 @@ def evaluate(decisions: Path, alerts: Path, labels: Path, locks: Path | None = N
         "oracle": quality(truth, truth.fraud.astype(float), truth.fraud, _oracle(truth)),
         "random": quality(truth, *_by_lot(truth, int(held.sum()), sent)),
     }
+    held_up = list(_read(locks, Locked)) if locks is not None else []
     if locks is not None:
-        result["locks"] = locked(truth, list(_read(locks, Locked)))
+        result["locks"] = locked(truth, held_up)
+    story = Story(truth.labels, truth.times_ms.tolist(), told)
+    users = len({label.user_id for label in truth.labels if label.label != "fraud"})
+    changes = [(lock.user_id, lock.state, lock.by, to_ms(lock.since)) for lock in held_up]
+    result["caught"] = caught(story)
+    result["bothered"] = bothered(story, changes, users)
+    result["ranking"] = ranking(truth.labels, scores.tolist())
     return result
 
 

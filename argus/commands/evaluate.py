@@ -57,6 +57,47 @@ def _show(result: dict[str, Any]) -> None:
         click.echo()
         print_table(("locks", "value"), [(name, _figure(value)) for name, value in result["locks"].items()])
 
+    _show_caught(result["caught"], result["ranking"])
+    _show_bothered(result["bothered"])
+
+
+def _show_caught(caught: dict[str, Any], ranking: dict[str, float]) -> None:
+    from argus.tables_view import print_table
+
+    names = list(caught["intensities"])
+    click.echo()
+    print_table(
+        ("caught (MEDIUM or more)", *names),
+        [
+            ("all", *(_share(caught["intensities"][name]) for name in names)),
+            *((attack, *(_share(row.get(name)) for name in names)) for attack, row in caught["attacks"].items()),
+            ("time to alert, s", *(_figure(caught["intensities"][name]["time_to_alert_s"]) for name in names)),
+        ],
+    )
+    click.echo()
+    rows = [(attack, _figure(precision)) for attack, precision in ranking.items()]
+    print_table(("attack", "average precision of the risk"), rows)
+
+
+def _show_bothered(bothered: dict[str, Any]) -> None:
+    from argus.tables_view import print_table
+
+    severities = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
+    figures = {name: value for name, value in bothered.items() if not isinstance(value, dict)}
+    click.echo()
+    print_table(("on honest users", "value"), [(name, _figure(value)) for name, value in figures.items()])
+    for title, name in (("false alerts by rule", "false_by_rule"), ("by innocent story", "false_by_trap")):
+        click.echo()
+        rows = [
+            (key, *(str(counts.get(severity, 0)) for severity in severities))
+            for key, counts in bothered[name].items()
+        ]
+        print_table((title, *severities), rows)
+
+
+def _share(row: dict[str, Any] | None) -> str:
+    return "-" if row is None else f"{row['caught']}/{row['campaigns']}"
+
 
 def _figure(value: Any) -> str:
     if value is None:
