@@ -14,6 +14,7 @@ from agents.detect import Detect
 from agents.intake import Rejections
 from agents.learn import Learn
 from agents.placing import Placing
+from agents.respond import Respond
 from agents.services import Services, TopicNames
 from agents.shard import Output, Shard
 from agents.sources import SourceWork
@@ -112,7 +113,11 @@ class Town:
         work = UserWork(
             self.services(),
             self.shard("users", partition, disk, max_entries),
-            {TOPICS.events: Detect(PLACE, rejections), TOPICS.feedback: Learn(PLACE, rejections)},
+            {
+                TOPICS.events: Detect(PLACE, rejections),
+                TOPICS.feedback: Learn(PLACE, rejections),
+                TOPICS.commands: Respond(PLACE, rejections, KEY),
+            },
             self._missed,
             FEATURES,
         )

@@ -4,12 +4,12 @@ from typing import Any
 
 import msgspec
 
-from core.detect import judge
+from core.detect import Judged, judge
 from core.events import decode_action, nowhere
 from core.obey import Desk, Obeyed
 from core.otp import code, otp_hash
 from core.policy import Policy
-from core.records import Command, encode
+from core.records import Command, Lock, encode
 from core.rules.book import RuleBook
 from core.state import UserState
 
@@ -59,6 +59,13 @@ class Office:
 
     def live(self, events: list[Any]) -> list[str]:
         """Events as (type, time_ms, other fields); what was decided about each."""
+        return [decision.decision for decision in self._judge(events).decisions]
+
+    def live_locks(self, events: list[Any]) -> list[Lock]:
+        """The same; the records about the lock."""
+        return self._judge(events).locks
+
+    def _judge(self, events: list[Any]) -> Judged:
         actions = []
         for type_, time_ms, *more in events:
             facts = {"event_id": f"e{self._events}", "type": type_, "user_id": "u1", "time": time_ms}
@@ -66,8 +73,7 @@ class Office:
             for fields in more:
                 facts |= fields
             actions.append(decode_action(encode(facts), now_ms=None, locate=nowhere))
-        judged = judge(actions, self.users, book=BOOK, policy=POLICY)
-        return [decision.decision for decision in judged.decisions]
+        return judge(actions, self.users, book=BOOK, policy=POLICY)
 
     def labels(self) -> list[dict[str, Any]]:
         return [msgspec.json.decode(label) for _, label in self.obeyed.labels]

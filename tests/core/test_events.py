@@ -18,6 +18,7 @@ from core.events import (
     decode_action,
     event_key,
     nowhere,
+    read_command,
     read_feedback,
 )
 from core.records import EVENT_TYPES, RECORD_MAX_BYTES
@@ -283,3 +284,42 @@ def test_a_rejection_tells_its_error_and_reason() -> None:
 
 def test_five_minutes_are_the_tolerance() -> None:
     assert FUTURE_MS == 5 * MINUTE
+
+
+def a_command(**fields: Any) -> bytes:
+    facts = {"command_id": "c1", "type": "lock", "user_id": "u1", "by": "anna", "role": "admin", "time": NOW_MS}
+    return json.dumps(facts | fields).encode()
+
+
+def test_a_commands_times_are_read_as_milliseconds() -> None:
+    command = read_command(a_command(time="2026-03-02T09:00:00Z", until="2026-03-02T10:00:00.5+01:00"), now_ms=None)
+    assert command.time == 1_772_442_000_000
+    assert command.until == 1_772_442_000_500
+    assert read_command(a_command(), now_ms=NOW_MS).until is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"type": "explode"}, "invalid"),
+        ({"role": "root"}, "invalid"),
+        ({"scope": ["login", "everything"]}, "invalid"),
+        ({"command_id": ""}, "invalid"),
+        ({"by": None}, "invalid"),
+        ({"time": "2026-03-02T09:00:00"}, "invalid"),
+        ({"time": 0}, "out_of_range"),
+        ({"until": LATEST_MS}, "out_of_range"),
+        ({"time": NOW_MS + FUTURE_MS + 1}, "from_the_future"),
+    ],
+)
+def test_a_command_that_says_nothing_sensible_is_rejected(fields: dict[str, Any], error: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        read_command(a_command(**fields), now_ms=NOW_MS)
+    assert caught.value.error == error
+
+
+def test_a_command_without_its_fields_or_as_no_json_is_rejected() -> None:
+    for raw, error in ((b"{}", "missing_field"), (b"{", "not_json"), (b" " * (RECORD_MAX_BYTES + 1), "too_large")):
+        with pytest.raises(Rejected) as caught:
+            read_command(raw, now_ms=NOW_MS)
+        assert caught.value.error == error

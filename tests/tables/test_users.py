@@ -10,13 +10,17 @@ from hypothesis import strategies as st
 from core.alerting import Group
 from core.features import features
 from core.observe import learn_user, observe
+from core.otp import issue
+from core.outcomes import Answer, Answered, note
 from core.records import EVENT_TYPES
+from core.respond import LockFacts, remember_challenged
 from core.rules.book import RuleBook
 from core.rules.trial import story_action
 from core.state import VERSION, UserState, record_hit
 from tables.users import USER_MAX_BYTES, NewerVersion, Unreadable, decode_user, encode_user
 
 BOOK = RuleBook()
+START_MS = 1_772_442_000_000
 
 
 def lived(events: list[dict[str, Any]]) -> UserState:
@@ -123,11 +127,28 @@ def test_an_old_version_is_upgraded_as_it_is_read() -> None:
     assert state.events == 1
 
 
-def test_fields_that_were_added_at_the_end_have_their_defaults() -> None:
+def test_a_state_from_before_commands_begins_without_any() -> None:
+    fields = UserState.__struct_fields__
     items = msgspec.msgpack.decode(encode_user(lived([{"type": "login", "at": 0}])))
-    state = decode_user(msgspec.msgpack.encode(items[:-2]))
-    assert state.groups == {}
-    assert state.events == 1
+    items[fields.index("lock")] = ["locked", ["payout"], "why", None, 5, None, "rule", False]
+    items[0] = 1
+    state = decode_user(msgspec.msgpack.encode(items[: fields.index("alarm_ms")]))
+    assert (state.version, state.events) == (VERSION, 1)
+    assert (state.alarm_ms, state.asked_ms, state.otp, state.answers, state.challenged) == (0, 0, None, b"", [])
+    assert state.lock == LockFacts("locked", ("payout",), "why", None, 5, None, "rule")
+    assert decode_user(encode_user(state)) == state
+
+
+def test_what_commands_leave_behind_comes_back_and_stays_small() -> None:
+    state, key = lived(hostile(1_500, 7)), b"k" * 32
+    bare = len(encode_user(state))
+    for number in range(60):
+        answered = Answered(Answer.CODE_WRONG, 4, START_MS + number)
+        state.answers = note(state.answers, number.to_bytes(8, "big"), answered)
+        state.otp = issue(state.otp, key, "u1", str(number), START_MS + number)
+        remember_challenged(state.challenged, START_MS, "e" * 60 + str(number))
+    assert decode_user(encode_user(state)) == state
+    assert len(encode_user(state)) < bare + 900
 
 
 def test_a_newer_version_is_a_clear_error() -> None:
