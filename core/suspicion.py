@@ -1,9 +1,10 @@
-"""What an event's risk takes over from before: what rules said of the user in the last hours, and where it comes from.
+"""What an event's risk takes over from before: what rules said of the user in the last hours, and where it comes
+from.
 
 A thief's login raises an alarm, and the page views and payments that follow in the same session are the thief's too.
 So a user's alarms linger, halving every `HALF_LIFE_MS`, and weigh on what comes from a place that is not long the
-user's; the user's own devices and networks hardly suffer. All of it is made of the user's own events, so that a replay
-and the stream agree. It adds to the risk only, and opens no alert.
+user's; the user's own devices and networks hardly suffer. All of it is made of the user's own events, so that a
+replay and the stream agree. It adds to the risk only, and opens no alert.
 """
 
 from typing import Final

@@ -42,7 +42,8 @@ def large_payment(action: Action, state: UserState, seen: Seen, t: Thresholds) -
     far = away = True
     if seen.ratio >= 0:
         ratio = seen.usd / mean
-        far, away = seen.z > t["sigmas"] and ratio > t["far_ratio"], seen.network_age_s < FAMILIAR_S
+        far = seen.z > t["sigmas"] and ratio > t["far_ratio"] and seen.usd >= t["far_usd"]
+        away = seen.network_age_s < FAMILIAR_S
         if seen.usd <= state.amounts.largest or (ratio <= t["mean_ratio"] and seen.usd <= t["large_usd"]):
             return None
         against = f", {ratio:.1f} times the usual"
@@ -154,6 +155,7 @@ RULES: Final = (
             "new_for_s": _DAY,
             "mean_ratio": 3.0,
             "far_ratio": 5.0,
+            "far_usd": 200,
             "sigmas": 3.0,
             "large_usd": 1_000,
             "least_usd": 100,
@@ -166,9 +168,9 @@ RULES: Final = (
         words="A payment from a device that was first seen within 24 hours, over 3 times the user's mean or over "
         "1,000 dollars, and more than the user ever paid. A user with no other device has no new one, and a payee "
         "known for a day is no news. HIGH above 1,000 dollars, or from a network that is new as well at 5 times the "
-        "mean and 3 deviations (of logarithms); as far out but in the user's own network it is MEDIUM, and less "
-        "informs: a new phone is often paid with on its first day. At most MEDIUM after a second factor on the device, or where the user was known for "
-        "less than a day when it appeared and the sum is below 1,000.",
+        "mean, 3 deviations (of logarithms) and 200 dollars; as far out but in the user's own network it is MEDIUM, "
+        "and less informs: a new phone is often paid with on its first day. At most MEDIUM after a second factor on "
+        "the device, or where the user was known for less than a day when it appeared and the sum is below 1,000.",
         default_source="seeds",
         gaps="With fewer than 5 payments (10 on the first day) there is no mean, and only the sum of 1,000 counts. "
         "Payments under 100 dollars never count.",

@@ -38,7 +38,7 @@ def bombing(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answ
 
 
 def _slowly(state: UserState, action: Action, t: Thresholds, least: float, what: str) -> Answer:
-    """Too many within hours, for whom minutes have too few. One that is right at last is no reason to wake anybody."""
+    """Too many within hours, for whom minutes have too few. One right at last wakes nobody."""
     if not action.failed or len(state.denials) < least:
         return None
     count = count_around(state.denials, action.time_ms, int(t["slow_window_s"] * SECOND))

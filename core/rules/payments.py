@@ -49,7 +49,7 @@ def spike(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer
     again = len([1 for at_ms in state.odd if since_ms < at_ms <= action.time_ms]) > 1
     far = seen.z > t["far_sigmas"] or ratio > t["far_ratio"] or (seen.z > t["sigmas"] and (again or seen.strange))
     return Hit(
-        Severity.MEDIUM if far else Severity.LOW,
+        Severity.MEDIUM if far and usd >= t["far_usd"] else Severity.LOW,
         f"{ratio:.1f} times the usual payment, {seen.z:.1f} deviations above it",
     )
 
@@ -131,6 +131,7 @@ RULES: Final = (
             "mean_ratio": 5.0,
             "far_sigmas": 4.0,
             "far_ratio": 20.0,
+            "far_usd": 200,
             "least_payments": 10,
             "least_ratio": 2.5,
             "least_usd": 50,
@@ -140,14 +141,14 @@ RULES: Final = (
         weight=0.2,
         attack=(),
         suggest=("Ask the user whether the payment was theirs",),
-        words="A payment over 3 deviations (of logarithms: sums are skewed) and 2.5 times the user's mean, or "
-        "over 5 times it, once 10 are known, and clearly above the largest that the user ever made, informs: with so "
+        words="A payment over 3 deviations (of logarithms: sums are skewed) and 2.5 times the user's mean, or over "
+        "5 times it, once 10 are known, and clearly above the largest that the user ever made, informs: with so "
         "many payments, honest ones come so far out too. MEDIUM from 4 deviations or 20 times the mean on, or where "
-        "it is the second odd payment in a day, or comes from a strange device. Small sums and payees known for a "
-        "day don't count.",
+        "it is the second odd payment in a day, or comes from a strange device, and only from 200 dollars on. Small "
+        "sums and payees known for a day don't count.",
         default_source="Fraud Detection Handbook",
-        gaps="Who once bought a car may be robbed of less. A MEDIUM spike isn't learnt, so a real rise in spending is "
-        "told again until payments in between close the gap.",
+        gaps="Who once bought a car may be robbed of less. A MEDIUM spike isn't learnt, so a real rise in spending "
+        "is told again until payments in between close the gap.",
         examples=(
             Example(
                 name="ten times the usual",

@@ -57,7 +57,7 @@ def change_then_payout(action: Action, state: UserState, seen: Seen, t: Threshol
         elif notable and (strange or not (at_home or own_device or seen.known_s < FAMILIAR_S)):
             severity = Severity.HIGH
         else:
-            severity = Severity.MEDIUM if notable or strange else Severity.LOW
+            severity = Severity.MEDIUM if strange or (notable and seen.usd >= t["home_usd"]) else Severity.LOW
         whom = "a payee new to the user" if action.payee_id is not None else "an unnamed payee"
     what = change.type.replace("_", " ")
     return Hit(
@@ -131,18 +131,25 @@ RULES: Final = (
         scope="user",
         types=("payout", "transaction"),
         check=change_then_payout,
-        thresholds={"window_s": _DAY, "large_usd": 1_000, "strange_usd": 100, "usual_ratio": 3.0, "far_ratio": 5.0},
+        thresholds={
+            "window_s": _DAY,
+            "large_usd": 1_000,
+            "strange_usd": 100,
+            "usual_ratio": 3.0,
+            "far_ratio": 5.0,
+            "home_usd": 200,
+        },
         period_s=_DAY,
         weight=0.85,
         attack=("T1098", "T1657"),
         suggest=("Hold the payout", "Call the user on the number known before", "Undo the change"),
         words="A password, second factor or contact changed, and within 24 hours a payout, or a payment to a payee, "
-        "that the user hasn't paid for a day before. CRITICAL for 1,000 dollars, or for 100 that are 5 times the user's "
-        "typical payment (where that is known) and change or payment came from a device less than a day old of a user "
-        "known for longer. HIGH from there, or from no device or network of the user's, for 100 dollars and 3 times "
-        "the typical. Else MEDIUM for such a sum, or from a strange device, and a usual one informs: people who "
-        "reset a password go on to pay their friends. A payee known for a day is news "
-        "only for a large sum from elsewhere.",
+        "that the user hasn't paid for a day before. CRITICAL for 1,000 dollars, or for 100 that are 5 times the "
+        "user's typical payment (where that is known) and change or payment came from a device less than a day old "
+        "of a user known for longer. HIGH from there, or from no device or network of the user's, for 100 dollars "
+        "and 3 times the typical. Else MEDIUM for such a sum of 200 dollars, or from a strange device, and a usual "
+        "one informs: people who reset a password go on to pay their friends. A payee known for a day is news only "
+        "for a large sum from elsewhere.",
         default_source="own",
         gaps="A change that arrives after its payout isn't joined to it. A profile_change counts where an attribute "
         "names contact data, or it came from a strange device. On a user's first day nothing is strange.",
@@ -172,7 +179,7 @@ RULES: Final = (
                 events=(
                     _LOGIN,
                     event("password_change", 2 * _DAY, **_HOME),
-                    event("payout", 2 * _DAY + 600, amount=130, currency="EUR", payee_id="friend", **_HOME),
+                    event("payout", 2 * _DAY + 600, amount=230, currency="EUR", payee_id="friend", **_HOME),
                 ),
                 hit=True,
                 severity=Severity.MEDIUM,
