@@ -1,11 +1,12 @@
 import inspect
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from agents.services import Meter
 from argus.measure import REJECTED, Metrics
 from argus.meter import WorkerMeter
+from core.records import Breach
 
 AGENTS = {"argus.events": "detect", "argus.signals": "sources"}
 
@@ -57,6 +58,11 @@ def test_no_report_ends_up_under_a_label_that_nobody_declared(metrics: Metrics, 
     meter.changelog("sources", 1, 100)
     meter.assigned(3)
     meter.snapshot(("gaussian",), 1_000)
+    meter.cases(0, {"HIGH": 1}, {"HIGH": 5.0})
+    meter.case_acknowledged("HIGH", 60)
+    meter.case_resolved("HIGH", 600)
+    for kind in get_args(Breach):
+        meter.case_breach(kind, "CRITICAL")
     other = {family.name: [sample.value for sample in family.samples] for family in metrics.collect()}
     assert sum(other.get(REJECTED, other.get(REJECTED.removesuffix("_total"), []))) == 0
 
@@ -82,6 +88,7 @@ REPORTS: list[tuple[str, tuple[Any, ...], str, tuple[str, ...], float]] = [
     ("rules", ("custom", 4, False), "argus_ruleset_last_reload_successful", (), 0),
     ("rules", ("custom", 4, False), "argus_ruleset_reloads_total", ("refused",), 1),
     ("rules", ("custom", 4, True), "argus_rules_loaded", ("custom",), 4),
+    ("case_breach", ("resolve_near", "LOW"), "argus_case_sla_breaches_total", ("resolve_near", "low"), 1),
     ("recovering", ("users", 1, 7), "argus_recovery_remaining_records", ("users", "1"), 7),
     ("recovered", ("users", 1, 7.0), "argus_recovery_remaining_records", ("users", "1"), 0),
 ]
@@ -116,3 +123,16 @@ def test_a_latency_below_zero_counts_as_none_and_carries_the_alert_as_exemplar(
     spread = metrics.spread("argus_alert_latency_seconds", "low")
     assert (spread.sum, spread.counts[0]) == (0.0, 1)
     assert spread.exemplars[0].labels == {"alert_id": "a1"}
+
+
+def test_open_cases_are_those_of_all_partitions_and_the_oldest_is_the_oldest_of_all(
+    metrics: Metrics, meter: WorkerMeter
+) -> None:
+    meter.cases(0, {"HIGH": 2, "CRITICAL": 1}, {"HIGH": 30.0})
+    meter.cases(1, {"HIGH": 3}, {"HIGH": 70.0})
+    assert value(metrics, "argus_cases_open", "high") == 5
+    assert value(metrics, "argus_case_oldest_unacked_seconds", "high") == 70
+    meter.cases(1, {}, {})
+    assert value(metrics, "argus_cases_open", "high") == 2
+    assert value(metrics, "argus_case_oldest_unacked_seconds", "high") == 30
+    assert value(metrics, "argus_cases_open", "critical") == 1
