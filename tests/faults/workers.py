@@ -10,16 +10,20 @@ from pathlib import Path
 from argus.settings import EMBEDDED
 
 STOP_WITHIN_S = 60.0
+SECRET = "for tests only"
 
 
 @dataclass
 class Worker:
-    """One `argus worker` with a data directory of its own, which outlives the process."""
+    """One `argus worker` (or another command that takes the same options) with a data directory of its own, which
+    outlives the process."""
 
     bootstrap: str
     prefix: str
     data_dir: Path
     log: Path
+    command: str = "worker"
+    settings: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
     statuses: list[int] = field(default_factory=list)
 
@@ -29,9 +33,10 @@ class Worker:
             **{f"ARGUS_{name.upper()}": str(value) for name, value in EMBEDDED.items()},
             "ARGUS_TOPIC_PREFIX": self.prefix,
             "ARGUS_APP_ID": self.prefix.strip("."),
-            "ARGUS_SECRET": "for tests only",
+            "ARGUS_SECRET": SECRET,
+            **self.settings,
         }
-        command = [sys.executable, "-m", "argus", "worker", "--broker", self.bootstrap]
+        command = [sys.executable, "-m", "argus", self.command, "--broker", self.bootstrap]
         command += ["--datadir", str(self.data_dir), "--metrics-port", "0"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
