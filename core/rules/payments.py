@@ -40,9 +40,19 @@ def spike(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer
     amounts = state.amounts
     if amounts.n < t["least_payments"]:
         return NOT_ENOUGH
-    if usd <= t["largest_ratio"] * amounts.largest or seen.payee_age_s >= FAMILIAR_S:
+    if seen.payee_age_s >= FAMILIAR_S:
         return None
     ratio = usd / amounts.mean
+    if usd <= t["largest_ratio"] * amounts.largest:
+        # The first of a series may just have been learnt.
+        since_ms = action.time_ms - int(t["series_s"] * SECOND)
+        series = len([1 for at_ms in state.odd if since_ms < at_ms <= action.time_ms])
+        if series < 2 or ratio <= t["mean_ratio"] or usd < t["far_usd"]:
+            return None
+        return Hit(
+            Severity.MEDIUM,
+            f"{series} odd payments within {t['series_s'] / 60:.0f} minutes, {ratio:.1f} times the usual",
+        )
     if ratio <= t["least_ratio"] or (seen.z <= t["sigmas"] and ratio <= t["mean_ratio"]):
         return None
     since_ms = action.time_ms - DAY
@@ -132,6 +142,7 @@ RULES: Final = (
             "far_sigmas": 4.0,
             "far_ratio": 20.0,
             "far_usd": 200,
+            "series_s": 3_600,
             "least_payments": 10,
             "least_ratio": 2.5,
             "least_usd": 50,
@@ -144,8 +155,9 @@ RULES: Final = (
         words="A payment over 3 deviations (of logarithms: sums are skewed) and 2.5 times the user's mean, or over "
         "5 times it, once 10 are known, and clearly above the largest that the user ever made, informs: with so "
         "many payments, honest ones come so far out too. MEDIUM from 4 deviations or 20 times the mean on, or where "
-        "it is the second odd payment in a day, or comes from a strange device, and only from 200 dollars on. Small "
-        "sums and payees known for a day don't count.",
+        "it is the second odd payment in a day, or comes from a strange device, and only from 200 dollars on; so is "
+        "the second odd payment within an hour, 5 times the mean, where only the first was far above the largest. "
+        "Small sums and payees known for a day don't count.",
         default_source="Fraud Detection Handbook",
         gaps="Who once bought a car may be robbed of less. A MEDIUM spike isn't learnt, so a real rise in spending "
         "is told again until payments in between close the gap.",
