@@ -10,7 +10,7 @@ import pytest
 
 from agents.audit import CHECKPOINT_MS, CHECKPOINT_RECORDS, REPEATS_KEPT, Audit, AuditWork
 from agents.journal import Append, TooLarge
-from agents.shard import OUTBOX_KEY, Shard
+from agents.shard import OUTBOX_KEY
 from core.audit import Verifier, read_record
 from core.audited import READERS
 from core.records import AuditRecord, Decision, Lock, Outcome, encode
@@ -72,16 +72,14 @@ class Narrow(MemoryJournal):
 
 
 class Office:
-    """A town whose audit partitions are opened and closed again and again; `kept` are the checkpoints kept elsewhere."""
+    """A town whose audit partitions are opened and closed again and again. kept: the checkpoints kept elsewhere."""
 
     def __init__(self, path: Path) -> None:
         self.town = Town(path)
         self.kept: list[bytes] = []
         self.standing: Mapping[str, str] = {}
 
-    async def work(
-        self, partition: int = 0, *, disk: str = "a", shard: Shard | None = None, most: int = 10**6
-    ) -> Any:
+    async def work(self, partition: int = 0, *, disk: str = "a") -> Any:
         audit = Audit(
             topic="audit",
             decisions="decisions",
@@ -91,7 +89,7 @@ class Office:
             standing=lambda: self.standing,
             keep=self.kept.append,
         )
-        shard = shard or self.town.shard("audit", partition, disk, most)
+        shard = self.town.shard("audit", partition, disk, 1_000_000)
         work = AuditWork(self.town.services(), shard, audit, self.town._missed)
         await work.start()
         return work
