@@ -130,7 +130,7 @@ class IntakeWork:
             if record.value is None:
                 continue
             try:
-                seen = self._readers[topic](record.value, record.timestamp)
+                seen = self._readers[topic](record.value, 0 if _restored(record) else record.timestamp)
             except (msgspec.DecodeError, ValueError) as error:
                 # Argus's own topics: whoever else writes there must not keep the others from being told.
                 logger.error("cannot tell of %s[%d]@%d: %s", topic, record.partition, record.offset, error)
@@ -145,6 +145,11 @@ class IntakeWork:
 
     async def stop(self, *, gracefully: bool) -> None:
         """Nothing is held."""
+
+
+def _restored(record: Any) -> bool:
+    """Whether it was told before: the embedded broker began anew, and what stands was put back into it."""
+    return any(name == "restored" for name, _ in record.headers)
 
 
 def _ms(time: str) -> int:
