@@ -133,13 +133,14 @@ class SinkWork:
                 continue
             if rows:
                 units.append((record, rows))
-        rejected += await self._write(units)
+        refused = await self._write(units)
+        rejected += refused
         if rejected:
             await self._reject(rejected)
         self._meter.batch(
             self._table,
-            len(units),
-            len(records) - len(units) - len(rejected),
+            len(units) - len(refused),
+            len(records) - len(units) - len(rejected) + len(refused),
             time.monotonic() - begin,
             self._now_ms() - records[0].timestamp,
         )

@@ -180,3 +180,26 @@ rules: Final = Table(
     _text("record"),
     _time("recorded_ms"),
 )
+
+# Logins of the console. password: its hash (`argus.api.passwords`); user_id: whose account a member's login is for.
+accounts: Final = Table(
+    "accounts",
+    metadata,
+    _text("name", key=True),
+    _text("role"),
+    _text("user_id", null=True),
+    _text("password"),
+    _time("created_ms"),
+)
+
+# Who is logged in. session: the hash of what the cookie holds.
+sessions: Final = Table(
+    "sessions",
+    metadata,
+    _text("session", key=True),
+    _text("name"),
+    _time("created_ms"),
+    _time("expires_ms"),
+    Index("ix_sessions_name", "name"),
+    Index("ix_sessions_expires", "expires_ms"),
+)

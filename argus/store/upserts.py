@@ -59,13 +59,16 @@ def newest(upsert: Upsert, rows: Iterable[Row]) -> list[Row]:
     """One row for each key, the one that would stand after all of them, in the order of keys: two writers that share
     keys then never wait for each other in a circle."""
     columns = upsert.table.columns.keys()
-    at = [columns.index(name) for name in upsert.keys]
+    key_at = [columns.index(name) for name in upsert.keys]
     by = columns.index(upsert.by) if upsert.by else 0
+    kept = [columns.index(name) for name in upsert.kept]
     found: dict[tuple[Any, ...], Row] = {}
     for row in rows:
-        key = tuple(row[index] for index in at)
+        key = tuple(row[at] for at in key_at)
         there = found.get(key)
         if there is None or upsert.wins == "last" or (upsert.wins == "higher" and row[by] > there[by]):
+            if there is not None and kept:
+                row = tuple(there[at] if at in kept else value for at, value in enumerate(row))
             found[key] = row
     return [found[key] for key in sorted(found)]
 

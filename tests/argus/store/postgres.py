@@ -1,9 +1,11 @@
 """A real PostgreSQL for the tests, in a directory and on a loopback port of its own, that can be stopped at will."""
 
 import asyncio
+import functools
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import uuid
@@ -12,8 +14,8 @@ from pathlib import Path
 
 import asyncpg
 
-from argus.ports import LOOPBACK, pick
 from argus.broker import die_with
+from argus.ports import LOOPBACK, pick
 
 INSTALL = "no PostgreSQL: apt-get install --no-install-recommends postgresql"
 OWNER = "postgres"
@@ -55,7 +57,7 @@ class Server:
         return self.directory / "data"
 
     def start(self) -> None:
-        """Returns when it answers."""
+        """Returns when it answers. It ends with the thread that calls this."""
         options = {
             "listen_addresses": LOOPBACK,
             "port": str(self.port),
@@ -70,14 +72,15 @@ class Server:
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
-                preexec_fn=lambda parent=os.getpid(): die_with(parent),
+                preexec_fn=functools.partial(die_with, os.getpid()),
             )
         asyncio.run(self._answers())
 
-    def stop(self, mode: str = "immediate") -> None:
-        """`immediate` is as a power cut would be; it recovers from its log when it starts again."""
+    def stop(self, number: signal.Signals = signal.SIGQUIT) -> None:
+        """SIGQUIT is as a power cut would be, and it recovers from its log when it starts again; SIGINT is in order,
+        with every client sent away."""
         if self._process is not None:
-            self._run("pg_ctl", "stop", "-D", str(self._data), "-m", mode, "-w")
+            self._process.send_signal(number)
             self._process.wait(30)
             self._process = None
 
