@@ -310,3 +310,13 @@ def test_a_repeated_event_is_told_once() -> None:
     twice = [{**act("transaction", 0, amount=9_000), "event_id": "same"}] * 2
     story = Example(name="", events=tuple(twice), hit=True)
     assert len(answers(BOOK, BOOK.by_id["large_amount"], story)) == 1
+
+
+def test_a_series_of_odd_payments_is_told_though_its_first_was_learnt() -> None:
+    shop = {"currency": "EUR", "merchant_id": "m1", **HOME}
+    habits = [act("transaction", n * DAY, amount=(5, 20, 90)[n % 3], **shop) for n in range(15)]
+    first = act("transaction", 15 * DAY, amount=260, **shop)
+    again = act("transaction", 15 * DAY + 600, amount=300, **shop)
+    assert spoken([*habits, first])["amount_spike"] == Severity.LOW
+    assert spoken([*habits, first, again])["amount_spike"] == Severity.MEDIUM
+    assert spoken([*habits, first, {**again, "at": again["at"] + 2 * HOUR}])["amount_spike"] == Severity.LOW
