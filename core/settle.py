@@ -20,8 +20,6 @@ from core.signal import lock_signal
 
 # What a source's standing adds to the risk of an event on a device that is not long the user's, by its level.
 LEVEL_WEIGHTS: Final = (0.0, 0.3, 0.6, 0.75)
-# So many may stay when they are over, before anybody looks.
-FEW_GROUPS: Final = 2
 
 
 class Bench:
@@ -50,7 +48,7 @@ class Bench:
         action = case.action
         if case.seen is not None:
             self._ask(action, case.seen, case, scores)
-        if len(case.state.groups) > FEW_GROUPS:
+        if case.state.groups:
             let_go(case.state.groups, case.clock_ms)
         hits = case.hits
         if hits is None:
