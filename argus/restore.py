@@ -14,6 +14,7 @@ from msgspec import Struct
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from agents.cases import KIND
 from agents.clients import ClientConfig, Clients
 from agents.journal import OWNER_KEY, KafkaJournal
 from agents.placing import partition_of
@@ -28,14 +29,12 @@ from core.cases import due_ms
 from core.records import Alert, Case, Lock
 from core.respond import lock_at
 from core.restored import Subject, case_state, subject_of, user_state
-from tables.cases import CASES
 from tables.user_table import USER_PREFIX
 from tables.users import encode_user
 
 OWNER: Final = b"argus up"
 # The epoch of the first owner of a partition; the worker's will be higher.
 EPOCH: Final = 1
-CASE_PREFIX: Final = b"c"
 ENTRIES_AT_ONCE: Final = 200
 IDS_AT_ONCE: Final = 500
 # Marks what people have been told already.
@@ -157,7 +156,7 @@ def _cases(kept: Kept, settings: Settings) -> Mapping[int, Entries]:
         if due is not None:
             state.timer_ms = due
             entries[partition][timer_key(due, subject.key)] = b""
-        entries[partition][CASE_PREFIX + subject.key.encode()] = CASES.encode(state)
+        entries[partition][KIND.prefix + subject.key.encode()] = KIND.codec.encode(state)
     return entries
 
 
