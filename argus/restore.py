@@ -52,8 +52,11 @@ class Restored(Struct, frozen=True):
     cases: int
 
     def __str__(self) -> str:
-        counts = f"{self.locks} locks, {self.rules} rules and {self.cases} open cases"
-        return f"from {self.database}: {counts}"
+        counts = (
+            f"{count} {name}{'' if count == 1 else 's'}"
+            for count, name in ((self.locks, "lock"), (self.rules, "rule"), (self.cases, "open case"))
+        )
+        return f"from {self.database}: {', '.join(counts)}"
 
 
 class Kept(Struct):

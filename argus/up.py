@@ -35,7 +35,7 @@ BROKER_PORT: Final = 9_092
 BROKER_WITHIN_S: Final = 30.0
 READY_WITHIN_S: Final = 60.0
 STOP_WITHIN_S: Final = 15.0
-LOST: Final = "events, users' histories and what the models had learnt are gone with it"
+LOST: Final = "events, users' histories and what the models had learnt are gone"
 
 
 class Plan(Struct, frozen=True, kw_only=True):

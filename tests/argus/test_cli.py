@@ -91,6 +91,19 @@ def test_an_unreachable_broker_is_one_line_and_status_1() -> None:
     assert "127.0.0.1:1" in done.stderr.splitlines()[-1]
 
 
+def test_the_database_is_migrated_and_one_that_is_not_there_is_one_line_without_the_password(tmp_path: Path) -> None:
+    done = argus("sink", "--migrate-only", "--data-dir", str(tmp_path))
+    assert (done.returncode, done.stdout) == (0, f"sqlite:///{tmp_path / 'argus.db'} is up to date\n")
+    done = argus("sink", "--migrate-only", DATABASE_URL="postgres://argus:hidden@127.0.0.1:1/argus")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "postgresql://127.0.0.1:1/argus cannot be migrated" in done.stderr
+    assert "hidden" not in done.stderr
+    done = argus("sink", DATABASE_URL="mysql://argus:hidden@127.0.0.1/argus")
+    assert done.returncode == 2
+    assert "hidden" not in done.stderr
+
+
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     done = subprocess.run(
         f"{sys.executable} -m argus simulate --events 20000 --users 50 --out - | head -n 1",

@@ -1,5 +1,6 @@
 """`argus up` from outside, as a process, with stand-ins for its workers and its traffic."""
 
+import asyncio
 import json
 import os
 import queue
@@ -15,6 +16,9 @@ from typing import Any
 import pytest
 
 from argus.ports import LOOPBACK, pick
+from argus.store.store import Store
+from tests.argus.store import records as make
+from tests.argus.store.records import rows
 from tests.kafka.until import until
 
 pytestmark = pytest.mark.broker
@@ -158,7 +162,7 @@ def test_when_the_supervisor_is_killed_its_children_go_too(start: Callable[..., 
     until(lambda: all(gone(pid) for pid in pids))
 
 
-@pytest.mark.parametrize("name", ["worker-0", "notify", "simulator"])
+@pytest.mark.parametrize("name", ["worker-0", "sink", "notify", "simulator"])
 def test_a_child_that_dies_is_started_again_and_that_is_said(start: Callable[..., Running], name: str) -> None:
     up = start()
     up.record()
@@ -206,6 +210,30 @@ def test_on_an_existing_kafka_tables_are_kept_and_only_new_alerts_shown(
         up.process.terminate()
         assert up.ended() == 0
     assert (up.data_dir / "worker-0" / "starts").read_text().split() == seen
+
+
+def test_what_the_database_has_is_put_back_into_an_empty_broker_and_that_is_said(
+    start: Callable[..., Running], tmp_path: Path
+) -> None:
+    database = f"sqlite:///{tmp_path / 'argus.db'}"
+
+    async def fill() -> None:
+        store = Store(database)
+        await store.migrate()
+        await store.write(rows("locks", [make.lock(until=None)]))
+        await store.close()
+
+    asyncio.run(fill())
+    up = start(settings={"database_url": database})
+    up.record()
+    assert up.said(f"restored from {database}: 1 lock, 0 rules, 0 open cases")
+
+
+def test_a_database_that_is_away_holds_up_no_start(start: Callable[..., Running]) -> None:
+    up = start(settings={"database_url": f"postgresql://argus:hidden@{LOOPBACK}:{pick()}/argus"})
+    up.record()
+    assert up.said("no locks, rules and cases were restored: ")
+    assert not up.said("hidden")
 
 
 def test_a_second_one_on_the_same_directory_is_refused_in_one_line(start: Callable[..., Running]) -> None:
