@@ -206,15 +206,19 @@ def _to_member(seen: LockSeen) -> tuple[str, str]:
     until = f" until {seen.until[:16].replace('T', ' ')} UTC" if seen.until else ""
     if seen.state == "locked":
         return "Your account is locked", (
-            f"To protect you, we have locked your account{until}, because of unusual activity. "
+            f"To protect you, we have locked your account{until}{_because(seen)}. "
             "You can unlock it with a one-time password. If it wasn't you, tell us."
         )
     if seen.state == "challenged":
         return "Please confirm that it is you", (
-            f"We saw unusual activity on your account and ask for a one-time password{until}. "
-            "If it wasn't you, tell us."
+            f"To protect you, we ask for a one-time password{until}{_because(seen)}. If it wasn't you, tell us."
         )
     return "Your account is open again", "If you did not ask for this, tell us at once."
+
+
+def _because(seen: LockSeen) -> str:
+    """Not more than that: who has taken the account over reads it too."""
+    return ", because of unusual activity" if seen.by == "rule" else ""
 
 
 def _whom(seen: AlertSeen) -> str:

@@ -7,7 +7,7 @@ import aiohttp
 import msgspec
 
 from argus.notify.sending import Failed
-from core.paging import Posted
+from core.pages import Posted
 
 AT_ONCE: Final = 500
 TIMEOUT_S: Final = 10.0

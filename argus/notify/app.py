@@ -24,7 +24,7 @@ from argus.faust_app import faust_app
 from argus.measure import Metrics
 from argus.meter import WorkerMeter
 from argus.notify.alertmanager import Alertmanager
-from argus.notify.channels import read_channels, sender_of
+from argus.notify.channels import Named, read_channels, sender_of
 from argus.notify.delivery import MemberSender, OtpSender, Outlet
 from argus.notify.intake import READERS, IntakeWork
 from argus.notify.meter import NotifyMeter
@@ -37,7 +37,7 @@ from argus.rule_files import compiler, read_definition, read_rules
 from argus.secret import derived_key, secret_of
 from argus.settings import Settings, SettingsError
 from core.notices import MEMBERS, OTP, Channel, Pace
-from core.paging import Links, bad_label_names
+from core.pages import Links, bad_label_names
 from core.rules.book import RuleBook
 from tables.store import MEBIBYTE, Store
 
@@ -241,25 +241,6 @@ class Session:
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
-
-
-class Named:
-    """The channels that a rule of the user's own names; says once of each that there is none of that name."""
-
-    def __init__(self, rules: LiveRules, channels: Collection[str]) -> None:
-        self._rules = rules
-        self._channels = channels
-        self._unknown: set[str] = set()
-
-    def __call__(self, rule_id: str) -> Collection[str]:
-        own = self._rules.current().by_id.get(rule_id)
-        if own is None:
-            return ()
-        for name in own.channels:
-            if name not in self._channels and name not in self._unknown:
-                self._unknown.add(name)
-                logger.warning("rule %s names the channel %r, which notify_file does not have", rule_id, name)
-        return own.channels
 
 
 def _now_ms() -> int:

@@ -4,7 +4,7 @@ Nothing of a URL or a secret is ever in an error or a log: they hold tokens and 
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -14,11 +14,14 @@ import msgspec
 import yaml
 from msgspec import Meta, Struct
 
+from agents.rules import LiveRules
 from argus.notify.sending import Sender, Threads
 from argus.notify.webhook import Webhook
 from argus.settings import SettingsError
 from core.notices import MEMBERS, OTP, About, Channel, Message
 from core.records import Kind, SeverityName
+
+logger = logging.getLogger(__name__)
 
 CHANNELS_MAX: Final = 30
 WEBHOOKS: Final = ("http://", "https://")
@@ -118,3 +121,22 @@ def sender_of(
     if channel.secret is not None:
         return Webhook(session, channel.url, channel.secret, now_ms)
     return AppriseSender(channel.url, threads)
+
+
+class Named:
+    """The channels that a rule of the user's own names; says once of each that there is none of that name."""
+
+    def __init__(self, rules: LiveRules, channels: Collection[str]) -> None:
+        self._rules = rules
+        self._channels = channels
+        self._unknown: set[str] = set()
+
+    def __call__(self, rule_id: str) -> Collection[str]:
+        own = self._rules.current().by_id.get(rule_id)
+        if own is None:
+            return ()
+        for name in own.channels:
+            if name not in self._channels and name not in self._unknown:
+                self._unknown.add(name)
+                logger.warning("rule %s names the channel %r, which notify_file does not have", rule_id, name)
+        return own.channels

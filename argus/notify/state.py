@@ -25,7 +25,8 @@ from core.notices import (
     Pace,
     Seen,
 )
-from core.paging import Links, Page, Pager, Storm
+from core.pages import Links, Page, Storm
+from core.paging import Pager
 from core.telling import CaseTold, alert_messages, case_messages, lock_messages, otp_message
 from core.throttle import Bucket, Digest, Limits, add, digest_message, due
 from tables.store import Store

@@ -24,7 +24,7 @@ from argus.notify.pump import Done, Pump
 from argus.notify.sending import Failed
 from argus.notify.state import Notices
 from core.clock import MINUTE, rfc3339
-from core.paging import Links, Posted
+from core.pages import Links, Posted
 
 logger = logging.getLogger(__name__)
 

@@ -10,16 +10,8 @@ from msgspec.structs import replace
 
 from core.clock import MINUTE, SECOND, to_ms
 from core.notices import CaseSeen
-from core.paging import (
-    BURST,
-    CLOSED_KEPT_MS,
-    HELD_MAX,
-    LABEL_NAME,
-    QUIET_MS,
-    Links,
-    Pager,
-    bad_label_names,
-)
+from core.pages import LABEL_NAME, Links, bad_label_names
+from core.paging import BURST, CLOSED_KEPT_MS, HELD_MAX, QUIET_MS, Pager
 
 NOW = 1_770_000_000_000
 STEP = 30 * SECOND

@@ -18,7 +18,7 @@ from argus.notify.sending import Sender
 from argus.notify.state import Notices
 from argus.notify.work import NoticeWork, Posts
 from core.notices import Channel, Pace, Seen
-from core.paging import Links
+from core.pages import Links
 from tables.store import Store
 from tests.agents.fakes import Log, MemoryJournal, MemorySender
 
