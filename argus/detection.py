@@ -3,9 +3,9 @@ innocent story, and people who were locked out with nothing wrong.
 
 A campaign is caught by a live alert of MEDIUM or more that names one of its events, its user or its source, from its
 first event to `GRACE_MS` after its last. An alert is false if it names no fraudulent event, its user was not attacked
-before, and none of the users that it lists was within a day. What a victim does after the attack is left out: an
-account that somebody else was in may well be asked about. Reporting duties (COMPLIANCE) accuse nobody, and are
-counted apart.
+before, and none of the users that it lists was within a day. What a victim does after the attack is left out, of the
+alerts and of the events that they are divided by: an account that somebody else was in may well be asked about.
+Reporting duties (COMPLIANCE) accuse nobody, and are counted apart.
 """
 
 from bisect import bisect_right
@@ -95,7 +95,6 @@ class Story:
 
     def __init__(self, labels: Sequence[Known], times_ms: Sequence[int], alerts: Iterable[Told]) -> None:
         self.labels = {label.event_id: label for label in labels}
-        self.legit = sum(label.label != "fraud" for label in labels)
         self.campaigns: dict[str, Campaign] = {}
         self.attacked: dict[str, list[tuple[int, str]]] = defaultdict(list)
         for label, time_ms in zip(labels, times_ms, strict=True):
@@ -109,7 +108,17 @@ class Story:
                 self.attacked[label.user_id].append((time_ms, name))
         for times in self.attacked.values():
             times.sort()
-        self.span_ms = (max(times_ms) - min(times_ms)) if len(times_ms) else 0
+        # Of users whom nobody had attacked by then.
+        self.honest = 0
+        legit = 0
+        for label, time_ms in zip(labels, times_ms, strict=True):
+            if label.label != "fraud":
+                legit += 1
+                self.honest += self.innocent(label.user_id, time_ms)
+        self.honest_share = self.honest / legit if legit else 0.0
+        # Dormant accounts were last seen long before: the first hundredth of events may lie months back.
+        ordered = sorted(times_ms)
+        self.span_ms = ordered[-1] - ordered[len(ordered) // 100] if ordered else 0
         self.false: dict[str, tuple[Told, int]] = {}
         self.reports = 0
         self._take(list(alerts))
@@ -186,7 +195,8 @@ def _recall(campaigns: list[Campaign]) -> dict[str, Any]:
 def bothered(story: Story, locks: Iterable[tuple[str, str, str, int]] = (), users: int = 0) -> dict[str, Any]:
     """False alerts by severity, rule and innocent story; and people locked out.
 
-    locks: (user, state, by, since), in ms; users: how many people there are.
+    locks: (user, state, by, since), in ms; users: how many people there are. Rates are of the events and the time of
+    people whom nobody had attacked yet; where attackers have been at most, little is left to go by.
     """
     rules: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     traps: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
@@ -202,9 +212,10 @@ def bothered(story: Story, locks: Iterable[tuple[str, str, str, int]] = (), user
     for user_id, state, by, since_ms in locks:
         if by == "rule" and state in held and story.innocent(user_id, since_ms):
             held[state].add(user_id)
-    share = PER_EVENTS / max(1, story.legit)
-    scale = 1_000 * 100 * DAY / max(1, users * story.span_ms)
+    share = PER_EVENTS / max(1, story.honest)
+    scale = 1_000 * 100 * DAY / max(1.0, users * story.span_ms * story.honest_share)
     return {
+        "honest_events": story.honest,
         "false_medium_per_10000": least[MEDIUM] * share,
         "false_high_per_10000": least[HIGH] * share,
         "false_by_rule": {rule: dict(counts) for rule, counts in sorted(rules.items())},

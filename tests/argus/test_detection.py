@@ -65,7 +65,7 @@ def test_a_false_alert_counts_once_at_its_worst_and_under_its_innocent_story() -
     figures = bothered(story(first, worse))
     assert figures["false_by_rule"] == {"r": {"HIGH": 1}}
     assert figures["false_by_trap"] == {"bills": {"HIGH": 1}}
-    assert figures["false_high_per_10000"] == figures["false_medium_per_10000"] == 2_500
+    assert figures["false_high_per_10000"] == figures["false_medium_per_10000"] == pytest.approx(10_000 / 3)
 
 
 def test_victims_after_the_attack_and_reporting_duties_are_no_false_alerts() -> None:
@@ -74,7 +74,7 @@ def test_victims_after_the_attack_and_reporting_duties_are_no_false_alerts() -> 
     figures = bothered(story(after, duty))
     assert (figures["false_by_rule"], figures["reports_on_innocent"]) == ({}, 1)
     before = told(3, "HIGH", "u1", 0, event=1)
-    assert bothered(story(before))["false_high_per_10000"] == 2_500
+    assert bothered(story(before))["false_high_per_10000"] == pytest.approx(10_000 / 3)
 
 
 def test_only_people_nobody_had_attacked_count_as_locked_for_nothing() -> None:
@@ -88,8 +88,8 @@ def test_only_people_nobody_had_attacked_count_as_locked_for_nothing() -> None:
         ("u3", "challenged", "rule", times[4]),
     ]
     figures = bothered(told_of, locks, users=1_000)
-    assert figures["innocent_locked_per_1000_users_100_days"] == 2
-    assert figures["innocent_challenged_per_1000_users_100_days"] == 1
+    assert figures["innocent_locked_per_1000_users_100_days"] == pytest.approx(8 / 3)
+    assert figures["innocent_challenged_per_1000_users_100_days"] == pytest.approx(4 / 3)
     assert bothered(told_of, [("u1", "locked", "rule", times[2])], 1_000)[
         "innocent_locked_per_1000_users_100_days"
     ] == (0)
@@ -99,3 +99,9 @@ def test_each_attack_is_ranked_against_all_honest_events() -> None:
     figures = ranking(LABELS, [1.0, 9.0, 2.0, 3.0, 4.0])
     assert figures == {"mean": 1.0, "velocity": 1.0}
     assert ranking(LABELS, [9.0, 1.0, 2.0, 3.0, 4.0])["velocity"] == pytest.approx(0.2)
+
+
+def test_what_was_seen_of_an_account_months_before_does_not_stretch_the_run() -> None:
+    labels = [label(n, "u3") for n in range(200)]
+    times = [BASE_MS - 300 * DAY, *(BASE_MS + n * DAY for n in range(199))]
+    assert Story(labels, times, ()).span_ms == 197 * DAY
