@@ -33,9 +33,10 @@ class Patience:
         target = TopicPartition(partition.topic, partition.partition)
         state = self._consumer._subscription.subscription
         known = state.assignment.state_value(target) if state is not None and state.assignment is not None else None
+        if known is None or not known.has_valid_position:
+            return False
         # The end is unknown until the first answer.
-        asked = known is not None and known.has_valid_position and known.highwater is not None
-        return asked and known.highwater > known.position
+        return known.highwater is not None and known.highwater > known.position
 
     def _set(self, wait_ms: float) -> None:
         if int(wait_ms) != int(self.wait_ms):

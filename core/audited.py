@@ -124,7 +124,8 @@ def case_entry(value: bytes) -> Entry:
     newest = case.notes[-1] if case.notes else None
     time = case.resolved or case.acknowledged or case.opened
     if newest is not None and newest.time >= time:
-        return Entry(case.user_id or case.case_id, f"case.{case.status}", newest.by, newest.text, newest.time, details)
+        subject = case.user_id or case.case_id
+        return Entry(subject, f"case.{case.status}", newest.by, newest.text, newest.time, details)
     return Entry(case.user_id or case.case_id, f"case.{case.status}", ARGUS, case.resolution or "", time, details)
 
 

@@ -28,8 +28,8 @@ class Response(Struct, frozen=True):
 LOGINS_ONLY: Final = Response("challenged", ("login",), 1_800)
 
 RESPONSES: Final = dict.fromkeys(("login_brute_force", "distributed_brute_force", "slow_brute_force"), LOGINS_ONLY)
-# As their ranking of simulated attacks deserves: the tails of the first two are full of honest surprises, and what the
-# Gaussian knows of a user's payments is what the rules know least of.
+# As their ranking of simulated attacks deserves: the tails of the first two are full of honest surprises, and what
+# the Gaussian knows of a user's payments is what the rules know least of.
 MODEL_WEIGHTS: Final = {"half_space_trees": 0.10, "one_class_svm": 0.05, "gaussian": 0.20}
 
 Minutes = Annotated[int, Meta(ge=1)]

@@ -4,8 +4,8 @@ The risk is a noisy-or: every rule that hit and every model that is far out in i
 is fraud, so that risks add up but never pass 100. A rule counts by its weight, once more for each step that its hit
 lies above the rule's own severity, and by half for each step below; `core.suspicion` adds what the user's last hours
 and the event's circumstances bring along. A model counts when its calibrated score passes a high quantile, on a log
-scale. A last small part grows with the weighted mean of the models' scores, so that events where nothing else speaks are
-ranked too: the risk keeps its full precision.
+scale. A last small part grows with the weighted mean of the models' scores, so that events where nothing else speaks
+are ranked too: the risk keeps its full precision.
 
 With the default weights models alone reach 39 at most, below the threshold of a challenge, and all but the few events
 that lie in a tail of a model stay under 10.
