@@ -38,7 +38,8 @@ class Upsert(Struct, frozen=True, eq=False):
 
 
 ALERTS: Final = Upsert(tables.alerts, "higher", "count")
-DECISIONS: Final = Upsert(tables.decisions, "first")
+# A row that stands for no decision but its own (weight 0) gives way to the sink's, which counts.
+DECISIONS: Final = Upsert(tables.decisions, "higher", "weight")
 CASES: Final = Upsert(tables.cases, "higher", "version")
 LOCKS: Final = Upsert(tables.locks, "higher", "version")
 LOCK_HISTORY: Final = Upsert(tables.lock_history, "first")

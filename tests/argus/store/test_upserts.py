@@ -21,8 +21,8 @@ EVERYTHING: dict[str, Any] = {
 }
 
 
-def test_there_is_a_way_to_write_every_table() -> None:
-    assert set(UPSERTS) == set(metadata.tables)
+def test_there_is_a_way_to_write_every_table_that_the_topics_fill() -> None:
+    assert set(UPSERTS) == set(metadata.tables) - {"accounts", "sessions"}
 
 
 @pytest.mark.parametrize("topic", EVERYTHING)
