@@ -48,6 +48,12 @@ def notify_child(argus: tuple[str, ...], settings: Settings, bootstrap: str) -> 
     return Spec("notify", (*argus, "notify", "--broker", bootstrap, *where), environment(settings))
 
 
+def api_child(argus: tuple[str, ...], settings: Settings, bootstrap: str) -> Spec:
+    """The API and the console."""
+    where = ("--host", settings.api_host, "--port", str(settings.api_port))
+    return Spec("api", (*argus, "serve", "--broker", bootstrap, *where), environment(settings))
+
+
 def simulator_child(argus: tuple[str, ...], settings: Settings, bootstrap: str) -> Spec:
     """Simulated traffic; rate, users and seed are settings."""
     return Spec("simulator", (*argus, "simulate", "--broker", bootstrap), environment(settings))

@@ -29,6 +29,7 @@ SCORES: Final = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
 LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "action": ("lock", "challenge", "unlock"),
     "agent": ("detect", "sources", "learn", "respond", "cases", "audit", "reputation", "rules"),
+    "answered": ("1xx", "2xx", "3xx", "4xx", "5xx"),
     "breach": get_args(Breach),
     "by": ("rule", "admin", "otp", "expiry"),
     "challenge": ("sent", "limited", "passed", "wrong", "void", "expired", "none", "refused"),
@@ -97,6 +98,7 @@ LABELS: Final[Mapping[str, tuple[str, ...]]] = {
         "audit-notes",
         "audit-changelog",
     ),
+    "turned_away": ("no_token", "bad_token", "login", "role", "rate", "csrf", "too_large", "too_slow"),
     "type": EVENT_TYPES,
     "verdict": ("normal", "anomaly"),
     "way": ("log", "file", "apprise"),
@@ -106,6 +108,7 @@ CONFIGURED: Final[Mapping[str, int]] = {
     "channel": 32,
     "rule": 300,
     "detection": 300,
+    "route": 100,
     "partition": 128,
     "version": 4,
     "algorithm": 16,
@@ -251,6 +254,17 @@ METRICS: Final = (
     _gauge("argus_alertmanager_push_last_success_timestamp_seconds", "When Alertmanager last took all that is held"),
     _gauge("argus_alertmanager_held_alerts", "Cases that are held as alerts in Alertmanager"),
     _gauge("argus_alertmanager_storms", "Storms that stand for their cases in Alertmanager"),
+    # The API.
+    _counter(
+        "argus_http_requests_total", "Requests answered, by path and class of status", "route", "status=answered"
+    ),
+    _histogram("argus_http_request_duration_seconds", WORK_S, "Time until a request is answered", "route"),
+    _counter("argus_http_refused_total", "Requests that were not let in, by reason", "reason=turned_away"),
+    _counter("argus_http_events_total", "Events that were posted and sent on"),
+    _histogram("argus_score_duration_seconds", WORK_S, "Time until a posted event has its decision"),
+    _counter("argus_score_timeouts_total", "Posted events whose decision did not come in time"),
+    _gauge("argus_live_clients", "Clients that listen to live alerts"),
+    _counter("argus_live_clients_dropped_total", "Clients that were too slow for live alerts"),
     # The worker itself.
     Metric("argus_build_info", "info", "The version at work", ("version",)),
     _gauge("argus_build_info_timestamp_seconds", "When this worker started"),

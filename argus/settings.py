@@ -160,6 +160,28 @@ class Settings(Struct, frozen=True, kw_only=True):
     member_notices: Annotated[
         str | None, Meta(description="how users are told about their own lock, as in otp_delivery; none: not at all")
     ] = None
+    api_host: Annotated[str, Meta(description="address that the API and the console listen on")] = "127.0.0.1"
+    api_port: Annotated[Port, Meta(description="port of the API and the console; 0 picks a free one")] = 8_080
+    api_rate_per_s: Annotated[Seconds, Meta(description="requests a second of one token in the long run")] = 200.0
+    api_service_rate_per_s: Annotated[Seconds, Meta(description="the same for a token of the role service")] = 2_000.0
+    api_body_max_bytes: Annotated[Positive, Meta(description="bytes of the largest body of events")] = 8_388_608
+    api_body_within_s: Annotated[Seconds, Meta(description="time that a request has to come in whole")] = 15.0
+    api_outcome_wait_s: Annotated[
+        Seconds, Meta(description="how long a request waits for its command's outcome before it answers 202")
+    ] = 5.0
+    api_score_wait_s: Annotated[
+        Seconds, Meta(description="how long POST /v1/score waits for the decision before it answers 503")
+    ] = 2.0
+    api_session_s: Annotated[Seconds, Meta(description="how long a login of the console lasts")] = 43_200.0
+    api_live_clients: Annotated[Positive, Meta(description="clients of live alerts at once in one process")] = 1_000
+    api_proxies: Annotated[
+        int, Meta(description="proxies in front that each add to X-Forwarded-For; 0: it is not believed", ge=0, le=8)
+    ] = 0
+    cors_origins: Annotated[
+        tuple[str, ...], Meta(description="origins of other sites whose pages may ask with a token; none by default")
+    ] = ()
+    jwks_url: Annotated[str | None, Meta(description="an issuer's public keys, whose tokens are taken too")] = None
+    jwt_audience: Annotated[str | None, Meta(description="whom the issuer's tokens must be for")] = None
     secret: Annotated[
         str | None,
         Meta(description="what model snapshots and tokens are signed with; none means a file in the data directory"),

@@ -13,6 +13,7 @@ class Addresses(Struct, frozen=True):
     """Where everything is."""
 
     broker: str
+    api: str
     metrics: tuple[str, ...]
     topic_prefix: str
     data_dir: str
@@ -40,6 +41,7 @@ class Terminal:
         lines = [
             "Argus is running. Ctrl-C stops it.",
             f"  broker   {addresses.broker} ({kind})",
+            f"  api      {addresses.api}",
             f"  topics   {addresses.topic_prefix}*",
             *(f"  metrics  {address}" for address in addresses.metrics),
             f"  logs     {addresses.data_dir}/run",

@@ -19,7 +19,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from argus import broker as embedded
 from argus.alerts_view import Tail
 from argus.broker import BrokerError
-from argus.children import ARGUS, broker_child, healthy, notify_child, simulator_child, sink_child, worker_child
+from argus.children import (
+    ARGUS,
+    api_child,
+    broker_child,
+    healthy,
+    notify_child,
+    simulator_child,
+    sink_child,
+    worker_child,
+)
 from argus.lease import belong_to, held
 from argus.ports import LOOPBACK, given_or_picked, is_free, pick
 from argus.restore import restore
@@ -48,6 +57,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     simulate: bool = True
     duration_s: float | None = None
     broker_port: int | None = None
+    api_port: int | None = None
     as_json: bool = False
     argus: tuple[str, ...] = ARGUS
 
@@ -60,7 +70,7 @@ def run(
     simulate: bool,
     duration_s: float | None,
     broker_port: int | None,
-    api_port: int | None,  # noqa: ARG001
+    api_port: int | None,
     as_json: bool,
 ) -> int:
     """Runs until SIGINT, SIGTERM or the end of `duration_s`; the exit status, when every child is gone."""
@@ -71,6 +81,7 @@ def run(
         simulate=simulate,
         duration_s=duration_s,
         broker_port=broker_port,
+        api_port=api_port,
         as_json=as_json,
     )
     # A broker that comes and goes is told in one line of ours.
@@ -97,6 +108,8 @@ class Up:
         deadline = time.monotonic() + self._plan.duration_s if self._plan.duration_s else None
         first = self._choose("metrics", self._settings.metrics_port, self._plan.workers)
         self._metrics_ports = [first + i for i in range(self._plan.workers)]
+        wanted = self._settings.api_port if self._plan.api_port is None else self._plan.api_port
+        self._settings = _at(self._settings, self._choose("api", wanted))
         waited_s, backoff = 0.0, Backoff()
         with self._signals():
             while True:
@@ -157,6 +170,7 @@ class Up:
             for number, port in enumerate(self._metrics_ports)
         ]
         children.append(Child(sink_child(self._plan.argus, settings, bootstrap), self._run_dir))
+        children.append(Child(api_child(self._plan.argus, settings, bootstrap), self._run_dir))
         children.append(Child(notify_child(self._plan.argus, settings, bootstrap), self._run_dir))
         tasks: list[asyncio.Task[None]] = []
         try:
@@ -204,10 +218,13 @@ class Up:
         await stopping
 
     async def _ready(self) -> None:
-        """Returns when every worker says that it is healthy, or when it has had its time."""
+        """Returns when every worker and the API say that they are healthy, or when they have had their time."""
+        settings = self._settings
+        places = [(settings.metrics_host, port) for port in self._metrics_ports]
+        places.append((settings.api_host, settings.api_port))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(READY_WITHIN_S):
-                await asyncio.gather(*(healthy(self._settings.metrics_host, port) for port in self._metrics_ports))
+                await asyncio.gather(*(healthy(host, port) for host, port in places))
 
     def _greet(self, bootstrap: str) -> None:
         if self._greeted:
@@ -216,7 +233,9 @@ class Up:
         self._greeted = True
         settings = self._settings
         metrics = tuple(f"http://{settings.metrics_host}:{port}/metrics" for port in self._metrics_ports)
-        addresses = Addresses(bootstrap, metrics, settings.topic_prefix, str(settings.data_dir.absolute()))
+        addresses = Addresses(
+            bootstrap, settings.public_url, metrics, settings.topic_prefix, str(settings.data_dir.absolute())
+        )
         self._terminal.greet(addresses, settings, embedded=not self._plan.broker, traffic=self._plan.simulate)
 
     @contextlib.asynccontextmanager
@@ -259,6 +278,13 @@ class Up:
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
+
+
+def _at(settings: Settings, api_port: int) -> Settings:
+    """The settings with the API's port; where nobody says how people reach the console, that is where."""
+    local = f"http://{LOOPBACK}:{api_port}"
+    url = local if settings.public_url == Settings().public_url else settings.public_url
+    return msgspec.structs.replace(settings, api_port=api_port, public_url=url)
 
 
 async def _until(event: asyncio.Event, deadline: float | None) -> None:

@@ -1,4 +1,4 @@
-"""Stands in for `argus worker` and `argus simulate` under the supervisor: healthy at once, one alert a start."""
+"""Stands in for `argus worker`, `argus serve` and `argus simulate` under the supervisor: healthy at once, one alert a start."""
 
 import asyncio
 import os
@@ -42,6 +42,9 @@ def main() -> None:
         server = HTTPServer(("127.0.0.1", int(options["--metrics-port"])), Healthy)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         asyncio.run(alert(options["--broker"]))
+    if command == "serve":
+        server = HTTPServer(("127.0.0.1", int(options["--port"])), Healthy)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
     while True:
         signal.pause()
 

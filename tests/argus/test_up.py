@@ -47,7 +47,7 @@ class Running:
 
     def __init__(self, data_dir: Path, env: dict[str, str], settings: dict[str, Any], **options: Any) -> None:
         self.data_dir = data_dir
-        values = {"data_dir": str(data_dir), "metrics_port": 0, "partitions": 2, **settings}
+        values = {"data_dir": str(data_dir), "metrics_port": 0, "api_port": 0, "partitions": 2, **settings}
         options = {"as_json": True, "broker_port": 0, **options, "settings": values}
         self.process = subprocess.Popen(
             [sys.executable, "-c", DRIVER, repr(options), str(FAKE)],

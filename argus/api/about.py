@@ -1,0 +1,82 @@
+"""/health, /ready, /metrics, and logins of browsers."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.exposition import choose_encoder
+
+from argus import __version__
+from argus.api.problems import Problem
+from argus.api.route import Call, Caller, Reply, Role
+from argus.api.watch import logged_in, login_failed
+from core.records import Id
+
+
+class Status(Struct, frozen=True):
+    """lacking: what is missing to be able to work."""
+
+    status: Literal["ok", "failing"]
+    version: str = __version__
+    lacking: list[str] = []
+
+
+class Login(Struct, frozen=True, forbid_unknown_fields=True):
+    """A console login."""
+
+    name: Id
+    password: Annotated[str, Meta(min_length=1, max_length=256)]
+
+
+class LoggedIn(Struct, frozen=True):
+    """csrf_token: to be sent back in `X-CSRF-Token` with every request that changes something."""
+
+    role: Role
+    user: str
+    csrf_token: str | None
+
+
+async def health(_call: Call) -> Status:
+    """Alive: it answers."""
+    return Status("ok")
+
+
+async def ready(call: Call) -> Status | Reply:
+    """Able to work: broker, topics and database are there."""
+    lacking = call.services.lacks()
+    return Reply(503, Status("failing", lacking=lacking), {"Retry-After": "2"}) if lacking else Status("ok")
+
+
+async def metrics(call: Call) -> Reply:
+    encoder, kind = choose_encoder(call.request.headers.get("Accept", ""))
+    registry = CollectorRegistry()
+    registry.register(call.services.metrics)
+    ProcessCollector(registry=registry)
+    call.services.meter.clients(call.services.feed.clients)
+    return Reply(200, encoder(registry), {"Content-Type": kind})
+
+
+async def login(call: Call) -> Reply:
+    """The session is in a cookie that scripts cannot read."""
+    services, body = call.services, call.body
+    services.sessions.check_origin(call.request)
+    session = await services.sessions.login(body.name, body.password)
+    if session is None:
+        login_failed(services, call.request, await services.sessions.claimed(body.name))
+        services.meter.refused("login")
+        raise Problem(401, "login", "The name or the password is wrong")
+    logged_in(services, call.request, session.caller)
+    return Reply(200, _shown(session.caller), {"Set-Cookie": services.sessions.cookie(session)})
+
+
+async def logout(call: Call) -> Reply:
+    await call.services.sessions.logout(call.request)
+    return Reply(204, None, {"Set-Cookie": call.services.sessions.no_cookie()})
+
+
+async def who(call: Call) -> LoggedIn:
+    return _shown(call.caller)
+
+
+def _shown(caller: Caller) -> LoggedIn:
+    return LoggedIn(caller.role, caller.user, caller.csrf)

@@ -1,0 +1,167 @@
+"""Alerts: lists and single ones, and what people do with them."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Final
+
+from msgspec import UNSET, Meta, Struct
+
+from argus.api.commands import ask, replied
+from argus.api.problems import invalid, not_found
+from argus.api.route import Call, Reply
+from argus.store import reads
+from argus.store.pages import BadCursor
+from argus.store.reads import AlertFilter
+from core.clock import to_ms
+from core.events import EARLIEST_MS, LATEST_MS
+from core.records import Alert, Id, Kind, SeverityName
+
+LIMIT_MAX: Final = 500
+NUMBER: Final = re.compile(r"\d{1,14}")
+
+Limit = Annotated[int, Meta(ge=1, le=LIMIT_MAX, description="at most so many; 50 by default")]
+Cursor = Annotated[str, Meta(max_length=1_024, description="`next` of the page before")]
+When = Annotated[
+    str, Meta(min_length=1, max_length=40, description="RFC 3339, or milliseconds since the epoch", examples=[0])
+]
+Text = Annotated[str, Meta(max_length=200)]
+NoteText = Annotated[str, Meta(max_length=2_000)]
+
+
+class AlertQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """severity, kind and rule may name several, with commas. since, until: of the event's time."""
+
+    severity: tuple[SeverityName, ...] = ()
+    kind: tuple[Kind, ...] = ()
+    rule: tuple[Id, ...] = ()
+    user: Id | None = None
+    since: When | None = None
+    until: When | None = None
+    text: Text | None = None
+    shadow: bool = False
+    cursor: Cursor | None = None
+    limit: Limit = 50
+
+
+class RecentQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """The newest alerts."""
+
+    limit: Limit = 50
+
+
+class AlertPage(Struct, frozen=True):
+    """Newest first. next: the cursor of the page behind this one, null where there is none."""
+
+    items: list[Alert]
+    next: str | None
+
+
+class Remark(Struct, frozen=True, forbid_unknown_fields=True):
+    """note: kept with the case."""
+
+    note: NoteText | None = None
+
+
+class Dispute(Struct, frozen=True, forbid_unknown_fields=True):
+    """note: what the member has to say."""
+
+    note: NoteText | None = None
+
+
+class Resolve(Struct, frozen=True, forbid_unknown_fields=True):
+    """What an alert turned out to be."""
+
+    resolution: Annotated[str, Meta(pattern="^(confirmed_fraud|false_positive|inconclusive)$")] = "confirmed_fraud"
+    note: NoteText | None = None
+
+
+def when_ms(name: str, text: str | None) -> int | None:
+    """A time of a query. Raises a `Problem`."""
+    if text is None:
+        return None
+    try:
+        # A `+` that was not escaped has become a space on its way.
+        found = int(text) if NUMBER.fullmatch(text) else to_ms(datetime.fromisoformat(text.replace(" ", "+")))
+    except (ValueError, TypeError, OverflowError):
+        raise invalid("expected RFC 3339 with a zone, or milliseconds since the epoch", name) from None
+    return max(EARLIEST_MS, min(found, LATEST_MS))
+
+
+async def listed(call: Call) -> AlertPage:
+    query: AlertQuery = call.query
+    wanted = AlertFilter(
+        severities=query.severity,
+        kinds=query.kind,
+        rule_ids=query.rule,
+        user_id=query.user,
+        since_ms=when_ms("since", query.since),
+        until_ms=when_ms("until", query.until),
+        text=query.text,
+        mode="shadow" if query.shadow else "live",
+    )
+    try:
+        async with call.services.store.reading() as connection:
+            found = await reads.alerts(connection, wanted, query.cursor, query.limit)
+    except BadCursor as error:
+        raise invalid(str(error), "cursor") from None
+    return AlertPage(found.items, found.next)
+
+
+async def recent(call: Call) -> AlertPage:
+    async with call.services.store.reading() as connection:
+        found = await reads.alerts(connection, AlertFilter(mode="live"), None, call.query.limit)
+    return AlertPage(found.items, found.next)
+
+
+async def one(call: Call) -> Alert:
+    return await visible(call)
+
+
+async def acknowledge(call: Call) -> Reply:
+    return await _case_work(call, "acknowledge")
+
+
+async def resolve(call: Call) -> Reply:
+    return await _case_work(call, "resolve", resolution=(call.body or Resolve()).resolution)
+
+
+async def false_positive(call: Call) -> Reply:
+    return await _case_work(call, "false_positive")
+
+
+async def dispute(call: Call) -> Reply:
+    """Whoever disputes an alert speaks for the own account, also where the alert is about many."""
+    alert = await visible(call)
+    note = call.body.note if call.body is not None else None
+    return replied(await ask(call, "dispute", call.caller.user, alert_id=alert.alert_id, reason=note))
+
+
+async def _case_work(call: Call, type_: str, **fields: str) -> Reply:
+    alert = await visible(call)
+    note = call.body.note if call.body is not None else None
+    return replied(await ask(call, type_, subject_of(alert), alert_id=alert.alert_id, reason=note, **fields))
+
+
+async def visible(call: Call) -> Alert:
+    """The alert in the path, if there is one that the caller may see. Raises a `Problem`."""
+    alert_id = call.path["alert_id"]
+    found = call.services.feed.get(alert_id)
+    if found is None:
+        async with call.services.store.reading() as connection:
+            found = await reads.alert(connection, alert_id)
+    if found is None or (call.caller.role == "member" and not _concerns(found, call.caller.user)):
+        raise not_found("There is no such alert")
+    return found
+
+
+def _concerns(alert: Alert, user_id: str) -> bool:
+    if alert.mode != "live":
+        return False
+    return alert.user_id == user_id or (alert.users is not UNSET and user_id in alert.users)
+
+
+def subject_of(alert: Alert) -> str:
+    """Whose cases it belongs to: the user's, or the source's."""
+    if alert.user_id is not None or alert.source is UNSET:
+        return alert.user_id or ""
+    return f"{alert.source.type}:{alert.source.id}"

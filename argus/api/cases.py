@@ -1,0 +1,117 @@
+"""Cases: lists and single ones, and changes of them, which are commands."""
+
+from typing import Annotated, Any, Final, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from argus.api.alerts import Cursor, Limit, NoteText
+from argus.api.commands import Pending, ask, replied
+from argus.api.problems import Problem, invalid, not_found
+from argus.api.route import Call, Reply
+from argus.store import reads
+from argus.store.pages import BadCursor
+from argus.store.reads import CaseFilter, Status
+from core.records import Case, Id, SeverityName
+from core.restored import subject_of
+
+# The changed case is told on another topic than the answer, at about the same time.
+SHOWN_WITHIN_S: Final = 2.0
+NOBODY: Final = "none"
+
+
+class CaseQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """status and severity may name several, with commas. assignee: `none` asks for cases of nobody."""
+
+    status: tuple[Status, ...] = ()
+    severity: tuple[SeverityName, ...] = ()
+    assignee: Id | None = None
+    user: Id | None = None
+    cursor: Cursor | None = None
+    limit: Limit = 50
+
+
+class CasePage(Struct, frozen=True):
+    """Those opened last come first. next: the cursor of the page behind this one, null where there is none."""
+
+    items: list[Case]
+    next: str | None
+
+
+class CaseChange(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What is to change, done in the order acknowledge, assign, escalate, resolve. status investigating without an
+    assignee assigns to oneself, and so does a note alone where nobody has the case. resolved takes a resolution.
+    version: refused where the case has another one meanwhile."""
+
+    status: Literal["acknowledged", "investigating", "resolved"] | None = None
+    assignee: Id | UnsetType = UNSET
+    resolution: Literal["confirmed_fraud", "false_positive", "inconclusive"] | None = None
+    note: NoteText | None = None
+    escalate: bool = False
+    version: Annotated[int, Meta(ge=0, le=2**53)] | None = None
+
+
+async def listed(call: Call) -> CasePage:
+    query: CaseQuery = call.query
+    assignee = "" if query.assignee == NOBODY else query.assignee
+    wanted = CaseFilter(statuses=query.status, severities=query.severity, assignee=assignee, user_id=query.user)
+    try:
+        async with call.services.store.reading() as connection:
+            found = await reads.cases(connection, wanted, query.cursor, query.limit)
+    except BadCursor as error:
+        raise invalid(str(error), "cursor") from None
+    return CasePage([newest(call, case) for case in found.items], found.next)
+
+
+async def one(call: Call) -> Case:
+    case_id = call.path["case_id"]
+    async with call.services.store.reading() as connection:
+        stored = await reads.case(connection, case_id)
+    found = call.services.cases.get(case_id) if stored is None else newest(call, stored)
+    if found is None:
+        raise not_found("There is no such case")
+    return found
+
+
+def newest(call: Call, stored: Case) -> Case:
+    """The database is a moment behind what was answered."""
+    told = call.services.cases.get(stored.case_id)
+    return told if told is not None and told.version > stored.version else stored
+
+
+async def change(call: Call) -> Case | Reply:
+    """Each command is answered before the next is sent; the first that is refused ends it."""
+    case, wanted = await one(call), call.body
+    steps = _steps(wanted, case, call.caller.user)
+    if not steps:
+        raise invalid("The request changes nothing")
+    if wanted.version is not None and wanted.version != case.version:
+        raise Problem(409, "changed", f"The case has been changed meanwhile: it is at version {case.version}")
+    for number, (type_, fields) in enumerate(steps):
+        note = wanted.note if number == len(steps) - 1 else None
+        answer = await ask(call, type_, subject_of(case), step=type_, case_id=case.case_id, reason=note, **fields)
+        if isinstance(answer, Pending):
+            return replied(answer)
+    shown = await call.services.cases.wait(
+        case.case_id, SHOWN_WITHIN_S, lambda told: told.version >= case.version + len(steps)
+    )
+    return shown or await one(call)
+
+
+def _steps(wanted: CaseChange, case: Case, by: str) -> list[tuple[str, dict[str, Any]]]:
+    """The commands that it takes."""
+    if (wanted.status == "resolved") != (wanted.resolution is not None):
+        raise invalid("status resolved and a resolution go together", "resolution")
+    steps: list[tuple[str, dict[str, Any]]] = []
+    if wanted.status == "acknowledged":
+        steps.append(("acknowledge", {}))
+    if wanted.assignee is not UNSET:
+        steps.append(("assign", {"assignee": wanted.assignee}))
+    elif wanted.status == "investigating":
+        steps.append(("assign", {"assignee": by}))
+    if wanted.escalate:
+        steps.append(("escalate", {}))
+    if wanted.status == "resolved":
+        steps.append(("resolve", {"resolution": wanted.resolution}))
+    if not steps and wanted.note:
+        steps.append(("assign", {"assignee": case.assignee or by}))
+    return steps

@@ -1,0 +1,112 @@
+"""`argus serve`: the API and the console, until Ctrl-C."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Self
+
+import uvloop
+from aiohttp import web
+
+from argus.api.app import build
+from argus.api.services import Services
+from argus.measure import Metrics
+from argus.ports import pick
+from argus.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+# A connection that has not sent a whole request head by then is closed.
+HEAD_WITHIN_S: Final = 15.0
+KEEPALIVE_S: Final = 75.0
+SHUTDOWN_S: Final = 5.0
+BACKLOG: Final = 1_024
+LINE_BYTES_MAX: Final = 8_190
+HEADERS_BYTES_MAX: Final = 16_384
+
+
+def run(settings: Settings) -> int:
+    """The exit status: 0 after SIGTERM or SIGINT."""
+    # The client tells of every failed try to connect; a line a minute is said in its place.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    uvloop.run(_run(settings))
+    return 0
+
+
+async def _run(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with Serving(settings) as serving:
+        logger.info("serving %s", serving.url)
+        await stop.wait()
+
+
+class Serving:
+    """The server while the context is open. url: where it really listens."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._port = settings.api_port or pick(settings.api_host)
+        self._silent: set[Any] = set()
+        host = f"[{settings.api_host}]" if ":" in settings.api_host else settings.api_host
+        self.url = f"http://{host}:{self._port}"
+
+    async def __aenter__(self) -> Self:
+        """Raises OSError where the address is taken."""
+        self.services = Services(self._settings, Metrics())
+        app = build(self.services)
+        app.middlewares.insert(0, self._noting)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            handle_signals=False,
+            keepalive_timeout=KEEPALIVE_S,
+            shutdown_timeout=SHUTDOWN_S,
+            max_line_size=LINE_BYTES_MAX,
+            max_field_size=HEADERS_BYTES_MAX,
+        )
+        await self._runner.setup()
+        assert self._runner.server is not None
+        make = self._impatient(self._runner.server)
+        loop = asyncio.get_running_loop()
+        try:
+            self._server = await loop.create_server(make, self._settings.api_host, self._port, backlog=BACKLOG)
+        except BaseException:
+            await self._runner.cleanup()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        await self._runner.cleanup()
+
+    @property
+    def _noting(self) -> Any:
+        @web.middleware
+        async def noting(
+            request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+        ) -> web.StreamResponse:
+            self._silent.discard(request.protocol)
+            return await handler(request)
+
+        return noting
+
+    def _impatient(self, make: Callable[[], Any]) -> Callable[[], Any]:
+        """Connections that send nothing, or a byte now and then, are not kept."""
+        loop = asyncio.get_running_loop()
+
+        def protocol() -> Any:
+            made = make()
+            self._silent.add(made)
+            loop.call_later(HEAD_WITHIN_S, self._close_silent, made)
+            return made
+
+        return protocol
+
+    def _close_silent(self, made: Any) -> None:
+        if made in self._silent:
+            self._silent.discard(made)
+            if made.transport is not None:
+                made.transport.abort()
