@@ -1,4 +1,4 @@
-"""Stands in for `argus worker`, `argus serve` and `argus simulate` under the supervisor: healthy at once, one alert a start."""
+"""Stands in for the commands that `argus up` starts: healthy at once, one alert a start."""
 
 import asyncio
 import os
