@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 import faust
 from asyncpg import PostgresError
-from msgspec import Struct
+from msgspec import Struct, structs
 from sqlalchemy.exc import SQLAlchemyError
 
 from agents.attach import Table, attach
@@ -42,7 +42,9 @@ LONGEST_WAIT_S: Final = 5.0
 # A write that is under way when the partition goes may still end well.
 GRACE_S: Final = 3.0
 RETENTION_EVERY_S: Final = 600.0
-# Rows come in larger transactions, and a second's delay is nothing to those who look things up.
+# Half a second's delay is nothing to those who look things up: rows come in larger transactions, and the broker is
+# asked less often, which costs sink and embedded broker a seventh of what a hundred times a second does.
+FETCH_WAIT_MS: Final = 200
 ROUNDS: Final = Gather(batches=8, every_s=0.25)
 
 Unit = tuple[Any, Rows]
@@ -205,6 +207,7 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Sink
     logger.info("alerts, cases and the like go to %s", masked(url))
     meter = SinkMeter(metrics)
     app = faust_app(settings, "sink")
+    app.batching = structs.replace(app.batching, fetch_wait_ms=max(FETCH_WAIT_MS, settings.fetch_max_wait_ms))
     clients = Clients(
         ClientConfig(
             bootstrap=tuple(settings.broker.split(",")),
