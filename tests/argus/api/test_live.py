@@ -1,0 +1,163 @@
+"""Live alerts over WebSocket."""
+
+import asyncio
+import itertools
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+
+from argus.api.feed import QUEUED_MAX, Client, Feed
+from argus.api.live import EXPIRED, TOO_SLOW, UNKNOWN
+from core.records import encode
+from tests.argus.api.running import MEMBER, Running
+from tests.argus.store.records import Raw, alert, raw, rows
+
+pytestmark = pytest.mark.broker
+
+numbers = itertools.count()
+
+
+def live(api: Running, story: Callable[[aiohttp.ClientSession, str], Awaitable[None]], token: str = "") -> None:
+    async def run() -> None:
+        headers = {"Authorization": f"Bearer {token or api.token('analyst')}"}
+        async with asyncio.timeout(60), aiohttp.ClientSession(headers=headers) as session:
+            await story(session, f"{api.url}/ws/alerts")
+
+    asyncio.run(run())
+
+
+async def listening(api: Running, count: int = 1) -> None:
+    while api.services.feed.clients < count:  # noqa: ASYNC110 - it is another thread's
+        await asyncio.sleep(0.01)
+
+
+async def produced(api: Running, *alerts: Any) -> None:
+    await asyncio.to_thread(api.produce, "alerts", *alerts)
+
+
+def fresh(**changed: Any) -> Any:
+    return alert(f"live-{next(numbers)}", **changed)
+
+
+def test_an_alert_comes_as_it_is_to_all_who_want_it(api: Running) -> None:
+    async def story(session: aiohttp.ClientSession, url: str) -> None:
+        async with session.ws_connect(url) as every, session.ws_connect(f"{url}?severity=CRITICAL&user=zoe") as few:
+            await listening(api, 2)
+            sent = [fresh(severity="LOW"), fresh(severity="CRITICAL"), fresh(severity="CRITICAL", user_id="zoe")]
+            await produced(api, *sent)
+            assert [(await every.receive()).data for _ in sent] == [encode(one).decode() for one in sent]
+            assert (await few.receive_json())["alert_id"] == sent[2].alert_id
+
+    live(api, story)
+
+
+def test_after_a_break_what_was_missed_comes_first(api: Running) -> None:
+    async def story(session: aiohttp.ClientSession, url: str) -> None:
+        first, missed, later = fresh(), fresh(), fresh()
+        async with session.ws_connect(url) as before:
+            await listening(api)
+            await produced(api, first)
+            seen = (await before.receive_json())["alert_id"]
+        await produced(api, missed)
+        async with session.ws_connect(f"{url}?after={seen}") as after:
+            assert (await after.receive_json())["alert_id"] == missed.alert_id
+            await produced(api, later)
+            assert (await after.receive_json())["alert_id"] == later.alert_id
+
+    live(api, story)
+
+
+def test_what_is_remembered_no_more_comes_from_the_database(api: Running) -> None:
+    old, missed = fresh(), fresh()
+    api.write(rows("alerts", [Raw(encode(old), 1_000), Raw(encode(missed), 2_000)]))
+
+    async def story(session: aiohttp.ClientSession, url: str) -> None:
+        async with session.ws_connect(f"{url}?after={old.alert_id}") as socket_:
+            assert (await socket_.receive_json())["alert_id"] == missed.alert_id
+
+    live(api, story)
+
+
+def test_an_alert_that_never_was_is_nothing_to_go_on_from(api: Running) -> None:
+    async def story(session: aiohttp.ClientSession, url: str) -> None:
+        async with session.ws_connect(f"{url}?after=nonsense") as socket_:
+            assert (await socket_.receive()).type == aiohttp.WSMsgType.CLOSE
+            assert socket_.close_code == UNKNOWN
+
+    live(api, story)
+
+
+def test_a_feed_gives_up_a_client_that_does_not_keep_up_and_keeps_the_others() -> None:
+    async def story() -> None:
+        feed, slow, quick = Feed(), Client(lambda _: True), Client(lambda _: True)
+        feed.listen(slow)
+        feed.listen(quick)
+        for number in range(QUEUED_MAX + 1):
+            feed.take(raw(alert(f"a{number}")))
+            quick.queue.get_nowait()
+        assert slow.slow.is_set()
+        assert slow.queue.qsize() == QUEUED_MAX
+        assert not quick.slow.is_set()
+
+    asyncio.run(story())
+
+
+def test_a_client_that_does_not_read_is_dropped(api: Running) -> None:
+    async def story(session: aiohttp.ClientSession, url: str) -> None:
+        narrow = socket.socket()
+        narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        narrow.connect(("127.0.0.1", api.port))
+        head = f"GET /ws/alerts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api.token('analyst')}\r\n"
+        head += "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        narrow.sendall(f"{head}Sec-WebSocket-Key: {'A' * 22}==\r\n\r\n".encode())
+        await listening(api)
+        large = [fresh(summary="x" * 20_000) for _ in range(100)]
+        for _ in range(12):
+            for one in large:
+                one.count += 1
+            await produced(api, *large)
+        async with asyncio.timeout(30):
+            while api.services.feed.clients:  # noqa: ASYNC110 - it is another thread's
+                await asyncio.sleep(0.05)
+        narrow.close()
+
+    live(api, story)
+    assert api.services.metrics.number("argus_live_clients_dropped_total").value == 1
+    assert TOO_SLOW == 4_008
+
+
+def test_a_session_ends_with_its_token(api: Running) -> None:
+    async def story(session: aiohttp.ClientSession, url: str) -> None:
+        async with session.ws_connect(url) as socket_:
+            assert (await socket_.receive()).type == aiohttp.WSMsgType.CLOSE
+            assert socket_.close_code == EXPIRED
+
+    # Clocks may differ by half a minute, so a token is taken for as long after its end.
+    live(api, story, api.tokens.create("analyst", "ann", 1))
+
+
+def test_another_sites_page_hears_nothing(api: Running) -> None:
+    token = api.token("analyst")
+    upgrade = {
+        "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "A" * 22 + "==", "Origin": "https://evil.example",
+    }  # fmt: skip
+    assert api.get("/ws/alerts", token=token, headers=upgrade).status == 403
+    assert api.get("/ws/alerts", token=token).status == 426
+    assert api.get("/ws/alerts", token=api.token("member", MEMBER)).status == 403
+
+
+def test_many_clients_hear_the_same_alert(api: Running) -> None:
+    async def story(session: aiohttp.ClientSession, url: str) -> None:
+        sockets = await asyncio.gather(*(session.ws_connect(url) for _ in range(90)))
+        await listening(api, 90)
+        one = fresh()
+        await produced(api, one)
+        heard = await asyncio.gather(*(each.receive_json() for each in sockets))
+        assert {each["alert_id"] for each in heard} == {one.alert_id}
+        await asyncio.gather(*(each.close() for each in sockets))
+
+    live(api, story)

@@ -1,0 +1,104 @@
+"""Every role is tried against every path, and gets what is its own."""
+
+from typing import Any
+
+import pytest
+
+from argus.api.route import ROLES, Route
+from argus.api.routes import ROUTES
+from tests.argus.api.running import MEMBER, Running
+
+pytestmark = pytest.mark.broker
+
+EVENT = {"event_id": "r1", "type": "login", "user_id": MEMBER, "time": 1_790_000_000_000}
+BODIES: dict[str, Any] = {
+    "/v1/events": EVENT,
+    "/v1/score": EVENT,
+    "/risk_score": {"transaction_amount": 1, "login_attempts": 1, "failed_transactions": 0, "account_age": 1},
+    "/v1/users/{user_id}/otp/verify": {"code": "123456"},
+    "/v1/cases/{case_id}": {"status": "acknowledged"},
+    "/v1/session": {"name": "nobody", "password": "x"},
+}
+# What the contract's table says, in full: who may, by method and path.
+MAY = {
+    "GET /health": "",
+    "GET /ready": "",
+    "GET /metrics": "",
+    "POST /v1/events": "service",
+    "POST /v1/score": "service",
+    "POST /risk_score": "service",
+    "GET /v1/alerts": "analyst admin",
+    "GET /v1/alerts/recent": "analyst admin",
+    "GET /alerts/recent": "analyst admin",
+    "GET /v1/alerts/{alert_id}": "member analyst admin",
+    "POST /v1/alerts/{alert_id}/acknowledge": "analyst admin",
+    "POST /v1/alerts/{alert_id}/resolve": "analyst admin",
+    "POST /v1/alerts/{alert_id}/false-positive": "analyst admin",
+    "POST /v1/alerts/{alert_id}/dispute": "member",
+    "GET /v1/users/{user_id}": "member analyst admin",
+    "POST /v1/users/{user_id}/lock": "admin",
+    "POST /v1/users/{user_id}/unlock": "admin",
+    "POST /v1/users/{user_id}/otp": "member",
+    "POST /v1/users/{user_id}/otp/verify": "member",
+    "GET /v1/cases": "analyst admin",
+    "GET /v1/cases/{case_id}": "analyst admin",
+    "PATCH /v1/cases/{case_id}": "analyst admin",
+    "GET /v1/analytics/summary": "analyst admin",
+    "GET /v1/commands/{command_id}": "member analyst admin",
+    "GET /ws/alerts": "analyst admin",
+    "POST /v1/session": "",
+    "GET /v1/session": "service member analyst admin",
+    "DELETE /v1/session": "service member analyst admin",
+}
+NAMES = [f"{route.method} {route.path}" for route in ROUTES]
+BY_NAME = dict(zip(NAMES, ROUTES, strict=True))
+
+
+def tried(api: Running, route: Route, role: str | None) -> int:
+    path = route.path.format(user_id=MEMBER, alert_id="mine", case_id="c1", command_id="none")
+    return api.request(route.method, path, BODIES.get(route.path), role=role).status
+
+
+def test_the_table_of_paths_is_the_contracts() -> None:
+    assert {name: " ".join(route.roles) for name, route in BY_NAME.items()} == MAY
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_role_gets_what_is_its_own_and_nothing_else(api: Running, name: str) -> None:
+    route, may = BY_NAME[name], MAY[name].split()
+    for role in ROLES:
+        status = tried(api, route, role)
+        allowed = not may or role in may
+        assert (status != 403) is allowed, (role, status)
+        assert status < 500
+        assert route.path == "/v1/session" or status != 401
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if MAY[name]])
+def test_nobody_gets_in_without_a_token(api: Running, name: str) -> None:
+    assert tried(api, BY_NAME[name], None) == 401
+
+
+@pytest.mark.parametrize("path", ["/v1/users/bob", "/v1/users/bob/otp", "/v1/users/bob/otp/verify"])
+def test_a_member_gets_nothing_of_another_account(api: Running, path: str) -> None:
+    method = "POST" if "otp" in path else "GET"
+    body = {"code": "123456"} if path.endswith("verify") else None
+    assert api.request(method, path, body, role="member").status == 403
+
+
+@pytest.mark.parametrize("alert_id", ["theirs", "shady", "none"])
+def test_a_member_cannot_tell_anothers_alert_from_none(api: Running, alert_id: str) -> None:
+    seen = api.get(f"/v1/alerts/{alert_id}", role="member")
+    disputed = api.post(f"/v1/alerts/{alert_id}/dispute", role="member")
+    assert (seen.status, disputed.status) == (404, 404)
+    assert seen.json["detail"] == "There is no such alert"
+
+
+def test_a_member_sees_its_own_alerts_and_those_that_name_it(api: Running) -> None:
+    assert api.get("/v1/alerts/mine", role="member").json["user_id"] == MEMBER
+    assert api.get("/v1/alerts/many", role="member").status == 200
+
+
+def test_a_member_sees_no_cases_on_its_page(api: Running) -> None:
+    assert api.get(f"/v1/users/{MEMBER}", role="member").json["cases"] == []
+    assert [case["case_id"] for case in api.get(f"/v1/users/{MEMBER}", role="analyst").json["cases"]] == ["c1"]
