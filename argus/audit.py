@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from argus.audit_file import SEAL_BEGINS, read_seal, seal
 from argus.audit_table import KEY_PURPOSE
-from argus.audit_topic import changelog_heads, consumer_of, partitions_of, records
+from argus.audit_topic import CHANGELOG, changelog_heads, consumer_of, partitions_of, records
 from argus.checkpoints import checkpoint_files, heads
 from argus.secret import FILE as SECRET_FILE
 from argus.secret import derived_key
@@ -92,18 +92,20 @@ async def verify_topic(
     topic = settings.topic("audit")
     files = [*checkpoints, *checkpoint_files(settings.data_dir)]
     findings: dict[int | None, Finding] = {}
+    changelog = settings.topic(CHANGELOG)
+    partitions, logged = await partitions_of(settings.broker, topic, changelog)
     async with consumer_of(settings.broker) as consumer:
-        partitions = await partitions_of(consumer, topic)
-        ends = await changelog_heads(consumer, settings)
+        ends = await changelog_heads(consumer, changelog, logged)
         try:
-            verifier = Verifier(key, (*heads(files, key), *ends), partial=partial)
+            known = (*heads(files, key), *ends)
+            verifier = Verifier(key, known, partial=partial)
         except Broken as broken:
             echo(str(Finding(broken)))
             return 1
-        written = {head.partition: head.sequence for head in ends}
         for partition in partitions:
-            # What the changelog has may be on its way.
-            enough = functools.partial(verifier.reached, partition, written.get(partition, 0))
+            # What is in the changelog may be on its way.
+            wanted = max((head.sequence for head in known if head.partition == partition), default=0)
+            enough = functools.partial(verifier.reached, partition, wanted)
             async for record in records(consumer, topic, partition, enough=enough):
                 try:
                     verifier.take(record.value or b"", partition)
@@ -124,8 +126,8 @@ async def export(settings: Settings, out: Path, key: bytes | None, echo: Echo) -
     verifier = Verifier(key)
     findings: dict[int | None, Finding] = {}
     count = 0
+    (partitions,) = await partitions_of(settings.broker, topic)
     async with consumer_of(settings.broker) as consumer:
-        partitions = await partitions_of(consumer, topic)
         with out.open("wb") as file:
             for partition in partitions:
                 async for record in records(consumer, topic, partition):

@@ -1,23 +1,23 @@
 """The audit topic read whole, outside of any group; and what the audit's changelog says of the chains' ends."""
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from agents.audit import CHAIN_KEY
 from agents.journal import EPOCH_BYTES
 from agents.patience import Patience
 from argus.broker import BrokerError
-from argus.settings import Settings
 from core.audit import Head
 from tables.audit import CHAINS
 
 WAIT_MS: Final = 500
+CHANGELOG: Final = "audit-changelog"
 STALL_S: Final = 10.0
 # Each step writes the chain's end; the newest is among the last records, whatever was compacted.
 CHANGELOG_TAIL: Final = 1_000
@@ -26,7 +26,6 @@ CHANGELOG_TAIL: Final = 1_000
 @asynccontextmanager
 async def consumer_of(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
     """Raises `BrokerError` for whatever the broker does not do."""
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
         enable_auto_commit=False,
@@ -43,11 +42,24 @@ async def consumer_of(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
         await consumer.stop()
 
 
-async def partitions_of(consumer: AIOKafkaConsumer, topic: str) -> list[int]:
-    """Raises `BrokerError` where there is no such topic (to ask for one by name would create it)."""
-    if topic not in await consumer.topics():
-        raise BrokerError(f"there is no topic {topic}")
-    return sorted(consumer.partitions_for_topic(topic) or ())
+async def partitions_of(bootstrap: str, *topics: str) -> list[list[int]]:
+    """The partitions of each topic. Raises `BrokerError` where there is no such topic (to ask for one by name would
+    create it)."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        await admin.start()
+        missing = set(topics).difference(await admin.list_topics())
+        if missing:
+            raise BrokerError(f"there is no topic {', '.join(sorted(missing))}")
+        found = {
+            described["topic"]: [partition["partition"] for partition in described["partitions"]]
+            for described in await admin.describe_topics(list(topics))
+        }
+        return [sorted(found[topic]) for topic in topics]
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise BrokerError(f"cannot read from {bootstrap}: {error}") from None
+    finally:
+        await admin.close()
 
 
 async def records(
@@ -86,13 +98,10 @@ async def records(
             yield record
 
 
-async def changelog_heads(consumer: AIOKafkaConsumer, settings: Settings) -> tuple[Head, ...]:
+async def changelog_heads(consumer: AIOKafkaConsumer, topic: str, partitions: Sequence[int]) -> tuple[Head, ...]:
     """Where each chain stood by its owner's last step."""
-    topic = settings.topic("audit-changelog")
-    if topic not in await consumer.topics():
-        return ()
     heads = []
-    for partition in sorted(consumer.partitions_for_topic(topic) or ()):
+    for partition in partitions:
         found = await _chain_head(consumer, topic, partition, CHANGELOG_TAIL)
         head = found or await _chain_head(consumer, topic, partition, None)
         if head is not None:

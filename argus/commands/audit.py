@@ -1,11 +1,16 @@
 """`argus audit verify` and `argus audit export`."""
 
 import asyncio
+import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from argus.commands import FILE_IN, FILE_OUT, Shell
+
+if TYPE_CHECKING:
+    from argus.settings import Settings
 
 DATA_DIR = click.Path(file_okay=False, path_type=Path)
 
@@ -13,6 +18,13 @@ DATA_DIR = click.Path(file_okay=False, path_type=Path)
 @click.group("audit")
 def command() -> None:
     """The audit chains: who did what, when and why."""
+
+
+def _settings(shell: Shell, broker: str | None, data_dir: Path | None) -> "Settings":
+    settings = shell.settings(broker=broker, data_dir=data_dir)
+    # A broker that does not answer is told in one line of ours.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    return settings
 
 
 @command.command("verify")
@@ -42,7 +54,7 @@ def verify(
     """Check the audit chains; status 1 and the first broken record of each partition where one is broken."""
     from argus import audit
 
-    settings = shell.settings(broker=broker, data_dir=data_dir)
+    settings = _settings(shell, broker, data_dir)
     key = audit.key_of(settings, unsigned)
     if file is not None:
         return audit.verify_file(file, key, checkpoints, partial=partial, open_end=open_end, echo=click.echo)
@@ -59,5 +71,5 @@ def export(shell: Shell, broker: str | None, out: Path, data_dir: Path | None, u
     """Write the whole audit topic to a file that `argus audit verify --file` can check on its own."""
     from argus import audit
 
-    settings = shell.settings(broker=broker, data_dir=data_dir)
+    settings = _settings(shell, broker, data_dir)
     return asyncio.run(audit.export(settings, out, audit.key_of(settings, unsigned), click.echo))
