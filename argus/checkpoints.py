@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -20,12 +21,17 @@ class CheckpointFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        with suppress(FileNotFoundError):
+            # What a crash cut short.
+            written = path.read_bytes()
+            os.truncate(path, written.rfind(b"\n") + 1)
 
     def keep(self, record: bytes) -> None:
         """A file that can't be written is told in the log: the chain itself does not depend on it."""
         try:
             with _open(self._path, os.O_APPEND) as file:
                 file.write(record + b"\n")
+                file.flush()
                 large = file.tell() > COMPACT_BYTES
             if large:
                 self._compact()
