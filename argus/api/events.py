@@ -40,7 +40,7 @@ async def score(call: Call) -> Decision | Reply:
         raise Problem(400, "invalid", "Exactly one event can be scored at a time")
     ((action, output),) = read
     services = call.services
-    known = await services.decided.find(action.user_id, action.event_id)
+    known = await services.decided.find(action.user_id, action.event_id, action.time_ms)
     if known is not None:
         return Reply(200, msgspec.Raw(known))
     started = services.seconds()

@@ -40,6 +40,7 @@ class Follower:
         self._positions: dict[TopicPartition, int] = {}
         self._seldom = Seldom()
         self.ready = False
+        self.followed = asyncio.Event()
         self.trouble = "not connected yet"
 
     async def run(self) -> None:
@@ -70,6 +71,7 @@ class Follower:
             consumer.assign(self._targets)
             await self._seek(consumer)
             self.ready, self.trouble = True, ""
+            self.followed.set()
             while True:
                 fetched = await consumer.getmany(timeout_ms=POLL_MS)
                 for target, records in fetched.items():

@@ -9,11 +9,18 @@ T = TypeVar("T")
 
 
 class Recent(Generic[T]):
-    """newer: whether a record takes the place of the one that is there; without it the first one stays."""
+    """newer: whether a record takes the place of the one that is there; without it the first one stays. forgotten:
+    told of each that has to make room."""
 
-    def __init__(self, most: int, newer: Callable[[T, T], bool] | None = None) -> None:
+    def __init__(
+        self,
+        most: int,
+        newer: Callable[[T, T], bool] | None = None,
+        forgotten: Callable[[T], None] | None = None,
+    ) -> None:
         self._most = most
         self._newer = newer
+        self._forgotten = forgotten
         self._found: OrderedDict[str, T] = OrderedDict()
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
 
@@ -30,7 +37,9 @@ class Recent(Generic[T]):
         self._found[key] = record
         self._found.move_to_end(key)
         if len(self._found) > self._most:
-            self._found.popitem(last=False)
+            _, gone = self._found.popitem(last=False)
+            if self._forgotten is not None:
+                self._forgotten(gone)
         for future in self._waiting.pop(key, ()):
             if not future.done():
                 future.set_result(None)

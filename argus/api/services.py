@@ -34,6 +34,8 @@ CASES_KEPT: Final = 5_000
 LOCKS_KEPT: Final = 20_000
 # With so many records of each partition a start begins: what was decided or answered just before it is known.
 BACK: Final = 2_000
+# People wait for these; to ask more often would keep the embedded broker busy.
+ANSWERS_WAIT_MS: Final = 100
 BURST_S: Final = 2.0
 # Wrong tokens and passwords of one address: one in three seconds in the long run.
 FAILURES_PER_S: Final = 1 / 3
@@ -93,7 +95,7 @@ class Services:
                     topic("alerts"): self.feed.take,
                 },
                 settings.partitions,
-                wait_ms=settings.fetch_max_wait_ms,
+                wait_ms=max(settings.fetch_max_wait_ms, ANSWERS_WAIT_MS),
                 back=BACK,
             ),
         )
@@ -137,6 +139,8 @@ class Services:
     async def _open_store(self) -> None:
         await migrated(self.store)
         self.store_ready = True
+        await self.followers[0].followed.wait()
+        await self.decided.begin()
 
 
 def _taking(type_: Any, recent: Recent[Any], key: Callable[[Any], str]) -> Callable[[Any], None]:

@@ -7,7 +7,9 @@ algorithms only with the issuer's keys, nothing else at all. A token must say wh
 import time
 import uuid
 from base64 import urlsafe_b64decode
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -27,6 +29,9 @@ ISSUER_ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"
 TOKEN_CHARS_MAX: Final = 8_192
 # Clocks differ.
 LEEWAY_S: Final = 30
+# A good token is checked again after so long: its issuer may have withdrawn a key.
+KNOWN_S: Final = 300.0
+KNOWN_MAX: Final = 10_000
 # Where an issuer names several roles, the first of these that it names is meant.
 BY_RANK: Final[tuple[Role, ...]] = ("admin", "analyst", "service", "member")
 
@@ -69,6 +74,7 @@ class Tokens:
         # A service that was given the secret may sign with it as it is.
         self._own = (own, OctKey.import_key(secret.encode()))
         self._issuer = issuer
+        self._known: OrderedDict[bytes, tuple[Caller, float]] = OrderedDict()
         self._audience = audience
         self._clock = clock
 
@@ -87,7 +93,19 @@ class Tokens:
         return jwt.encode({"alg": "HS256", "typ": "JWT"}, claims, self._own[0], algorithms=list(OWN_ALGORITHMS))
 
     async def check(self, token: str) -> Caller:
-        """Whose it is. Raises `Refused`, and what the issuer's keys raise."""
+        """Whose it is. Raises `Refused`, and what the issuer's keys raise. One that was good is so until it ends."""
+        digest = sha256(token.encode("utf-8", "replace")).digest()
+        known = self._known.get(digest)
+        if known is not None and self._clock() < min(known[0].expires_s, known[1] + KNOWN_S):
+            return known[0]
+        caller = await self._checked(token)
+        self._known[digest] = (caller, self._clock())
+        self._known.move_to_end(digest)
+        if len(self._known) > KNOWN_MAX:
+            self._known.popitem(last=False)
+        return caller
+
+    async def _checked(self, token: str) -> Caller:
         head = _head(token)
         if head.alg in OWN_ALGORITHMS:
             return self._caller(self._own_claims(token, head), (ISSUER, self._audience))

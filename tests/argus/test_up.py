@@ -262,7 +262,7 @@ def test_a_kafka_that_is_not_there_ends_it_with_an_error(start: Callable[..., Ru
 
 def test_as_text_it_says_where_to_look_and_one_line_for_each_alert(start: Callable[..., Running]) -> None:
     up = start(as_json=False)
-    lines = [up.line() for _ in range(7)]
+    lines = [up.line() for _ in range(8)]
     assert lines[0] == "Argus is running. Ctrl-C stops it."
     assert any("/metrics" in line for line in lines)
     assert "Alerts:" in lines

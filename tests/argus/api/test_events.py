@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from agents.placing import partition_of
-from argus.api.recent import Recent
 from tests.argus.api.running import Running
 from tests.kafka.until import until
 
@@ -128,7 +127,8 @@ def test_a_decision_that_was_asked_for_is_in_the_database(api: Running) -> None:
 
 async def forgotten(api: Running) -> None:
     """As after a restart that is long after."""
-    api.services.decided._recent = Recent(10)
+    api.services.decided._recent = api.services.decided._empty(10)
+    await api.services.decided.begin()
 
 
 def test_no_worker_is_a_503_that_says_when_to_come_back(api: Running) -> None:
