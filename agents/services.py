@@ -27,6 +27,7 @@ class TopicNames(Struct, frozen=True, kw_only=True):
     reputation: str
     rules: str
     rejected: str
+    audit_notes: str
     users_changelog: str
     sources_changelog: str
 

@@ -6,6 +6,7 @@ large for one changelog batch is forgotten and taken again as two halves.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -16,6 +17,9 @@ from agents.journal import TooLarge
 from agents.services import Services
 from agents.shard import Meta, Output, Shard
 from agents.timers import Timers
+from core.audit import Detail, Entry
+from core.audited import ARGUS, note
+from core.clock import rfc3339
 from core.records import encode
 from core.respond import expire
 from core.state import UserState
@@ -189,8 +193,15 @@ class UserWork:
             clock_ms=self.shard.meta.clock_ms, applied=self.shard.meta.applied, origins=self.shard.meta.origins
         )
         snapshot = self.scorer.snapshot(self.services.snapshot_key)
-        await self.shard.commit({MODELS_KEY: snapshot}, [], meta)
+        await self.shard.commit({MODELS_KEY: snapshot}, [self._snapshot_note(snapshot)], meta)
         self.services.meter.snapshot(self.scorer.names, len(snapshot))
+
+    def _snapshot_note(self, snapshot: bytes) -> Output:
+        """Tells the audit that the models have changed, and to what."""
+        details: dict[str, Detail] = {"learned": self.scorer.learned, "snapshot": sha256(snapshot).hexdigest()}
+        subject, time = f"models:{self.partition}", rfc3339(self.services.now_ms())
+        entry = Entry(subject, "model.snapshot", ARGUS, ", ".join(self.scorer.names), time, details)
+        return Output(self.services.topics.audit_notes, self.partition, subject.encode(), note(entry))
 
 
 def _nothing() -> None:

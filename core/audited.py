@@ -14,9 +14,10 @@ import msgspec
 from core.audit import Detail, Entry
 from core.cases import subject_of
 from core.clock import rfc3339, to_ms
-from core.records import Alert, Case, Command, Decision, Lock, Outcome
+from core.records import Alert, Case, Command, Decision, Lock, Outcome, encode
 
 ARGUS: Final = "argus"
+NOTES: Final = "audit-notes"
 APPROVE: Final = "decision.approve"
 # In JSON text the quotes of a string's contents are escaped, so only the member itself looks like this. (`scores` is
 # the one object inside a decision, and holds numbers.)
@@ -141,8 +142,13 @@ READERS: Final[Mapping[str, Read]] = {
     "commands": command_entry,
     "outcomes": outcome_entry,
     "cases": case_entry,
-    "audit-notes": told_entry,
+    NOTES: told_entry,
 }
+
+
+def note(entry: Entry) -> bytes:
+    """What a part of Argus sends to the notes' topic to have it in the audit."""
+    return encode(entry)
 
 
 def told(read: Read, value: bytes, digest: str, topic: str, offset: int, time: str) -> Entry:

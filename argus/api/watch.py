@@ -5,11 +5,15 @@ from typing import Final
 
 from aiohttp import web
 
+from agents.shard import Output
 from argus.api.events import event_output
 from argus.api.problems import Problem
 from argus.api.route import Caller
 from argus.api.services import Services
 from core import net
+from core.audit import Detail, Entry
+from core.audited import NOTES, note
+from core.clock import rfc3339
 from core.records import ID_MAX_CHARS, TEXT_MAX_CHARS, Event, encode
 
 ALL: Final = "all"
@@ -50,12 +54,17 @@ def _send(services: Services, request: web.Request, user: str, outcome: str) -> 
         user_agent=request.headers.get("User-Agent", "")[:TEXT_MAX_CHARS] or None,
         attributes={"via": "argus"},
     )
-    services.spawn(_sent(services, event.user_id, encode(event)))
+    services.spawn(_sent(services, event, outcome))
 
 
-async def _sent(services: Services, user: str, raw: bytes) -> None:
+async def _sent(services: Services, event: Event, outcome: str) -> None:
+    """To be judged like any login, and into the audit."""
+    user, raw = event.user_id, encode(event)
+    details: dict[str, Detail] = {"event_id": event.event_id}
+    entry = Entry(user, f"api.login.{outcome}", user, "", rfc3339(services.now_ms()), details)
+    noted = Output(services.settings.topic(NOTES), services.placing(user), user.encode(), note(entry))
     try:
-        await services.producing.send([event_output(services, user, raw)])
+        await services.producing.send([event_output(services, user, raw), noted])
     except Problem:
         # Whoever asked has been refused; that nobody is told of it now is in the log of the producer.
         return

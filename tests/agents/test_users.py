@@ -11,13 +11,16 @@ import pytest
 
 from agents.detect import FORWARDED_HEADER
 from agents.journal import TooLarge
+from agents.shard import Output
 from agents.users import IDLE_MS, MODELS_KEY, UserWork
+from core.audit import Entry
+from core.audited import NOTES, READERS
 from core.clock import DAY
 from core.events import Action
 from core.rules.book import RuleBook
 from core.rules.custom import NO_CUSTOM_RULES
 from tests.agents.fakes import Killed, MemorySender
-from tests.agents.household import MINUTE_MS, NOON_MS, Record, Town, burst, event, users_of
+from tests.agents.household import MINUTE_MS, NOON_MS, TOPICS, Record, Town, burst, event, users_of
 
 HERE, THERE = users_of(0, 40), users_of(1, 5)
 EVENTS = "events"
@@ -447,3 +450,18 @@ def test_the_rules_in_force_are_asked_for_at_each_step(tmp_path: Path) -> None:
 
     play(story)
     assert len(asked) == 3
+
+
+def test_the_audit_is_told_of_each_snapshot_of_the_models(town: Town) -> None:
+    async def story() -> None:
+        work = await town.users()
+        await work.stop(gracefully=True)
+
+    play(story)
+    (told,) = [entry_of(output) for output in town.wire if output.topic == TOPICS.audit_notes]
+    assert (told.subject, told.action, told.by) == ("models:0", "model.snapshot", "argus")
+    assert told.details["learned"] == 0
+
+
+def entry_of(output: Output) -> Entry:
+    return READERS[NOTES](output.value or b"")
