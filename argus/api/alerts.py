@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, Struct
 
 from argus.api.commands import ask, replied
 from argus.api.problems import invalid, not_found
+from argus.api.query import VALUES_MAX
 from argus.api.route import Call, Reply
 from argus.store import reads
 from argus.store.pages import BadCursor
@@ -21,9 +22,8 @@ NUMBER: Final = re.compile(r"\d{1,14}")
 
 Limit = Annotated[int, Meta(ge=1, le=LIMIT_MAX, description="at most so many; 50 by default")]
 Cursor = Annotated[str, Meta(max_length=1_024, description="`next` of the page before")]
-When = Annotated[
-    str, Meta(min_length=1, max_length=40, description="RFC 3339, or milliseconds since the epoch", examples=[0])
-]
+When = Annotated[str, Meta(min_length=1, max_length=40, description="RFC 3339, or milliseconds since the epoch")]
+SEVERAL: Final = Meta(min_length=1, max_length=VALUES_MAX)
 Text = Annotated[str, Meta(max_length=200)]
 NoteText = Annotated[str, Meta(max_length=2_000)]
 
@@ -31,9 +31,9 @@ NoteText = Annotated[str, Meta(max_length=2_000)]
 class AlertQuery(Struct, frozen=True, forbid_unknown_fields=True):
     """severity, kind and rule may name several, with commas. since, until: of the event's time."""
 
-    severity: tuple[SeverityName, ...] = ()
-    kind: tuple[Kind, ...] = ()
-    rule: tuple[Id, ...] = ()
+    severity: Annotated[tuple[SeverityName, ...], SEVERAL] = ()
+    kind: Annotated[tuple[Kind, ...], SEVERAL] = ()
+    rule: Annotated[tuple[Id, ...], SEVERAL] = ()
     user: Id | None = None
     since: When | None = None
     until: When | None = None

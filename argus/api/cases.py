@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from argus.api.alerts import Cursor, Limit, NoteText
+from argus.api.alerts import SEVERAL, Cursor, Limit, NoteText
 from argus.api.commands import Pending, ask, replied
 from argus.api.problems import Problem, invalid, not_found
 from argus.api.route import Call, Reply
@@ -22,8 +22,8 @@ NOBODY: Final = "none"
 class CaseQuery(Struct, frozen=True, forbid_unknown_fields=True):
     """status and severity may name several, with commas. assignee: `none` asks for cases of nobody."""
 
-    status: tuple[Status, ...] = ()
-    severity: tuple[SeverityName, ...] = ()
+    status: Annotated[tuple[Status, ...], SEVERAL] = ()
+    severity: Annotated[tuple[SeverityName, ...], SEVERAL] = ()
     assignee: Id | None = None
     user: Id | None = None
     cursor: Cursor | None = None

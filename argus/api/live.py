@@ -5,13 +5,14 @@ import contextlib
 import logging
 import time
 from collections.abc import Iterable
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 from msgspec import Struct
 from sqlalchemy import select
 
+from argus.api.alerts import SEVERAL
 from argus.api.feed import Client, Told
 from argus.api.problems import Problem
 from argus.api.route import Call, Reply
@@ -34,9 +35,9 @@ class LiveQuery(Struct, frozen=True, forbid_unknown_fields=True):
     """severity, kind and rule may name several, with commas. after: the alert_id that was seen last; what came
     since is told first, the first record of that alert left out."""
 
-    severity: tuple[SeverityName, ...] = ()
-    kind: tuple[Kind, ...] = ()
-    rule: tuple[Id, ...] = ()
+    severity: Annotated[tuple[SeverityName, ...], SEVERAL] = ()
+    kind: Annotated[tuple[Kind, ...], SEVERAL] = ()
+    rule: Annotated[tuple[Id, ...], SEVERAL] = ()
     user: Id | None = None
     shadow: bool = False
     after: Id | None = None

@@ -7,6 +7,7 @@ from typing import Any, Final, get_type_hints
 import msgspec
 
 from argus import __version__
+from argus.api.events import EVENTS_MAX
 from argus.api.once import HEADER
 from argus.api.problems import ProblemDocument
 from argus.api.query import is_list
@@ -124,7 +125,7 @@ def _content(route: Route) -> Schema:
     event = _reference(Event)
     if not route.large:
         return {"application/json": {"schema": event}}
-    events = {"type": "array", "items": event, "minItems": 1, "maxItems": 1_000}
+    events = {"type": "array", "items": event, "minItems": 1, "maxItems": EVENTS_MAX}
     return {
         "application/json": {"schema": {"anyOf": [event, events]}},
         "application/x-ndjson": {"schema": {"type": "string"}},

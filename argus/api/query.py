@@ -1,14 +1,14 @@
 """Query strings into structs: strict, with a reason for each parameter that is wrong."""
 
 from collections.abc import Iterable
-from typing import Any, Protocol, get_args, get_origin, get_type_hints
+from typing import Any, Final, Protocol, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Struct
 
 from argus.api.problems import Fault, Problem, invalid
 
-VALUES_MAX = 50
+VALUES_MAX: Final = 20
 
 
 class Parameters(Protocol):

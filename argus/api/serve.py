@@ -22,7 +22,8 @@ HEAD_WITHIN_S: Final = 15.0
 KEEPALIVE_S: Final = 75.0
 SHUTDOWN_S: Final = 5.0
 BACKLOG: Final = 1_024
-LINE_BYTES_MAX: Final = 8_190
+# Room for a filter with as many ids as it may name.
+LINE_BYTES_MAX: Final = 65_536
 HEADERS_BYTES_MAX: Final = 16_384
 
 

@@ -131,7 +131,7 @@ def test_a_client_that_does_not_read_is_dropped(api: Running) -> None:
 
 def test_a_session_ends_with_its_token(api: Running) -> None:
     async def story(session: aiohttp.ClientSession, url: str) -> None:
-        async with session.ws_connect(url) as socket_:
+        async with session.ws_connect(f"{url}?user=nobody") as socket_:
             assert (await socket_.receive()).type == aiohttp.WSMsgType.CLOSE
             assert socket_.close_code == EXPIRED
 
