@@ -56,6 +56,8 @@ class Serving:
 
     async def __aenter__(self) -> Self:
         """Raises OSError where the address is taken."""
+        # It logs what it cannot parse, a token in a broken header too. What handlers raise is logged by the frame.
+        logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
         self.services = Services(self._settings, Metrics())
         app = build(self.services)
         app.middlewares.insert(0, self._noting)

@@ -1,6 +1,7 @@
 """What nobody sends in good faith: refused, and the server goes on."""
 
 import asyncio
+import logging
 import socket
 import uuid
 import zlib
@@ -16,7 +17,7 @@ from argus.api.tokens import Tokens
 from argus.measure import Metrics
 from argus.ports import pick
 from argus.settings import SettingsError
-from tests.argus.api.running import SECRET, Running, settings_for
+from tests.argus.api.running import MEMBER, SECRET, Running, settings_for
 
 pytestmark = pytest.mark.broker
 
@@ -101,6 +102,18 @@ def test_a_line_break_in_a_header_or_a_path_is_no_header_of_ours(api: Running) -
 def test_a_head_that_can_be_read_in_two_ways_or_is_too_large_is_refused(api: Running, head: bytes) -> None:
     answer = sent(api, b"POST /v1/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + head + b"\r\n\r\n0\r\n\r\n")
     assert b" 400 " in answer.splitlines()[0]
+
+
+def test_no_token_password_or_code_gets_into_the_log(api: Running, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    token, password = api.token("member"), "a wrong but secret word"
+    api.get("/v1/cases", token=token)
+    api.get("/v1/cases", token=token + "x")
+    api.post("/v1/session", {"name": "ann", "password": password})
+    api.post(f"/v1/users/{MEMBER}/otp/verify", {"code": "918273"}, token=token)
+    sent(api, f"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\0\r\nConnection: close\r\n\r\n".encode())
+    assert "/v1/cases 403" in caplog.text
+    assert not [secret for secret in (token, password, "918273", SECRET) if secret in caplog.text]
 
 
 def test_a_small_body_that_unpacks_to_a_large_one_is_refused(api: Running) -> None:
