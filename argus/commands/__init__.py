@@ -14,6 +14,17 @@ FILE_IN: Final = click.Path(exists=True, dir_okay=False, readable=True, path_typ
 FILE_OUT: Final = click.Path(dir_okay=False, path_type=Path)
 
 
+def files_apart(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None] | None = None) -> None:
+    """Raises `click.UsageError` where an output, by its option, is an input or another output as well: opening it
+    would empty what is to be read. Devices may be named twice (/dev/null)."""
+    seen = {path.resolve(): option for option, path in (inputs or {}).items() if path is not None}
+    for option, path in outputs.items():
+        if path is None or (path.exists() and not path.is_file()):
+            continue
+        if (other := seen.setdefault(path.resolve(), option)) != option:
+            raise click.UsageError(f"{option} and {other} are the same file, {path}")
+
+
 class Shell:
     """What every command is started with: where the settings come from."""
 

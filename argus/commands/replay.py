@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from argus.commands import FILE_IN, FILE_OUT, Shell
+from argus.commands import FILE_IN, FILE_OUT, Shell, files_apart
 
 
 @click.command("replay")
@@ -35,6 +35,10 @@ def command(
     from core.events import Rejected
     from core.rules.nodes import BadRule
 
+    files_apart(
+        {"--alerts": alerts, "--decisions": decisions, "--locks": locks, "--rejected": rejected},
+        {"--events": events, "--feedback": feedback, "--rules": rules},
+    )
     try:
         return run(
             shell.settings(),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from argus.commands import FILE_OUT, Shell
+from argus.commands import FILE_OUT, Shell, files_apart
 
 STDOUT = Path("-")
 
@@ -54,6 +54,7 @@ def command(
         raise click.UsageError("--days is for a file; to the broker give --events and --rate")
     if out is not None and rate is not None:
         raise click.UsageError("--rate is for the broker; a file is written at full speed")
+    files_apart({"--out": None if out == STDOUT else out, "--labels": labels, "--feedback": feedback})
     settings = shell.settings(broker=broker, simulate_rate=rate, seed=seed, simulate_users=users)
     named = None if attacks is None else tuple(name.strip() for name in attacks.split(",") if name.strip() != "none")
     # A file's world has the simulation's own size unless one is given.

@@ -76,6 +76,26 @@ def test_wrong_use_is_one_line_and_status_2(args: list[str], capsys: pytest.Capt
         assert len(told.err.splitlines()) == 1, told.err
 
 
+def test_an_output_that_is_an_input_or_another_output_is_refused_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    events, link = tmp_path / "events.jsonl", tmp_path / "link.jsonl"
+    events.write_text("{}\n")
+    link.symlink_to(events)
+    replay = ["replay", "--events", str(events)]
+    for outputs in (
+        ["--alerts", str(link), "--decisions", str(tmp_path / "d")],
+        ["--alerts", str(tmp_path / "a"), "--decisions", str(tmp_path / "a")],
+        ["--alerts", "/dev/null", "--decisions", "/dev/null", "--rejected", str(events)],
+    ):
+        assert run([*replay, *outputs]) == 2
+        assert "are the same file" in capsys.readouterr().err
+    assert run(["simulate", "--events", "5", "--out", str(tmp_path / "x"), "--labels", str(tmp_path / "x")]) == 2
+    assert events.read_text() == "{}\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["events.jsonl", "link.jsonl"]
+    assert run([*replay, "--alerts", "/dev/null", "--decisions", "/dev/null"]) == 0
+
+
 def test_a_wrong_setting_is_one_line_and_status_2() -> None:
     for environ in ({"ARGUS_PARTITIONS": "x"}, {"ARGUS_NO_SUCH": "1"}):
         done = argus("settings", **environ)
