@@ -323,3 +323,12 @@ def test_a_command_without_its_fields_or_as_no_json_is_rejected() -> None:
         with pytest.raises(Rejected) as caught:
             read_command(raw, now_ms=NOW_MS)
         assert caught.value.error == error
+
+
+@pytest.mark.parametrize("name", ["device_id", "session_id", "merchant_id", "card_id", "payee_id"])
+def test_an_id_has_128_characters_at_most(name: str) -> None:
+    event = {"event_id": "e", "type": "transaction", "user_id": "u", "time": 1_772_409_600_000}
+    decode_action(msgspec.json.encode({**event, name: "x" * 128}), now_ms=None, locate=nowhere)
+    with pytest.raises(Rejected) as rejected:
+        decode_action(msgspec.json.encode({**event, name: "x" * 129}), now_ms=None, locate=nowhere)
+    assert rejected.value.error == "invalid"
