@@ -131,7 +131,7 @@ class UserWork:
         meter, monotonic = self.services.meter, self.services.monotonic
         begin = monotonic()
         draft = self._decide[topic](self, records)
-        decided = monotonic()
+        meter.stage("decide", monotonic() - begin)
         applied = dict(self.shard.meta.applied)
         applied[topic] = records[-1].offset + 1
         try:
@@ -146,11 +146,8 @@ class UserWork:
             await self._step(topic, records[middle:])
             return
         draft.after()
-        done = monotonic()
-        meter.stage("decide", decided - begin)
-        meter.stage("commit", done - decided)
         age_ms = self.services.now_ms() - records[0].timestamp
-        meter.batch(topic, self.partition, len(records), done - begin, age_ms)
+        meter.batch(topic, self.partition, len(records), monotonic() - begin, age_ms)
 
     async def _commit(self, draft: Draft, applied: dict[str, int]) -> None:
         before = self.shard.meta
@@ -194,7 +191,7 @@ class UserWork:
         )
         snapshot = self.scorer.snapshot(self.services.snapshot_key)
         await self.shard.commit({MODELS_KEY: snapshot}, [self._snapshot_note(snapshot)], meta)
-        self.services.meter.snapshot(self.scorer.names, len(snapshot))
+        self.services.meter.snapshot(self.partition, len(snapshot))
 
     def _snapshot_note(self, snapshot: bytes) -> Output:
         """Tells the audit that the models have changed, and to what."""

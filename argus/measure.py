@@ -21,7 +21,8 @@ from prometheus_client.core import (
 )
 from prometheus_client.utils import floatToGoString
 
-from argus.metrics import BY_NAME, CONFIGURED, LABELS, METRICS, Metric
+from argus.metric import Process
+from argus.metrics import BY_NAME, CONFIGURED, LABELS, Metric, served_by
 
 OTHER: Final = "other"
 REJECTED: Final = "argus_metric_series_rejected_total"
@@ -76,12 +77,14 @@ class Metrics:
     """What a process counts. known: values of the sets that depend on the configuration, `rule` for example.
 
     `number` and `spread` hand out a series; keep it, so that nothing is looked up while events pass. A name that is
-    not in the table is a KeyError at once; a wrong count of labels a ValueError.
+    not in the table, or not of this kind of process, is a KeyError at once; a wrong count of labels a ValueError.
     """
 
-    def __init__(self, known: Mapping[str, Iterable[str]] | None = None) -> None:
+    def __init__(self, known: Mapping[str, Iterable[str]] | None = None, process: Process | None = None) -> None:
+        """process: whose metrics these are; None for all."""
+        self._metrics = served_by(process)
         self._known: dict[str, frozenset[str]] = {name: frozenset(values) for name, values in LABELS.items()}
-        self._series: dict[str, dict[tuple[str, ...], Any]] = {metric.name: {} for metric in METRICS}
+        self._series: dict[str, dict[tuple[str, ...], Any]] = {metric.name: {} for metric in self._metrics}
         for name in CONFIGURED:
             self._known[name] = frozenset()
         for name, values in (known or {}).items():
@@ -119,7 +122,7 @@ class Metrics:
 
     def collect(self) -> Iterator[Family]:
         """What a registry of prometheus_client asks for."""
-        for metric in METRICS:
+        for metric in self._metrics:
             yield _family(metric, list(self._series[metric.name].items()))
 
     def _at(self, metric: Metric, labels: tuple[str, ...]) -> Any:
@@ -146,7 +149,7 @@ class Metrics:
         return closed
 
     def _initialise(self) -> None:
-        for metric in METRICS:
+        for metric in self._metrics:
             if metric.kind not in ("counter", "histogram") or metric.name == REJECTED:
                 continue
             sets = [sorted(self._known[name]) for name in metric.label_sets]

@@ -122,9 +122,8 @@ class WorkerMeter:
         self._number("argus_assigned_partitions").set(partitions)
         self._number("argus_rebalances_total").inc()
 
-    def snapshot(self, models: tuple[str, ...], size: int) -> None:
-        for model in models:
-            self._number("argus_model_state_bytes", model).set(size)
+    def snapshot(self, partition: int, size: int) -> None:
+        self._number("argus_model_state_bytes", str(partition)).set(size)
 
     def cases(self, partition: int, opened: Mapping[str, int], oldest_s: Mapping[str, float]) -> None:
         self._cases[partition] = (opened, oldest_s)

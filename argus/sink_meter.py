@@ -15,7 +15,6 @@ class SinkMeter:
         self._metrics.number("argus_sink_records_total", table, "stored").inc(stored)
         self._metrics.number("argus_sink_records_total", table, "skipped").inc(skipped)
         self._metrics.spread("argus_sink_batch_seconds", table).observe(seconds)
-        self._metrics.number("argus_sink_lag_seconds", table).set(max(0.0, age_ms / 1_000))
 
     def rejected(self, table: str) -> None:
         self._metrics.number("argus_sink_records_total", table, "rejected").inc()
@@ -25,8 +24,7 @@ class SinkMeter:
         self.database(up=False)
 
     def waiting(self, table: str, age_ms: float) -> None:
-        """A batch still waits for the database."""
-        self._metrics.number("argus_sink_lag_seconds", table).set(max(0.0, age_ms / 1_000))
+        """A batch still waits for the database: the lag of its partition tells."""
 
     def database(self, *, up: bool) -> None:
         self.database_up = up

@@ -51,13 +51,13 @@ def test_no_report_ends_up_under_a_label_that_nobody_declared(metrics: Metrics, 
     meter.scores([{"gaussian": 0.1}, {"gaussian": 0.999}], 0.99)
     meter.learned(("gaussian", "half_space_trees"), 7)
     meter.feedback("fraud")
-    for stage in ("decide", "commit"):
+    for stage in ("decide", "store"):
         meter.stage(stage, 0.01)
     meter.recovering("users", 0, 9)
     meter.recovered("users", 0, 0.5)
     meter.changelog("sources", 1, 100)
     meter.assigned(3)
-    meter.snapshot(("gaussian",), 1_000)
+    meter.snapshot(0, 1_000)
     meter.cases(0, {"HIGH": 1}, {"HIGH": 5.0})
     meter.case_acknowledged("HIGH", 60)
     meter.case_resolved("HIGH", 600)
