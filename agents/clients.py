@@ -5,6 +5,7 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from msgspec import Struct
 
+from agents.access import OPEN, Access
 from agents.journal import RangeReader
 
 FRAME_BYTES: Final = 64 * 1024
@@ -22,6 +23,7 @@ class ClientConfig(Struct, frozen=True, kw_only=True):
     level 9, leaves 45 % at 10 us."""
 
     bootstrap: tuple[str, ...]
+    access: Access = OPEN
     client_id: str
     batch_bytes: int
     record_bytes: int
@@ -34,7 +36,7 @@ class Clients:
 
     def __init__(self, config: ClientConfig) -> None:
         self._config = config
-        self.reader = RangeReader(config.bootstrap)
+        self.reader = RangeReader(config.bootstrap, config.access)
         self._producer: AIOKafkaProducer | None = None
 
     @property
@@ -58,6 +60,7 @@ class Clients:
             max_request_size=config.record_bytes,
             request_timeout_ms=int(config.request_timeout_s * 1_000),
             linger_ms=0,
+            **config.access.options(),
         )
         await self._producer.start()
 
@@ -73,6 +76,7 @@ class Clients:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=FOLLOW_WAIT_MS,
+            **self._config.access.options(),
         )
 
 

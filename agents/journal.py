@@ -16,6 +16,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from msgspec import Struct
 
+from agents.access import OPEN, Access
+
 OWNER_KEY = b"\x00owner"
 EPOCH_HEADER = "epoch"
 EPOCH_BYTES = 4
@@ -106,9 +108,10 @@ class RangeReader:
     with. (The embedded broker's ListOffsets answers the first offset of the last batch, not its end.)
     """
 
-    def __init__(self, bootstrap: Sequence[str], *, stall_s: float = 30.0) -> None:
+    def __init__(self, bootstrap: Sequence[str], access: Access = OPEN, *, stall_s: float = 30.0) -> None:
         """stall_s: how long a read may bring nothing before it gives up with `KafkaError`."""
         self._bootstrap = bootstrap
+        self._access = access
         self._stall_s = stall_s
 
     async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[object]]:
@@ -121,6 +124,7 @@ class RangeReader:
             # Data at hand is answered at once; a short wait would be given up in a long log (`agents.patience`).
             fetch_max_wait_ms=500,
             max_partition_fetch_bytes=4 * 1024 * 1024,
+            **self._access.options(),
         )
         await consumer.start()
         try:

@@ -7,6 +7,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from msgspec import Struct
 
+from agents.access import OPEN, Access
 from agents.patience import Patience
 
 REMEMBERED = 10_000
@@ -61,12 +62,15 @@ class Lines:
 class Tail:
     """Reads a topic's partitions as they grow, outside any consumer group."""
 
-    def __init__(self, bootstrap: str, topic: str, partitions: int, *, from_start: bool) -> None:
+    def __init__(
+        self, bootstrap: str, topic: str, partitions: int, *, from_start: bool, access: Access = OPEN
+    ) -> None:
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=bootstrap,
             enable_auto_commit=False,
             fetch_max_wait_ms=WAIT_MS,
             auto_offset_reset="earliest",
+            **access.options(),
         )
         self._targets = [TopicPartition(topic, partition) for partition in range(partitions)]
         self._from_start = from_start

@@ -27,6 +27,7 @@ from argus.case_table import case_table
 from argus.faust_app import faust_app
 from argus.geo import make_locate
 from argus.intelligence import ThreatLists, known_reputations
+from argus.kafka_access import access_of
 from argus.measure import Metrics
 from argus.meter import WorkerMeter
 from argus.rule_files import compiler, read_definition, read_rules
@@ -106,6 +107,7 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
     clients = Clients(
         ClientConfig(
             bootstrap=tuple(settings.broker.split(",")),
+            access=access_of(settings),
             client_id=client_id,
             batch_bytes=settings.batch_max_bytes,
             record_bytes=settings.producer_max_bytes,

@@ -12,6 +12,7 @@ from argus.audit_file import SEAL_BEGINS, read_seal, seal
 from argus.audit_table import KEY_PURPOSE
 from argus.audit_topic import CHANGELOG, changelog_heads, consumer_of, partitions_of, records
 from argus.checkpoints import checkpoint_files, heads
+from argus.kafka_access import access_of
 from argus.secret import FILE as SECRET_FILE
 from argus.secret import derived_key
 from argus.settings import Settings, SettingsError
@@ -89,12 +90,12 @@ async def verify_topic(
     settings: Settings, key: bytes | None, checkpoints: Sequence[Path], *, partial: bool, echo: Echo
 ) -> int:
     """As `verify_file`, from the broker. Raises `BrokerError`."""
-    topic = settings.topic("audit")
+    topic, access = settings.topic("audit"), access_of(settings)
     files = [*checkpoints, *checkpoint_files(settings.data_dir)]
     findings: dict[int | None, Finding] = {}
     changelog = settings.topic(CHANGELOG)
-    partitions, logged = await partitions_of(settings.broker, topic, changelog)
-    async with consumer_of(settings.broker) as consumer:
+    partitions, logged = await partitions_of(settings.broker, access, topic, changelog)
+    async with consumer_of(settings.broker, access) as consumer:
         ends = await changelog_heads(consumer, changelog, logged)
         try:
             known = (*heads(files, key), *ends)
@@ -122,12 +123,12 @@ async def verify_topic(
 async def export(settings: Settings, out: Path, key: bytes | None, echo: Echo) -> int:
     """Every record of the topic, as it is, and a seal behind them; the exit status is 1 where a chain is broken (all
     is exported, the seal tells what could be followed)."""
-    topic = settings.topic("audit")
+    topic, access = settings.topic("audit"), access_of(settings)
     verifier = Verifier(key)
     findings: dict[int | None, Finding] = {}
     count = 0
-    (partitions,) = await partitions_of(settings.broker, topic)
-    async with consumer_of(settings.broker) as consumer:
+    (partitions,) = await partitions_of(settings.broker, access, topic)
+    async with consumer_of(settings.broker, access) as consumer:
         with out.open("wb") as file:
             for partition in partitions:
                 async for record in records(consumer, topic, partition):

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from agents.access import Access
 from agents.audit import CHAIN_KEY
 from agents.journal import EPOCH_BYTES
 from agents.patience import Patience
@@ -24,7 +25,7 @@ CHANGELOG_TAIL: Final = 1_000
 
 
 @asynccontextmanager
-async def consumer_of(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
+async def consumer_of(bootstrap: str, access: Access) -> AsyncIterator[AIOKafkaConsumer]:
     """Raises `BrokerError` for whatever the broker does not do."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
@@ -32,6 +33,7 @@ async def consumer_of(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
         auto_offset_reset="earliest",
         fetch_max_wait_ms=WAIT_MS,
         max_partition_fetch_bytes=4 * 1024 * 1024,
+        **access.options(),
     )
     try:
         await consumer.start()
@@ -42,10 +44,10 @@ async def consumer_of(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
         await consumer.stop()
 
 
-async def partitions_of(bootstrap: str, *topics: str) -> list[list[int]]:
+async def partitions_of(bootstrap: str, access: Access, *topics: str) -> list[list[int]]:
     """The partitions of each topic. Raises `BrokerError` where there is no such topic (to ask for one by name would
     create it)."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **access.options())
     try:
         await admin.start()
         missing = set(topics).difference(await admin.list_topics())

@@ -4,6 +4,7 @@ import faust
 
 from agents.attach import Batching
 from agents.transport import Transport
+from argus.kafka_access import access_of
 from argus.settings import Settings
 
 
@@ -14,6 +15,7 @@ def faust_app(settings: Settings, role: str = "") -> faust.App:
     app = faust.App(
         name,
         broker=[f"kafka://{server}" for server in settings.broker.split(",")],
+        broker_credentials=access_of(settings).credentials(),
         datadir=str(settings.data_dir / (f"faust-{role}" if role else "faust")),
         store="memory://",
         topic_partitions=settings.partitions,

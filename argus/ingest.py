@@ -25,6 +25,7 @@ from msgspec import Struct
 
 from argus import syslog
 from argus.field_map import Mapped, apply
+from argus.kafka_access import access_of
 from argus.settings import Settings
 from argus.tail import LINE_MAX_BYTES, Line, Position, Tail, load_position, save_position
 from core.events import Rejected, decode_action, nowhere
@@ -152,7 +153,11 @@ async def _run(settings: Settings, file: Path | None, follow: bool, reader: Read
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     producer = AIOKafkaProducer(
-        bootstrap_servers=settings.broker, acks="all", linger_ms=5, max_request_size=settings.producer_max_bytes
+        bootstrap_servers=settings.broker,
+        acks="all",
+        linger_ms=5,
+        max_request_size=settings.producer_max_bytes,
+        **access_of(settings).options(),
     )
     try:
         await producer.start()

@@ -22,7 +22,17 @@ ALIASES: Final[Mapping[str, str]] = {
     "VELOCITY_THRESHOLD": "rule_payment_velocity_low",
     "VELOCITY_WINDOW_SECONDS": "rule_payment_velocity_window_s",
 }
-SECRETS: Final = frozenset({"alertmanager_url", "database_url", "member_notices", "otp_delivery", "secret"})
+SECRETS: Final = frozenset(
+    {
+        "alertmanager_url",
+        "database_url",
+        "kafka_key_password",
+        "kafka_password",
+        "member_notices",
+        "otp_delivery",
+        "secret",
+    }
+)
 MASK: Final = "********"
 
 

@@ -81,6 +81,8 @@ Positive = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
 Days = Annotated[float, Meta(ge=0, le=36_500)]
 Mode = Literal["live", "shadow", "off"]
+Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -88,6 +90,22 @@ class Settings(Struct, frozen=True, kw_only=True):
     """The settings in force. The text beside each is its help; every name carries its unit."""
 
     broker: Annotated[str, Meta(description="Kafka bootstrap servers, host:port[,host:port]")] = "127.0.0.1:9092"
+    kafka_security_protocol: Annotated[Protocol, Meta(description="how Kafka is spoken to, by every process")] = (
+        "PLAINTEXT"
+    )
+    kafka_sasl_mechanism: Annotated[Mechanism, Meta(description="how Argus says who it is, with SASL_")] = (
+        "SCRAM-SHA-512"
+    )
+    kafka_username: Annotated[str | None, Meta(description="as whom, with SASL_")] = None
+    kafka_password: Annotated[str | None, Meta(description="the password of kafka_username")] = None
+    kafka_ca_file: Annotated[
+        Path | None, Meta(description="PEM of the authorities that brokers are verified by; none: the system's")
+    ] = None
+    kafka_cert_file: Annotated[Path | None, Meta(description="PEM of the certificate that is shown to brokers")] = (
+        None
+    )
+    kafka_key_file: Annotated[Path | None, Meta(description="PEM of its key, where that is a file of its own")] = None
+    kafka_key_password: Annotated[str | None, Meta(description="what opens that key")] = None
     topic_prefix: Annotated[
         str, Meta(description="what every topic's name begins with", pattern=r"^[A-Za-z0-9._-]{0,64}$")
     ] = "argus."

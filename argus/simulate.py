@@ -10,6 +10,7 @@ from typing import Final, TextIO
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from argus.kafka_access import access_of
 from argus.progress import bar
 from argus.settings import Settings
 from core.records import encode
@@ -53,7 +54,11 @@ def to_broker(settings: Settings, config: Config, labels: Path | None) -> int:
 async def send(settings: Settings, config: Config, labels: TextIO | None = None) -> int:
     """Send live traffic; how many events were sent. Ends when they are `config.events`, or is cancelled."""
     producer = AIOKafkaProducer(
-        bootstrap_servers=settings.broker, acks="all", linger_ms=5, max_request_size=settings.producer_max_bytes
+        bootstrap_servers=settings.broker,
+        acks="all",
+        linger_ms=5,
+        max_request_size=settings.producer_max_bytes,
+        **access_of(settings).options(),
     )
     try:
         await producer.start()

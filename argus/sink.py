@@ -23,6 +23,7 @@ from agents.lanes import Gather, Interrupted, Lanes
 from agents.sender import KafkaSender
 from agents.shard import Output
 from argus.faust_app import faust_app
+from argus.kafka_access import access_of
 from argus.log import Seldom
 from argus.measure import Metrics
 from argus.process import run_app, stop_at_once
@@ -211,6 +212,7 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Sink
     clients = Clients(
         ClientConfig(
             bootstrap=tuple(settings.broker.split(",")),
+            access=access_of(settings),
             client_id=f"{settings.app_id}-sink",
             batch_bytes=settings.batch_max_bytes,
             record_bytes=settings.producer_max_bytes,

@@ -10,7 +10,10 @@ from core.rules.custom import CustomRules
 from core.rules.nodes import Node
 
 # Of one process or machine, not of what Argus does.
-OWN: Final = frozenset({"data_dir", "metrics_host", "metrics_port", "broker", "log_level", "log_format"})
+OWN: Final = frozenset(
+    {"data_dir", "metrics_host", "metrics_port", "broker", "log_level", "log_format"}
+    | {name for name in table() if name.startswith("kafka_")}
+)
 
 
 class Standing:

@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from msgspec import Struct
 
 from argus.broker import BrokerError
+from argus.kafka_access import access_of
 from argus.settings import Settings
 
 MINUTE_MS: Final = 60_000
@@ -114,7 +115,7 @@ class Report(Struct, frozen=True):
 
 async def ensure_topics(bootstrap: str, settings: Settings, topics: Sequence[Topic] = TOPICS) -> Report:
     """Creates the topics that are missing and returns when the broker shows them all. Raises `BrokerError`."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **access_of(settings).options())
     try:
         await admin.start()
         return await _ensure(admin, settings, topics)
@@ -124,9 +125,9 @@ async def ensure_topics(bootstrap: str, settings: Settings, topics: Sequence[Top
         await admin.close()
 
 
-async def cluster_id(bootstrap: str) -> str:
+async def cluster_id(bootstrap: str, settings: Settings) -> str:
     """The id that a Kafka cluster was formatted with. Raises `BrokerError`."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **access_of(settings).options())
     try:
         await admin.start()
         return str((await admin.describe_cluster())["cluster_id"])

@@ -29,6 +29,7 @@ from argus.children import (
     sink_child,
     worker_child,
 )
+from argus.kafka_access import access_of
 from argus.lease import belong_to, held
 from argus.ports import LOOPBACK, given_or_picked, is_free, pick
 from argus.restore import restore
@@ -164,7 +165,13 @@ class Up:
             say("the workers' tables were made from another broker's topics and are begun anew")
         if not self._plan.broker:
             await self._restore(bootstrap)
-        tail = Tail(bootstrap, settings.topic("alerts"), settings.partitions, from_start=not self._plan.broker)
+        tail = Tail(
+            bootstrap,
+            settings.topic("alerts"),
+            settings.partitions,
+            from_start=not self._plan.broker,
+            access=access_of(settings),
+        )
         children = [
             Child(worker_child(self._plan.argus, settings, bootstrap, number, port), self._run_dir)
             for number, port in enumerate(self._metrics_ports)
@@ -253,7 +260,8 @@ class Up:
 
     async def _contents(self, bootstrap: str) -> str:
         """What the contents of an existing Kafka are known by."""
-        return f"kafka:{await cluster_id(bootstrap)}:{self._settings.topic_prefix}:{self._settings.app_id}"
+        cluster = await cluster_id(bootstrap, self._settings)
+        return f"kafka:{cluster}:{self._settings.topic_prefix}:{self._settings.app_id}"
 
     def _choose(self, what: str, wanted: int | None, count: int = 1) -> int:
         """The port wanted. One that is taken: a free one, with a line that says so."""

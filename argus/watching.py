@@ -17,6 +17,7 @@ from msgspec import UNSET, Struct
 
 from argus.alerts_view import Tail
 from argus.broker import BrokerError
+from argus.kafka_access import access_of
 from argus.settings import Settings
 from core.records import Alert
 
@@ -114,7 +115,13 @@ def run(
 async def _run(
     settings: Settings, chosen: Chosen, show: Callable[[Alert, bytes], None], from_start: bool, count: int | None
 ) -> None:
-    tail = Tail(settings.broker, settings.topic("alerts"), settings.partitions, from_start=from_start)
+    tail = Tail(
+        settings.broker,
+        settings.topic("alerts"),
+        settings.partitions,
+        from_start=from_start,
+        access=access_of(settings),
+    )
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

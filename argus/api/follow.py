@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from agents.access import OPEN, Access
 from agents.patience import Patience
 from argus.log import Seldom
 
@@ -30,9 +31,17 @@ class Follower:
     it was. back: with how many records of each partition it begins, so that what is remembered outlives a restart."""
 
     def __init__(
-        self, bootstrap: str, takes: Mapping[str, Take], partitions: int, *, wait_ms: int, back: int = 0
+        self,
+        bootstrap: str,
+        takes: Mapping[str, Take],
+        partitions: int,
+        *,
+        wait_ms: int,
+        back: int = 0,
+        access: Access = OPEN,
     ) -> None:
         self._bootstrap = bootstrap
+        self._access = access
         self._takes = takes
         self._wait_ms = wait_ms
         self._back = back
@@ -56,7 +65,7 @@ class Follower:
 
     async def _follow(self) -> None:
         # Asking for a topic that is not there may create it, in whatever shape.
-        missing = sorted(set(self._takes) - await _topics(self._bootstrap))
+        missing = sorted(set(self._takes) - await _topics(self._bootstrap, self._access))
         if missing:
             raise MissingTopics(f"no topic {', '.join(missing)}: run `argus topics create`")
         consumer = AIOKafkaConsumer(
@@ -64,6 +73,7 @@ class Follower:
             enable_auto_commit=False,
             auto_offset_reset="latest",
             fetch_max_wait_ms=self._wait_ms,
+            **self._access.options(),
         )
         patience = Patience(consumer, self._wait_ms)
         try:
@@ -101,8 +111,8 @@ class Follower:
                 logger.exception("cannot use %s[%d]@%d", record.topic, record.partition, record.offset)
 
 
-async def _topics(bootstrap: str) -> set[str]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+async def _topics(bootstrap: str, access: Access) -> set[str]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **access.options())
     try:
         async with asyncio.timeout(TOPICS_WITHIN_S):
             await admin.start()

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from agents.sender import KafkaSender
 from agents.shard import Output
 from argus.api.problems import unavailable
+from argus.kafka_access import access_of
 from argus.log import Seldom
 from argus.settings import Settings
 
@@ -27,6 +28,7 @@ class Producing:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._access = access_of(settings)
         self._producer: AIOKafkaProducer | None = None
         self._sender: KafkaSender | None = None
         self._seldom = Seldom()
@@ -45,6 +47,7 @@ class Producing:
                 linger_ms=0,
                 request_timeout_ms=int(ACKED_WITHIN_S * 1_000),
                 max_request_size=self._settings.producer_max_bytes,
+                **self._access.options(),
             )
             try:
                 await producer.start()

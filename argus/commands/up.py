@@ -43,6 +43,8 @@ def command(
     settings = shell.settings(
         profile=None if broker else EMBEDDED,
         broker=broker,
+        # The embedded one knows no other.
+        kafka_security_protocol=None if broker else "PLAINTEXT",
         data_dir=data_dir,
         metrics_port=metrics_port,
         simulate_rate=rate,

@@ -21,6 +21,7 @@ from agents.sender import KafkaSender
 from agents.shard import Shard
 from agents.views import View
 from argus.faust_app import faust_app
+from argus.kafka_access import access_of
 from argus.measure import Metrics
 from argus.meter import WorkerMeter
 from argus.notify.alertmanager import Alertmanager
@@ -92,6 +93,7 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None], pace: P
     clients = Clients(
         ClientConfig(
             bootstrap=tuple(settings.broker.split(",")),
+            access=access_of(settings),
             client_id=f"{settings.app_id}-{ROLE}",
             batch_bytes=settings.batch_max_bytes,
             record_bytes=settings.producer_max_bytes,
