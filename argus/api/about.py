@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal
 
+from aiohttp import web
 from msgspec import Meta, Struct
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
@@ -9,7 +10,9 @@ from prometheus_client.exposition import choose_encoder
 from argus import __version__
 from argus.api.problems import Problem
 from argus.api.route import Call, Caller, Reply, Role
-from argus.api.watch import logged_in, login_failed
+from argus.api.services import Services
+from argus.api.sessions import Session
+from argus.api.watch import address, logged_in, login_failed
 from core.records import Id
 
 
@@ -58,15 +61,26 @@ async def metrics(call: Call) -> Reply:
 
 async def login(call: Call) -> Reply:
     """The session is in a cookie that scripts cannot read."""
-    services, body = call.services, call.body
-    services.sessions.check_origin(call.request)
-    session = await services.sessions.login(body.name, body.password)
+    call.services.sessions.check_origin(call.request)
+    session = await session_of(call.services, call.request, call.body)
+    return Reply(200, _shown(session.caller), {"Set-Cookie": call.services.sessions.cookie(session)})
+
+
+async def session_of(services: Services, request: web.Request, login: Login) -> Session:
+    """A new session, and Argus is told of the login, or of the wrong one. Raises a `Problem`."""
+    whence = address(request, services.settings.api_proxies) or ""
+    wait_s = services.failures.wait_s(whence)
+    if wait_s:
+        services.meter.refused("rate")
+        raise Problem(429, "too-many", "Too many wrong passwords", headers={"Retry-After": str(wait_s)})
+    session = await services.sessions.login(login.name, login.password)
     if session is None:
-        login_failed(services, call.request, await services.sessions.claimed(body.name))
+        services.failures.take(whence)
+        login_failed(services, request, await services.sessions.claimed(login.name))
         services.meter.refused("login")
         raise Problem(401, "login", "The name or the password is wrong")
-    logged_in(services, call.request, session.caller)
-    return Reply(200, _shown(session.caller), {"Set-Cookie": services.sessions.cookie(session)})
+    logged_in(services, request, session.caller)
+    return session
 
 
 async def logout(call: Call) -> Reply:

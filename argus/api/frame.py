@@ -57,7 +57,7 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
             async with asyncio.timeout(WITHIN_S):
                 response = await handler(request)
     except Exception as error:  # noqa: BLE001 - every request is answered
-        problem = _problem(error, request_id)
+        problem = problem_of(error, request_id)
         response = problem_response(problem, request_id)
     seconds = time.perf_counter() - started
     if not response.prepared:
@@ -83,7 +83,7 @@ def problem_response(problem: Problem, request_id: str) -> web.Response:
     )
 
 
-def _problem(error: Exception, request_id: str) -> Problem:
+def problem_of(error: Exception, request_id: str) -> Problem:
     """What a client may know of an error."""
     if isinstance(error, Problem):
         return error

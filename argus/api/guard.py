@@ -28,14 +28,15 @@ INVALID: Final = {"WWW-Authenticate": 'Bearer realm="argus", error="invalid_toke
 async def passed(services: Services, route: Route, request: web.Request) -> Reply:
     """The answer of the route's handler to a request that may be made. Raises `Problem`."""
     caller = NOBODY if route.public else await admitted(services, route, request)
-    path = _path(request)
+    path = path_ids(request)
     if route.own and caller.role == "member" and path.get("user_id") != caller.user:
         services.meter.refused("role")
         raise Problem(403, "forbidden", "A member may ask about its own account only")
     query = query_of(route.query, request.query)
     body = b""
     if route.body is not None:
-        body = await _body(services, route, request)
+        most = services.settings.api_body_max_bytes if route.large else SMALL_BODY_BYTES
+        body = await body_of(services, request, most)
     call = Call(
         request=request,
         services=services,
@@ -103,7 +104,8 @@ async def identified(services: Services, request: web.Request) -> Caller:
         raise unavailable("The issuer's keys cannot be read") from None
 
 
-def _path(request: web.Request) -> dict[str, str]:
+def path_ids(request: web.Request) -> dict[str, str]:
+    """What is filled in in the path. Raises a `Problem`."""
     path = dict(request.match_info)
     for name, text in path.items():
         if not 1 <= len(text) <= ID_MAX_CHARS or "\0" in text or not _is_text(text):
@@ -120,8 +122,8 @@ def _is_text(text: str) -> bool:
     return True
 
 
-async def _body(services: Services, route: Route, request: web.Request) -> bytes:
-    most = services.settings.api_body_max_bytes if route.large else SMALL_BODY_BYTES
+async def body_of(services: Services, request: web.Request, most: int) -> bytes:
+    """The body, if it is no larger and comes in time. Raises a `Problem`."""
     if (request.content_length or 0) > most:
         raise _too_large(services, most)
     parts, size = [], 0

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from argus.api.app import build
 from argus.api.services import Services
+from argus.console.attach import attach
 from argus.measure import Metrics
 from argus.ports import pick
 from argus.settings import Settings
@@ -59,7 +60,7 @@ class Serving:
         # It logs what it cannot parse, a token in a broken header too. What handlers raise is logged by the frame.
         logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
         self.services = Services(self._settings, Metrics())
-        app = build(self.services)
+        app = build(self.services, more=(attach,))
         app.middlewares.insert(0, self._noting)
         self._runner = web.AppRunner(
             app,
