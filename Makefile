@@ -13,10 +13,10 @@ FIND_PYTHON = for p in $(PYTHON) python3 python3.11 python3.12 python3.13 python
 	echo "Argus needs Python 3.11 or newer with venv (Debian: apt-get install python3 python3-venv)" >&2; exit 1
 TESTS ?= tests
 PYTEST := $(BIN)/python -m pytest
-CODE := core models tables agents argus simulation benchmarks tests
+CODE := core models tables agents argus simulation benchmarks grafana tests
 UV_COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header
 
-.PHONY: help setup run test lint format types imports audit coverage docs schemas bench lock kafka-jars clean
+.PHONY: help setup run test lint format types imports audit coverage docs boards board-pictures schemas bench lock kafka-jars clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
@@ -53,6 +53,12 @@ coverage: $(VENV)/.installed-dev ## branches of core/, at least 95 %
 docs: setup ## writes the generated pages of docs/
 	@$(BIN)/argus settings --markdown > docs/settings.md
 	@$(BIN)/python -m argus.metrics > docs/metrics.md
+
+boards: $(VENV)/.installed-dev ## writes Grafana's boards (grafana/boards) from grafana/*.py
+	@$(BIN)/python -m grafana
+
+board-pictures: $(VENV)/.installed-dev ## draws every board with the data of a house under attack (docs/images/boards)
+	@ARGUS_BOARD_PICTURES=docs/images/boards $(PYTEST) -q tests/grafana/test_live.py
 
 schemas: setup ## writes the stored copy of the record schemas (docs/schemas), refusing an incompatible change
 	@$(BIN)/python -m argus.compat --write

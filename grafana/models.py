@@ -1,0 +1,145 @@
+"""Models and rules: whether what they say can be trusted, which of them changed, and why."""
+
+from typing import Final
+
+from grafana.board import Board, Row, choice
+from grafana.panel import NONE_IS_WELL, bars, falling, grid, lines, number, rising, spread
+from grafana.query import count, of, promql, quantile, rate, share, total
+
+ONE: Final = 'model=~"$model"'
+FLAGGED: Final = share(
+    rate("argus_model_predictions_total", ONE, 'verdict="anomaly"', by="model"),
+    rate("argus_model_predictions_total", ONE, by="model"),
+)
+
+WELL: Final = Row("Is it well", (
+    number(
+        "Invalid scores", "Scores in the shown range that were no number from 0 to 1. Any five minutes of them "
+        "page: set the model's weight to 0.",
+        "short", promql(count("argus_model_invalid_scores_total", ONE), instant=True), NONE_IS_WELL, decimals=0,
+    ),
+    number(
+        "Largest drift", "Population stability index of a model's scores against those when it was fitted: "
+        "under 0.1 nothing, over 0.25 it sees another world.",
+        "short", promql(total(of("argus_model_drift", ONE), how="max"), instant=True), rising(0.1, 0.25),
+        none="Not yet measured", decimals=3,
+    ),
+    number(
+        "Average precision", "Of the best model, by the labels that came back. A guess has the share of fraud.",
+        "short", promql(total(of("argus_model_quality", ONE, 'measure="average_precision"'), how="max"),
+                        instant=True),
+        none="Too few labels", decimals=3,
+    ),
+    number(
+        "Labels in the range", "Labels that came back: disputes, analysts, chargebacks. Without them nobody "
+        "knows the quality.",
+        "short", promql(count("argus_feedback_total"), instant=True), decimals=0,
+    ),
+    number(
+        "Newest rule set", "Whether the newest user-defined rules were taken. If not, the former are in force.",
+        "short", promql(total(of("argus_ruleset_last_reload_successful"), how="min"), instant=True),
+        falling(1, 1), words={"0": ("refused", "red"), "1": ("in force", "green")}, none="None came",
+    ),
+    number(
+        "Rules that fail", "Failures of rules' own checks in the shown range. Such a rule does not fire.",
+        "short", promql(count("argus_rule_errors_total"), instant=True), NONE_IS_WELL, none="None failed",
+        decimals=0,
+    ),
+))  # fmt: skip
+
+WHERE: Final = Row("Where not", (
+    lines(
+        "Flagged by model", "Share of scores in each model's tail. A jump is an attack, or a model gone wrong.",
+        "percentunit", promql(FLAGGED, "{{model}}"),
+    ),
+    lines(
+        "Drift", "Population stability index of each model's scores.",
+        "short", promql(total(of("argus_model_drift", ONE), "model", "max"), "{{model}}"), at=rising(0.1, 0.25),
+    ),
+    lines(
+        "Quality by labels", "Each model before it learns from the label (prequential).",
+        "short",
+        promql(total(of("argus_model_quality", ONE), "model, measure", "max"), "{{model}}, {{measure}}"), most=1,
+    ),
+    spread(
+        "Scores", "How many events scored how, of the chosen models. Calibrated: most should be spread evenly.",
+        "short", promql(rate("argus_model_score_bucket", ONE, by="le"), "{{le}}", fmt="heatmap"), width=12,
+    ),
+    bars(
+        "Rules that hit", "Hits in the shown range, grouped ones too. A rule that never hits is on no list.",
+        "short",
+        promql(f"topk(12, {count('argus_rule_hits_total', by='rule')} > 0)", "{{rule}}", instant=True),
+        none="No hits", width=12,
+    ),
+))  # fmt: skip
+
+WHY: Final = Row("Why", (
+    grid(
+        "Models at work", "Version and algorithm of each, its tail, and how often it was fitted anew.",
+        "short",
+        promql(total(of("argus_model_info", ONE), "model, version, algorithm"), instant=True, fmt="table"),
+        promql(total(of("argus_model_threshold", ONE), "model", "max"), instant=True, fmt="table"),
+        promql(count("argus_model_swaps_total", ONE, by="model"), instant=True, fmt="table"),
+        columns={
+            "model": "Model", "algorithm": "Algorithm", "version": "Version", "Value #B": "Tail begins at",
+            "Value #C": "Fitted anew",
+        },
+        units={"Fitted anew": "short", "Tail begins at": "short"}, width=12, height=7,
+    ),
+    grid(
+        "Rule set", "Which rule set each worker has. They differ only while one comes in.",
+        "short",
+        promql(total(of("argus_ruleset_info"), "instance, version"), instant=True, fmt="table"),
+        promql(total(of("argus_rules_loaded"), "instance"), instant=True, fmt="table"),
+        columns={"instance": "Worker", "version": "Rule set", "Value #B": "Rules"}, width=6, height=7,
+    ),
+    lines(
+        "Rule sets that came in", "By what became of them, in each interval.",
+        "short",
+        promql(
+            total(f"increase({of('argus_ruleset_reloads_total')}[$__rate_interval])", "outcome"), "{{outcome}}"
+        ), width=6, height=7,
+    ),
+    lines(
+        "Time of all models for a batch", "Half of the batches and the slowest hundredth.",
+        "s", promql(quantile(0.5, "argus_model_score_duration_seconds"), "half"),
+        promql(quantile(0.99, "argus_model_score_duration_seconds"), "99 of 100"), width=6,
+    ),
+    lines(
+        "Time of all rules for a batch", "Half of the batches and the slowest hundredth.",
+        "s", promql(quantile(0.5, "argus_rule_duration_seconds"), "half"),
+        promql(quantile(0.99, "argus_rule_duration_seconds"), "99 of 100"), width=6,
+    ),
+    lines(
+        "Learnt", "Events per second that each model learnt as normal. It stands still while many are tainted.",
+        "eps", promql(rate("argus_model_learned_total", ONE, by="model"), "{{model}}"), width=6,
+    ),
+    lines(
+        "Labels", "Labels per second that came back.",
+        "eps", promql(rate("argus_feedback_total", by="label"), "{{label}}"), stacked=True, width=6,
+    ),
+    lines(
+        "Rule failures", "Per second, by rule; the log has the event.",
+        "eps", promql(rate("argus_rule_errors_total", by="rule") + " > 0", "{{rule}}"), width=6,
+    ),
+    lines(
+        "Size of snapshots", "Bytes of the last snapshot of a partition's models.",
+        "bytes", promql(total(of("argus_model_state_bytes"), "partition", "max"), "{{partition}}"), width=6,
+    ),
+    lines(
+        "Labels behind the quality", "Labelled events that the quality is taken from; a hundred say little.",
+        "short", promql(total(of("argus_model_labelled_events"), "label"), "{{label}}"), stacked=True, width=6,
+    ),
+    lines(
+        "Rules in force", "Built in, and user-defined.",
+        "short", promql(total(of("argus_rules_loaded"), "origin", "max"), "{{origin}}"), width=6,
+    ),
+))  # fmt: skip
+
+MODELS: Final = Board(
+    uid="argus-models",
+    title="Argus 4: models and rules",
+    about="Whether scores and rules can be trusted, which changed, and why.",
+    more=(choice("model", "Model", "argus_model_predictions_total"),),
+    rows=(WELL, WHERE, WHY),
+)
