@@ -133,7 +133,8 @@ class Delivery(Struct, kw_only=True):
 
 
 class Decision(Struct, kw_only=True):
-    """What was decided about one event: exactly one per `event_id`."""
+    """What was decided about one event: exactly one per `event_id`. type, outcome, amount, currency: of the event;
+    outcome is told where it is a failure, the others where the event has them."""
 
     event_id: str
     user_id: str
@@ -142,6 +143,10 @@ class Decision(Struct, kw_only=True):
     decision: Verdict
     scores: dict[str, float]
     rules: list[str]
+    type: EventType | UnsetType = UNSET
+    outcome: Literal["success", "failure"] | UnsetType = UNSET
+    amount: float | UnsetType = UNSET
+    currency: str | UnsetType = UNSET
 
 
 class Reason(Struct, frozen=True):

@@ -4,6 +4,8 @@ risk, alerts, the user's lock, the decision."""
 from collections.abc import Mapping
 from typing import Final
 
+from msgspec import UNSET
+
 from core.alerting import FED, SHADOW, Group, alert, context_of, place
 from core.clock import rfc3339
 from core.events import Action
@@ -91,6 +93,10 @@ class Bench:
                 decision=verdict,
                 scores=scores,
                 rules=rules,
+                type=action.type,  # type: ignore[arg-type]
+                outcome="failure" if action.failed else UNSET,
+                amount=UNSET if action.amount is None else action.amount,
+                currency=UNSET if action.currency is None else action.currency,
             )
         )
 

@@ -17,7 +17,7 @@ from argus.api.recent import Recent
 from argus.log import Seldom
 from argus.store import reads, tables, upserts
 from argus.store.engine import words
-from argus.store.rows import Decisions, Rows
+from argus.store.rows import Decisions, Rows, event_of
 from argus.store.store import Store
 from core.clock import MINUTE, to_ms
 from core.events import FUTURE_MS
@@ -137,7 +137,7 @@ def _row(decision: Decision, raw: bytes) -> tuple[Any, ...]:
     now_ms = time.time_ns() // 1_000_000
     return (
         decision.event_id, decision.user_id, time_ms, decision.decision, decision.risk_score, 0.0, raw.decode(),
-        now_ms,
+        now_ms, *event_of(decision),
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from argus.api.decided import Decided
 from argus.api.feed import Feed
 from argus.api.follow import Follower
 from argus.api.jwks import Jwks, from_url
+from argus.api.lately import Lately
 from argus.api.meter import ApiMeter
 from argus.api.once import Once
 from argus.api.producing import Producing
@@ -22,6 +23,7 @@ from argus.api.route import Reply
 from argus.api.sessions import Sessions
 from argus.api.tokens import Tokens
 from argus.api.waiting_store import migrated
+from argus.kafka_access import access_of
 from argus.measure import Metrics
 from argus.secret import derived_key, secret_of
 from argus.settings import Settings, SettingsError
@@ -61,6 +63,7 @@ class Services:
         self.producing = Producing(settings)
         self.decided = Decided(self.store, settings.sink_approve_share)
         self.feed = Feed()
+        self.lately = Lately(settings)
         self.outcomes: Recent[Outcome] = Recent(OUTCOMES_KEPT)
         self.cases: Recent[Case] = Recent(CASES_KEPT, lambda new, old: new.version > old.version)
         self.locks: Recent[Lock] = Recent(LOCKS_KEPT, lambda new, old: new.version > old.version)
@@ -77,7 +80,7 @@ class Services:
         self.failures = Rates(FAILURES_PER_S, FAILURES_BURST)
         self.watched = Rates(WATCHED_PER_S, WATCHED_PER_S)
         self.background: set[asyncio.Task[Any]] = set()
-        topic = settings.topic
+        topic, access = settings.topic, access_of(settings)
         self.followers = (
             Follower(
                 settings.broker,
@@ -85,6 +88,7 @@ class Services:
                 settings.partitions,
                 wait_ms=settings.fetch_max_wait_ms,
                 back=BACK,
+                access=access,
             ),
             Follower(
                 settings.broker,
@@ -97,6 +101,7 @@ class Services:
                 settings.partitions,
                 wait_ms=max(settings.fetch_max_wait_ms, ANSWERS_WAIT_MS),
                 back=BACK,
+                access=access,
             ),
         )
 
@@ -133,6 +138,7 @@ class Services:
             task.cancel()
         await asyncio.gather(*self.background, return_exceptions=True)
         await self.producing.stop()
+        await self.lately.close()
         await self.decided.flush()
         await self.store.close()
 

@@ -11,6 +11,7 @@ from argus.store import upserts
 from argus.store.upserts import Row
 from core.clock import MINUTE, to_ms
 from core.events import Rejected
+from core.money import rough_dollars
 from core.records import Alert, AuditRecord, Case, Decision, Feedback, Lock, Outcome, Source
 
 # A user's newest event is written down at most so often by approvals that are not kept: it is right to so much.
@@ -61,7 +62,7 @@ class Decisions:
         if kept:
             row = (
                 decision.event_id, user_id, time_ms, decision.decision, decision.risk_score, weight, text,
-                record.timestamp,
+                record.timestamp, *event_of(decision),
             )  # fmt: skip
             rows.append((upserts.DECISIONS.name, row))
         if kept or time_ms >= self._seen.get(user_id, 0) + SEEN_MS:
@@ -70,6 +71,16 @@ class Decisions:
             self._seen[user_id] = max(time_ms, self._seen.get(user_id, 0))
             seen = (user_id, time_ms, time_ms, decision.decision, decision.risk_score, record.timestamp)
             rows.append((upserts.USERS.name, seen))
+
+
+def event_of(decision: Decision) -> tuple[str | None, int | None, float | None]:
+    """What a decision tells of its event: type, whether it failed, and about how many dollars."""
+    if decision.type is msgspec.UNSET:
+        return None, None, None
+    usd = None
+    if decision.amount is not msgspec.UNSET:
+        usd = rough_dollars(decision.amount, None if decision.currency is msgspec.UNSET else decision.currency)
+    return decision.type, int(decision.outcome == "failure"), usd
 
 
 def _alert(record: Any, rows: Rows) -> None:

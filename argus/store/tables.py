@@ -44,7 +44,8 @@ alerts: Final = Table(
     Index("ix_alerts_recorded", "recorded_ms"),
 )
 
-# Every challenge and block, and a share of the approvals. weight: for how many decisions the row stands.
+# Every challenge and block, and a share of the approvals. weight: for how many decisions the row stands; type, failed
+# (0 or 1) and usd (rough dollars): of the event, null where its decision does not tell.
 decisions: Final = Table(
     "decisions",
     metadata,
@@ -56,6 +57,9 @@ decisions: Final = Table(
     Column("weight", Float(53), nullable=False),
     _text("record"),
     _time("recorded_ms"),
+    _text("type", null=True),
+    Column("failed", Integer, nullable=True),
+    Column("usd", Float(53), nullable=True),
     Index("ix_decisions_time", "time_ms"),
     Index("ix_decisions_user", "user_id", "time_ms"),
     Index("ix_decisions_recorded", "recorded_ms"),
