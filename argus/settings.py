@@ -116,8 +116,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     replication: Annotated[Positive, Meta(description="replicas of every topic", le=32)] = 1
     standby_replicas: Annotated[int, Meta(description="standby copies of every table", ge=0, le=8)] = 0
     data_dir: Annotated[Path, Meta(description="where tables and everything else on disk is kept")] = Path("data")
-    metrics_host: Annotated[str, Meta(description="address that /metrics and /health listen on")] = "127.0.0.1"
-    metrics_port: Annotated[Port, Meta(description="port of /metrics and /health; 0 picks a free one")] = 9_108
+    metrics_host: Annotated[str, Meta(description="address that /metrics, /health and /live listen on")] = "127.0.0.1"
+    metrics_port: Annotated[Port, Meta(description="port of /metrics, /health and /live; 0 picks a free one")] = 9_108
+    stall_s: Annotated[
+        Seconds, Meta(description="time that one batch may take before /health and /live say that it hangs")
+    ] = 180.0
     batch_max_records: Annotated[Positive, Meta(description="records of one partition worked on at once")] = 500
     batch_max_bytes: Annotated[Positive, Meta(description="bytes of one partition worked on at once")] = 1_048_576
     fetch_max_wait_ms: Annotated[Positive, Meta(description="how long the broker may hold a fetch back")] = 50
@@ -198,6 +201,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     cors_origins: Annotated[
         tuple[str, ...], Meta(description="origins of other sites whose pages may ask with a token; none by default")
     ] = ()
+    console_simulator: Annotated[
+        bool, Meta(description="whether the console can send made-up events and attacks; on in `argus up`")
+    ] = False
+    grafana_url: Annotated[str | None, Meta(description="where Grafana is, for links to its boards")] = None
     jwks_url: Annotated[str | None, Meta(description="an issuer's public keys, whose tokens are taken too")] = None
     jwt_audience: Annotated[str | None, Meta(description="whom the issuer's tokens must be for")] = None
     secret: Annotated[

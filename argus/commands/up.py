@@ -41,7 +41,7 @@ def command(
     from argus.settings import EMBEDDED
 
     settings = shell.settings(
-        profile=None if broker else EMBEDDED,
+        profile={**({} if broker else EMBEDDED), "console_simulator": True},
         broker=broker,
         # The embedded one knows no other.
         kafka_security_protocol=None if broker else "PLAINTEXT",

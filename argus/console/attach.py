@@ -25,7 +25,7 @@ from typing import Final
 
 from aiohttp import web
 
-from argus.console import login
+from argus.console import analytics, login
 from argus.console.assets import serve_assets
 from argus.console.page import Page, page
 from argus.console.view import MENU, Entry, in_words, set_up
@@ -33,6 +33,7 @@ from argus.console.view import MENU, Entry, in_words, set_up
 PAGES: Final[tuple[Page, ...]] = tuple(
     chain(
         login.PAGES,
+        analytics.PAGES,
     )
 )
 
