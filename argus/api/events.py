@@ -1,6 +1,7 @@
 """POST /v1/events and /v1/score: events in, all of a request's or none."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -28,9 +29,14 @@ class Accepted(Struct, frozen=True):
 async def take(call: Call) -> Reply:
     """Every event is checked before the first is sent."""
     read = await _read(call)
-    await call.services.producing.send([output for _, output in read])
-    call.services.meter.events(len(read))
+    await send(call.services, read)
     return Reply(202, Accepted(len(read)))
+
+
+async def send(services: Services, read: Sequence[tuple[Action, Output]]) -> None:
+    """Returns when the broker has them all. Raises a `Problem`."""
+    await services.producing.send([output for _, output in read])
+    services.meter.events(len(read))
 
 
 async def score(call: Call) -> Decision | Reply:
@@ -59,6 +65,11 @@ async def _read(call: Call) -> list[tuple[Action, Output]]:
         raws = records(call.body, call.request.content_type.lower() if "content-type" in headers else "", headers)
     except NotInShape as reason:
         raise Problem(400, "invalid", str(reason)) from None
+    return await checked(call.services, raws)
+
+
+async def checked(services: Services, raws: Sequence[bytes]) -> list[tuple[Action, Output]]:
+    """Events on their way, all of them right. Raises a `Problem`."""
     if len(raws) > EVENTS_MAX:
         raise Problem(
             413, "too-large", f"{len(raws)} events are more than the {EVENTS_MAX} that one request may have"
@@ -67,7 +78,7 @@ async def _read(call: Call) -> list[tuple[Action, Output]]:
         raise Problem(400, "invalid", "There is no event in the list")
     found: list[tuple[Action, Output]] = []
     faults: list[Fault] = []
-    now_ms = call.services.now_ms()
+    now_ms = services.now_ms()
     for index, raw in enumerate(raws):
         if index and not index % CHECKED_AT_ONCE:
             await asyncio.sleep(0)
@@ -78,7 +89,7 @@ async def _read(call: Call) -> list[tuple[Action, Output]]:
                 Fault(index=index, event_id=_event_id(raw), error=rejected.error, reason=rejected.reason[:500])
             )
         else:
-            found.append((action, event_output(call.services, action.user_id, raw)))
+            found.append((action, event_output(services, action.user_id, raw)))
     if faults:
         wrong = f"{len(faults)} of {len(raws)} events are" if len(raws) > 1 else "The event is"
         raise Problem(400, "invalid-events", f"{wrong} not taken, and nothing was sent", errors=faults)

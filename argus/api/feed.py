@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from core.records import Alert
 
@@ -72,6 +72,16 @@ class Feed:
     def get(self, alert_id: str) -> Alert | None:
         """The newest record of an alert, if it is remembered."""
         return self._newest.get(alert_id)
+
+    def about(self, prefix: str) -> list[Alert]:
+        """The newest record of each remembered alert that names a user of that prefix, the newest first."""
+        found = [
+            alert
+            for alert in self._newest.values()
+            if (alert.user_id or "").startswith(prefix)
+            or (alert.users is not UNSET and any(user.startswith(prefix) for user in alert.users))
+        ]
+        return sorted(found, key=lambda alert: (alert.detected_at, alert.alert_id), reverse=True)
 
     def listen(self, client: Client) -> None:
         self._clients.add(client)

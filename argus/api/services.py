@@ -21,6 +21,7 @@ from argus.api.rates import Rates
 from argus.api.recent import Recent
 from argus.api.route import Reply
 from argus.api.sessions import Sessions
+from argus.api.simulated import Simulated
 from argus.api.tokens import Tokens
 from argus.api.waiting_store import migrated
 from argus.kafka_access import access_of
@@ -64,6 +65,7 @@ class Services:
         self.decided = Decided(self.store, settings.sink_approve_share)
         self.feed = Feed()
         self.lately = Lately(settings)
+        self.simulated = Simulated()
         self.outcomes: Recent[Outcome] = Recent(OUTCOMES_KEPT)
         self.cases: Recent[Case] = Recent(CASES_KEPT, lambda new, old: new.version > old.version)
         self.locks: Recent[Lock] = Recent(LOCKS_KEPT, lambda new, old: new.version > old.version)
@@ -84,7 +86,7 @@ class Services:
         self.followers = (
             Follower(
                 settings.broker,
-                {topic("decisions"): self.decided.take},
+                {topic("decisions"): self._take_decision},
                 settings.partitions,
                 wait_ms=settings.fetch_max_wait_ms,
                 back=BACK,
@@ -104,6 +106,10 @@ class Services:
                 access=access,
             ),
         )
+
+    def _take_decision(self, record: Any) -> None:
+        self.decided.take(record)
+        self.simulated.take(record)
 
     def now_ms(self) -> int:
         return time.time_ns() // 1_000_000

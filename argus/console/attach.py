@@ -25,7 +25,8 @@ from typing import Final
 
 from aiohttp import web
 
-from argus.console import analytics, login
+from argus.api.services import SERVICES
+from argus.console import analytics, login, simulator
 from argus.console.assets import serve_assets
 from argus.console.page import Page, page
 from argus.console.view import MENU, Entry, in_words, set_up
@@ -34,15 +35,18 @@ PAGES: Final[tuple[Page, ...]] = tuple(
     chain(
         login.PAGES,
         analytics.PAGES,
+        simulator.PAGES,
     )
 )
 
 
 def attach(app: web.Application) -> None:
     """Adds the pages, their files, and pages of words for browsers that ask for what is not there."""
-    app[MENU] = tuple(Entry(row.menu, row.path, row.roles) for row in PAGES if row.menu)
+    settings = app[SERVICES].settings
+    rows = [row for row in PAGES if not row.needs or getattr(settings, row.needs)]
+    app[MENU] = tuple(Entry(row.menu, row.path, row.roles) for row in rows if row.menu)
     set_up(app)
     app.middlewares.append(in_words)
     serve_assets(app)
-    for row in PAGES:
+    for row in rows:
         app.router.add_route(row.method, row.path, page(row))

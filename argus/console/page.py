@@ -103,13 +103,15 @@ Shown = Callable[[Visit], Awaitable[web.StreamResponse]]
 
 
 class Page(Struct, frozen=True, kw_only=True):
-    """roles: who may, everybody where it is empty; menu: its name there, where it is in the menu."""
+    """roles: who may, everybody where it is empty; menu: its name there, where it is in the menu; needs: the name of
+    a setting without which there is no such page."""
 
     path: str
     roles: tuple[Role, ...]
     handler: Shown
     method: Literal["GET", "POST"] = "GET"
     menu: str = ""
+    needs: str = ""
 
 
 def page(row: Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
