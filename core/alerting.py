@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 from core.clock import rfc3339
 from core.events import Action
 from core.grouping import FED, SHADOW, Alerting, Group, Placed, alert_id, place
-from core.records import EVERYWHERE, SCHEMA_VERSION, Alert, Reason, SeverityName, Source
+from core.records import EVERYWHERE, SCHEMA_VERSION, Alert, Reason, SeverityName, Source, Travel
 from core.rules.entry import Hit
 
 __all__ = ["FED", "SHADOW", "USERS_MAX", "Alerting", "Group", "Placed", "alert", "alert_id", "context_of", "place"]
@@ -52,6 +52,7 @@ def alert(
     contributions: Mapping[str, float],
     source: Source | UnsetType = UNSET,
     users: Sequence[str] | UnsetType = UNSET,
+    travel: Travel | UnsetType = UNSET,
 ) -> Alert:
     """The record of a group, as it stands after this hit. detected_ms: the clock that the caller goes by."""
     group = placed.group
@@ -82,6 +83,7 @@ def alert(
         mode="shadow" if group.flags & SHADOW else "live",
         source=source,
         users=users if users is UNSET else list(users)[:USERS_MAX],
+        travel=travel,
     )
 
 

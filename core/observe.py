@@ -125,6 +125,7 @@ def _travel(state: UserState, action: Action, seen: Seen) -> None:
     if place is not None:
         seen.same_ip = ip == place.ip != 0
         if not seen.same_ip:
+            seen.last_place = place
             seen.travel_ms = abs(action.time_ms - place.time_ms)
             seen.vpn = action.vpn or place.vpn
             if action.lat is not None and action.lon is not None and place.lat is not None and place.lon is not None:

@@ -164,6 +164,17 @@ class Source(Struct, frozen=True):
     id: str
 
 
+class Travel(Struct, frozen=True):
+    """How the event came to its place from the last one. country, lat, lon: of the last one, as far as they are
+    known; kilometres: by the great circle, or between the borders where only countries are known."""
+
+    kilometres: float
+    seconds: float
+    country: str | None
+    lat: float | None
+    lon: float | None
+
+
 class Alert(Struct, kw_only=True):
     """An alert, or with `count` above 1 an update of it. The latest `count` of an `alert_id` stands.
 
@@ -194,6 +205,7 @@ class Alert(Struct, kw_only=True):
     mode: Literal["live", "shadow"]
     source: Source | UnsetType = UNSET
     users: list[str] | UnsetType = UNSET
+    travel: Travel | UnsetType = UNSET
 
 
 class Lock(Struct, kw_only=True):

@@ -5,6 +5,7 @@ from typing import Final
 from msgspec import Struct
 
 from core.clock import DAY, SECOND
+from core.state import Place
 
 # What has been the user's for this long is familiar: most takeovers are cashed out or noticed within a day.
 FAMILIAR_S: Final = DAY // SECOND
@@ -20,7 +21,7 @@ class Seen(Struct, gc=False):
     since it was first met, 0 if new, -1 if not named; had_*: there was one before, without which "new" means little;
     own: made by the user as far as anybody can tell; outsider: a failed login from none of the user's places; usd:
     rough dollars, 0 for none; ratio: of usd to the typical payment, -1 with too few to compare; z: its deviations
-    above the mean, both of logarithms, 0 with too few; kilometres, travel_ms: from the last place, -1 if either is
+    above the mean, both of logarithms, 0 with too few; kilometres, travel_ms: from last_place, -1 if either is
     not known; vpn: either end is behind one; same_ip: as at the last place; strange: from a device (a network, where
     none is named) less than a day old, of a user who was known for a day when it appeared; session_*: what changed
     within the session.
@@ -48,6 +49,7 @@ class Seen(Struct, gc=False):
     z: float = 0.0
     kilometres: float = UNKNOWN
     travel_ms: int = UNKNOWN
+    last_place: Place | None = None
     vpn: bool = False
     same_ip: bool = False
     strange: bool = False

@@ -4,15 +4,15 @@ risk, alerts, the user's lock, the decision."""
 from collections.abc import Mapping
 from typing import Final
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from core.alerting import FED, SHADOW, Group, alert, context_of, place
-from core.clock import rfc3339
+from core.clock import SECOND, rfc3339
 from core.events import Action
 from core.grouping import let_go
 from core.judged import Book, Case, Check, Judged, Scorer, Scores
 from core.policy import Policy
-from core.records import Decision, Reason
+from core.records import Decision, Reason, Travel
 from core.reputation import BAD, LISTED, Reputation
 from core.respond import ACTING_KINDS, NOTHING, STRENGTH, answer, change, lock_at, remember_challenged, wanted
 from core.risk import Fusion, rule_weight, with_weight
@@ -182,6 +182,7 @@ class Bench:
                 context=context_of(action),
                 scores=scores,
                 contributions=case.contributions,
+                travel=travel_of(case.seen),
             )
         )
         return placed.group
@@ -205,3 +206,11 @@ class Bench:
             self._judged.due.append((lock.until_ms, action.user_id))
         if STRENGTH[called_for.state] > STRENGTH[before]:
             lock_signal(action.user_id, action.event_id, action.time_ms, rule.id, self._judged.signals)
+
+
+def travel_of(seen: Seen | None) -> Travel | UnsetType:
+    """How the user came here from the last place, if that was another one."""
+    if seen is None or seen.last_place is None or seen.kilometres <= 0:
+        return UNSET
+    place = seen.last_place
+    return Travel(seen.kilometres, seen.travel_ms / SECOND, place.country or None, place.lat, place.lon)

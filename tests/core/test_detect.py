@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from core.clock import DAY, HOUR, MINUTE, SECOND
 from core.detect import Judged, judge
@@ -605,3 +606,14 @@ def test_every_distinct_event_has_exactly_one_decision_and_severity_only_rises(s
         assert alert.count > count
         assert ranks[alert.severity] >= rank
         last[alert.alert_id] = alert.count, ranks[alert.severity]
+
+
+def test_an_alert_tells_how_far_the_user_has_come_from_the_last_place() -> None:
+    berlin = {"ip": "192.0.2.10", "country": "DE", "lat": 52.5, "lon": 13.4}
+    lima = {"ip": "203.0.113.9", "country": "PE", "lat": -12.0, "lon": -77.0}
+    actions = [paid(1, **berlin), paid(2, HOUR, **berlin), paid(3, 2 * HOUR, **lima), paid(4, 3 * HOUR)]
+    first, same, far, nowhere = run(actions, Bound("all", always(Severity.LOW), types=("transaction",))).alerts or []
+    assert (first.travel, same.travel, nowhere.travel) == (UNSET, UNSET, UNSET)
+    assert far.travel is not UNSET
+    assert (far.travel.country, far.travel.lat, far.travel.lon, far.travel.seconds) == ("DE", 52.5, 13.4, 3_600.0)
+    assert 11_000 < far.travel.kilometres < 11_200
