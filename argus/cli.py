@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "sink": "Follow the topics into the SQL database that the API reads.",
     "notify": "Page on-call, write to channels and deliver one-time passwords.",
     "serve": "The API and the console.",
+    "health": "Ask a process on this machine whether it is able to work.",
     "topics": "Declare every topic with its partitions, replication and retention.",
     "simulate": "Seeded normal traffic with labelled attacks, to the broker or to a file.",
     "replay": "The same detection and response over a file, at full speed, with no broker.",

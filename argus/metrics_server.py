@@ -1,4 +1,5 @@
-"""`/metrics` and `/health` on a thread of their own, so that a scrape never holds the event loop up."""
+"""`/metrics`, `/health` and `/live` on a thread of their own, so that a scrape never holds the event loop up, and one
+that hangs is told of."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -54,12 +55,14 @@ def _handler(registry: CollectorRegistry, health: Health) -> type[BaseHTTPReques
             if path == "/metrics":
                 encoder, kind = choose_encoder(self.headers.get("Accept", ""))
                 self._answer(200, kind, encoder(registry))
-            elif path == "/health":
+            elif path in ("/health", "/live"):
                 good, facts = health()
+                if path == "/live":
+                    good = bool(facts.get("live", True))
                 body = msgspec.json.encode({"status": "ok" if good else "failing", **facts})
                 self._answer(200 if good else 503, "application/json", body)
             else:
-                self._answer(404, "text/plain; charset=utf-8", b"/metrics and /health are here\n")
+                self._answer(404, "text/plain; charset=utf-8", b"/metrics, /health and /live are here\n")
 
         def _answer(self, status: int, kind: str, body: bytes) -> None:
             self.send_response(status)

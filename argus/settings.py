@@ -173,6 +173,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     runbook_url: Annotated[
         str, Meta(description="runbook of a pushed alert, with {public_url} and {alertname} as placeholders")
     ] = "{public_url}/runbooks/{alertname}"
+    canary_interval_s: Annotated[
+        float,
+        Meta(description="time between two canary events of a partition, by which notify watches; 0: none", ge=0),
+    ] = 15.0
     notify_file: Annotated[Path | None, Meta(description="notification channels (YAML)")] = None
     notify_threads: Annotated[Positive, Meta(description="threads for libraries that block as they send", le=64)] = 8
     otp_delivery: Annotated[
