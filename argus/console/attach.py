@@ -26,7 +26,7 @@ from typing import Final
 from aiohttp import web
 
 from argus.api.services import SERVICES
-from argus.console import analytics, login, simulator
+from argus.console import analytics, login, rules, simulator
 from argus.console.assets import serve_assets
 from argus.console.page import Page, page
 from argus.console.view import MENU, Entry, in_words, set_up
@@ -35,6 +35,7 @@ PAGES: Final[tuple[Page, ...]] = tuple(
     chain(
         login.PAGES,
         analytics.PAGES,
+        rules.PAGES,
         simulator.PAGES,
     )
 )
@@ -44,7 +45,7 @@ def attach(app: web.Application) -> None:
     """Adds the pages, their files, and pages of words for browsers that ask for what is not there."""
     settings = app[SERVICES].settings
     rows = [row for row in PAGES if not row.needs or getattr(settings, row.needs)]
-    app[MENU] = tuple(Entry(row.menu, row.path, row.roles) for row in rows if row.menu)
+    app[MENU] = tuple(Entry(row.menu, row.path, row.listed or row.roles) for row in rows if row.menu)
     set_up(app)
     app.middlewares.append(in_words)
     serve_assets(app)
