@@ -74,9 +74,13 @@ def from_environment(key: str, text: str, rows: Mapping[str, Setting]) -> tuple[
     name = key.removeprefix(PREFIX).lower()
     if name.endswith("_file") and name not in rows and name.removesuffix("_file") in SECRETS:
         try:
-            return name.removesuffix("_file"), Path(text).read_text("utf-8").strip()
+            secret = Path(text).read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f"{key}: cannot read {text}: {_reason(error)}") from None
+        if not secret:
+            # Taken for none, each process would make up a secret of its own.
+            raise SettingsError(f"{key}: {text} is empty")
+        return name.removesuffix("_file"), secret
     check_known(name, key, rows, "")
     return name, text
 
