@@ -37,14 +37,15 @@ def worker_child(argus: tuple[str, ...], settings: Settings, bootstrap: str, num
     return Spec(f"worker-{number}", (*argus, "worker", "--broker", bootstrap, *where), environment(settings))
 
 
-def sink_child(argus: tuple[str, ...], settings: Settings, bootstrap: str) -> Spec:
-    """The topics' way into the database, with a metrics port that it picks itself."""
-    return Spec("sink", (*argus, "sink", "--broker", bootstrap, "--metrics-port", "0"), environment(settings))
+def sink_child(argus: tuple[str, ...], settings: Settings, bootstrap: str, metrics_port: int = 0) -> Spec:
+    """The topics' way into the database. metrics_port: 0 for one that it picks itself."""
+    where = ("--metrics-port", str(metrics_port))
+    return Spec("sink", (*argus, "sink", "--broker", bootstrap, *where), environment(settings))
 
 
-def notify_child(argus: tuple[str, ...], settings: Settings, bootstrap: str) -> Spec:
-    """Tells people; on a free metrics port, with a table of its own."""
-    where = ("--datadir", str(settings.data_dir / "notify"), "--metrics-port", "0")
+def notify_child(argus: tuple[str, ...], settings: Settings, bootstrap: str, metrics_port: int = 0) -> Spec:
+    """Tells people; with a table of its own. metrics_port: 0 for one that it picks itself."""
+    where = ("--datadir", str(settings.data_dir / "notify"), "--metrics-port", str(metrics_port))
     return Spec("notify", (*argus, "notify", "--broker", bootstrap, *where), environment(settings))
 
 

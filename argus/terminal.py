@@ -10,13 +10,15 @@ from argus.settings import Settings
 
 
 class Addresses(Struct, frozen=True):
-    """Where everything is."""
+    """Where everything is. prometheus, alertmanager: None where they do not run."""
 
     broker: str
     api: str
     metrics: tuple[str, ...]
     topic_prefix: str
     data_dir: str
+    prometheus: str | None = None
+    alertmanager: str | None = None
 
 
 class Terminal:
@@ -46,6 +48,8 @@ class Terminal:
             *(f"  metrics  {address}" for address in addresses.metrics),
             f"  logs     {addresses.data_dir}/run",
         ]
+        if addresses.prometheus:
+            lines.append(f"  watched  {addresses.prometheus} (Prometheus), {addresses.alertmanager} (Alertmanager)")
         if traffic:
             lines.append(f"  traffic  simulated, {settings.simulate_rate:g} events/s, seed {settings.seed}")
         self._write("\n".join([*lines, "Alerts:"]))

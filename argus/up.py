@@ -17,6 +17,7 @@ from msgspec import Struct
 from sqlalchemy.exc import SQLAlchemyError
 
 from argus import broker as embedded
+from argus import monitoring
 from argus.alerts_view import Tail
 from argus.broker import BrokerError
 from argus.children import (
@@ -50,7 +51,8 @@ LOST: Final = "events, users' histories and what the models had learnt are gone"
 
 class Plan(Struct, frozen=True, kw_only=True):
     """What to run. broker: None for the embedded one, on `broker_port` (None: the usual one, or a free one if that is
-    taken). argus: the command line that `worker` and `simulate` are put behind."""
+    taken). monitoring: whether Prometheus and Alertmanager run beside it, where they are on PATH. argus: the command
+    line that `worker` and `simulate` are put behind."""
 
     settings: Settings
     broker: str | None = None
@@ -59,6 +61,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     duration_s: float | None = None
     broker_port: int | None = None
     api_port: int | None = None
+    monitoring: bool = False
     as_json: bool = False
     argus: tuple[str, ...] = ARGUS
 
@@ -72,6 +75,7 @@ def run(
     duration_s: float | None,
     broker_port: int | None,
     api_port: int | None,
+    monitored: bool,
     as_json: bool,
 ) -> int:
     """Runs until SIGINT, SIGTERM or the end of `duration_s`; the exit status, when every child is gone."""
@@ -83,6 +87,7 @@ def run(
         duration_s=duration_s,
         broker_port=broker_port,
         api_port=api_port,
+        monitoring=monitored,
         as_json=as_json,
     )
     # A broker that comes and goes is told in one line of ours.
@@ -104,6 +109,7 @@ class Up:
         self._greeted = False
         self._broker_port = 0
         self._metrics_ports: list[int] = []
+        self._beside: monitoring.Beside | None = None
 
     async def run(self) -> int:
         deadline = time.monotonic() + self._plan.duration_s if self._plan.duration_s else None
@@ -111,17 +117,22 @@ class Up:
         self._metrics_ports = [first + i for i in range(self._plan.workers)]
         wanted = self._settings.api_port if self._plan.api_port is None else self._plan.api_port
         self._settings = _at(self._settings, self._choose("api", wanted))
-        waited_s, backoff = 0.0, Backoff()
+        monitors = monitoring.kept(self._monitors(), self._terminal.say, self._stop_children)
         with self._signals():
-            while True:
-                started = time.monotonic()
-                died = await self._round(deadline)
-                if died is None:
-                    return 0
-                self._terminal.say(f"the embedded broker ended ({died}) and is started anew: {LOST}")
-                waited_s = backoff.next_s(waited_s, time.monotonic() - started)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stop.wait(), waited_s)
+            async with monitors:
+                return await self._rounds(deadline)
+
+    async def _rounds(self, deadline: float | None) -> int:
+        waited_s, backoff = 0.0, Backoff()
+        while True:
+            started = time.monotonic()
+            died = await self._round(deadline)
+            if died is None:
+                return 0
+            self._terminal.say(f"the embedded broker ended ({died}) and is started anew: {LOST}")
+            waited_s = backoff.next_s(waited_s, time.monotonic() - started)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), waited_s)
 
     async def _round(self, deadline: float | None) -> str | None:
         """How the embedded broker died; None when it was time to stop."""
@@ -176,9 +187,11 @@ class Up:
             Child(worker_child(self._plan.argus, settings, bootstrap, number, port), self._run_dir)
             for number, port in enumerate(self._metrics_ports)
         ]
-        children.append(Child(sink_child(self._plan.argus, settings, bootstrap), self._run_dir))
+        beside = self._beside
+        ports = (beside.ports.sink, beside.ports.notify) if beside else (0, 0)
+        children.append(Child(sink_child(self._plan.argus, settings, bootstrap, ports[0]), self._run_dir))
         children.append(Child(api_child(self._plan.argus, settings, bootstrap), self._run_dir))
-        children.append(Child(notify_child(self._plan.argus, settings, bootstrap), self._run_dir))
+        children.append(Child(notify_child(self._plan.argus, settings, bootstrap, ports[1]), self._run_dir))
         tasks: list[asyncio.Task[None]] = []
         try:
             await tail.start()
@@ -203,6 +216,15 @@ class Up:
             await self._stop_children(children)
             with contextlib.suppress(KafkaError, OSError):
                 await tail.stop()
+
+    def _monitors(self) -> list[Child]:
+        """Prometheus and Alertmanager, ready to be started; none where they are not there or not wanted."""
+        self._beside = monitoring.beside(self._settings, self._metrics_ports) if self._plan.monitoring else None
+        if self._beside is None:
+            return []
+        if self._settings.alertmanager_url is None:
+            self._settings = msgspec.structs.replace(self._settings, alertmanager_url=self._beside.alertmanager)
+        return [Child(spec, self._run_dir) for spec in self._beside.specs]
 
     async def _restore(self, bootstrap: str) -> None:
         """Put back what the database has of an earlier broker. Without it, work begins with nothing."""
@@ -241,7 +263,13 @@ class Up:
         settings = self._settings
         metrics = tuple(f"http://{settings.metrics_host}:{port}/metrics" for port in self._metrics_ports)
         addresses = Addresses(
-            bootstrap, settings.public_url, metrics, settings.topic_prefix, str(settings.data_dir.absolute())
+            bootstrap,
+            settings.public_url,
+            metrics,
+            settings.topic_prefix,
+            str(settings.data_dir.absolute()),
+            self._beside.prometheus if self._beside else None,
+            self._beside.alertmanager if self._beside else None,
         )
         self._terminal.greet(addresses, settings, embedded=not self._plan.broker, traffic=self._plan.simulate)
 

@@ -20,6 +20,12 @@ PORT = click.IntRange(0, 65_535)
 @click.option("--broker-port", type=PORT, help="Port of the embedded broker; 0 or none picks a free one.")
 @click.option("--api-port", type=PORT, help="Port of the API and console.")
 @click.option("--metrics-port", type=PORT, help="Port of the first worker's /metrics; the next ones follow it.")
+@click.option(
+    "--monitoring/--no-monitoring",
+    "monitored",
+    default=True,
+    help="Prometheus and Alertmanager, where they are on PATH (on by default).",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line: the addresses, then each alert.")
 @click.pass_obj
 def command(
@@ -34,6 +40,7 @@ def command(
     broker_port: int | None,
     api_port: int | None,
     metrics_port: int | None,
+    monitored: bool,
     as_json: bool,
 ) -> int:
     """Run everything on one machine until Ctrl-C, and print one line per alert."""
@@ -58,5 +65,6 @@ def command(
         duration_s=duration_s,
         broker_port=broker_port,
         api_port=api_port,
+        monitored=monitored,
         as_json=as_json,
     )
