@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Iterable
 from datetime import datetime
 from math import inf
 from typing import Any, Final, NamedTuple
@@ -87,6 +88,11 @@ class Decided:
                 logger.warning("earlier decisions cannot be looked up: %s", words(error))
             return None
         return None if stored is None else encode(stored)
+
+    def of_user(self, user_id: str, event_ids: Iterable[str]) -> list[Decision]:
+        """Those of the events that were decided about just now."""
+        found = (self._recent.get(_name(user_id, event_id)) for event_id in event_ids)
+        return [self._decode(made.raw) for made in found if made is not None]
 
     async def wait(self, user_id: str, event_id: str, within_s: float) -> bytes | None:
         found = await self._recent.wait(_name(user_id, event_id), within_s)

@@ -30,6 +30,14 @@ class Recent(Generic[T]):
     def get(self, key: str) -> T | None:
         return self._found.get(key)
 
+    def values(self) -> list[T]:
+        """All that is kept, the newest first."""
+        return list(reversed(self._found.values()))
+
+    def matching(self, wanted: Callable[[T], bool]) -> list[T]:
+        """Those remembered that are wanted, the oldest first."""
+        return [record for record in self._found.values() if wanted(record)]
+
     def put(self, key: str, record: T) -> None:
         there = self._found.get(key)
         if there is not None and (self._newer is None or not self._newer(record, there)):

@@ -26,7 +26,7 @@ from typing import Final
 from aiohttp import web
 
 from argus.api.services import SERVICES
-from argus.console import analytics, login, rules, simulator
+from argus.console import analytics, login, member, rules, simulator
 from argus.console.assets import serve_assets
 from argus.console.page import Page, page
 from argus.console.view import MENU, Entry, in_words, set_up
@@ -34,6 +34,7 @@ from argus.console.view import MENU, Entry, in_words, set_up
 PAGES: Final[tuple[Page, ...]] = tuple(
     chain(
         login.PAGES,
+        member.PAGES,
         analytics.PAGES,
         rules.PAGES,
         simulator.PAGES,

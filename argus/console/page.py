@@ -1,6 +1,7 @@
 """One page: who may see it, and what its handler is called with."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypeVar
 
 from aiohttp import web
@@ -15,7 +16,7 @@ from argus.api.routes import ROUTES
 from argus.api.services import SERVICES, Services
 from argus.api.sessions import CSRF_FIELD
 from argus.console import forms
-from argus.console.addresses import inside, quoted
+from argus.console.addresses import HOME, inside, quoted
 from argus.console.flash import Flash, set_flash
 from argus.console.view import error_page, is_browser, rendered
 from core.records import Outcome
@@ -56,6 +57,9 @@ class Visit(Struct, frozen=True, kw_only=True):
         """The body of an API path, of fields. Raises a `Problem`."""
         return forms.filled(type_, fields)
 
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.services.now_ms() / 1_000, UTC)
+
     def field(self, name: str, default: str = "") -> str:
         """A field of the form without the white space around it."""
         return self.form.get(name, default).strip()
@@ -69,8 +73,12 @@ class Visit(Struct, frozen=True, kw_only=True):
         call = self.call(body, **path)
         if route.own and self.caller.role == "member" and call.path.get("user_id") != self.caller.user:
             raise Problem(403, "forbidden", "A member may ask about its own account only")
+        return await self.told(handler(call))
+
+    async def told(self, asking: Awaitable[Any]) -> Flash:
+        """What came of a command, for the next page. asking: what `argus.api.commands.ask` answers, or a handler."""
         try:
-            answer = await handler(call)
+            answer = await asking
         except Problem as problem:
             if problem.status == 404:
                 raise
@@ -104,7 +112,7 @@ Shown = Callable[[Visit], Awaitable[web.StreamResponse]]
 
 class Page(Struct, frozen=True, kw_only=True):
     """roles: who may, everybody where it is empty; menu: its name there, where it is in the menu; needs: the name of
-    a setting without which there is no such page."""
+    a setting without which there is no such page; listed: the roles whose menu has it, all of `roles` where empty."""
 
     path: str
     roles: tuple[Role, ...]
@@ -112,6 +120,7 @@ class Page(Struct, frozen=True, kw_only=True):
     method: Literal["GET", "POST"] = "GET"
     menu: str = ""
     needs: str = ""
+    listed: tuple[Role, ...] = ()
 
 
 def page(row: Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -162,4 +171,6 @@ def _stranger(request: web.Request) -> web.StreamResponse:
         return web.Response(status=303, headers={"Location": LOGIN})
     if request.headers.get("Sec-Fetch-Site") == "cross-site":
         return rendered(request, "again.html", {"address": inside(request.path_qs)})
-    return web.Response(status=303, headers={"Location": f"{LOGIN}?next={quoted(inside(request.path_qs))}"})
+    going = inside(request.path_qs)
+    after = f"?next={quoted(going)}" if going != HOME else ""
+    return web.Response(status=303, headers={"Location": LOGIN + after})
