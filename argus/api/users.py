@@ -11,6 +11,7 @@ from argus.api.commands import ask, replied
 from argus.api.problems import not_found
 from argus.api.route import Call, Reply
 from argus.store import reads
+from argus.store.reads import UserOverview
 from core import health as accounts_health
 from core.clock import rfc3339, to_ms
 from core.grouping import SHADOW, Group
@@ -66,6 +67,11 @@ class Code(Struct, frozen=True, forbid_unknown_fields=True):
 
 async def one(call: Call) -> UserView:
     """A member of whom nothing is known yet has a clean page."""
+    return (await known(call))[0]
+
+
+async def known(call: Call) -> tuple[UserView, UserOverview | None]:
+    """What the API tells of a user, and what the database has beside it. Raises a `Problem` where nothing is."""
     user_id, now_ms = call.path["user_id"], call.services.now_ms()
     async with call.services.store.reading() as connection:
         found = await reads.user(connection, user_id)
@@ -76,7 +82,7 @@ async def one(call: Call) -> UserView:
     if told is not None and (lock is None or told.version > lock.version):
         lock = told
     alerts = [alert for alert in (found.alerts if found is not None else []) if alert.mode == "live"]
-    return UserView(
+    view = UserView(
         user_id=user_id,
         first_seen=_text(found.first_ms if found is not None else None),
         last_seen=_text(found.last_ms if found is not None else None),
@@ -90,6 +96,7 @@ async def one(call: Call) -> UserView:
         decisions=found.decisions if found is not None else [],
         cases=found.cases if found is not None and call.caller.role != "member" else [],
     )
+    return view, found
 
 
 async def lock(call: Call) -> Reply:

@@ -26,7 +26,7 @@ from typing import Final
 from aiohttp import web
 
 from argus.api.services import SERVICES
-from argus.console import analytics, login, member, rules, simulator
+from argus.console import alert, analytics, cases, feed, login, member, rules, simulator, user
 from argus.console.assets import serve_assets
 from argus.console.page import Page, page
 from argus.console.view import MENU, Entry, in_words, set_up
@@ -34,6 +34,10 @@ from argus.console.view import MENU, Entry, in_words, set_up
 PAGES: Final[tuple[Page, ...]] = tuple(
     chain(
         login.PAGES,
+        feed.PAGES,
+        alert.PAGES,
+        cases.PAGES,
+        user.PAGES,
         member.PAGES,
         analytics.PAGES,
         rules.PAGES,
@@ -47,6 +51,7 @@ def attach(app: web.Application) -> None:
     settings = app[SERVICES].settings
     rows = [row for row in PAGES if not row.needs or getattr(settings, row.needs)]
     app[MENU] = tuple(Entry(row.menu, row.path, row.listed or row.roles) for row in rows if row.menu)
+    app[user.LOCATE] = user.locate_of(settings.geo_city_file)
     set_up(app)
     app.middlewares.append(in_words)
     serve_assets(app)

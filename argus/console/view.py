@@ -16,6 +16,7 @@ from argus.api.route import Caller, Role
 from argus.api.services import SERVICES
 from argus.console.addresses import quoted
 from argus.console.assets import ASSETS, Assets
+from argus.console.clocks import spoken
 from argus.console.flash import COOKIE, clear_flash, flash_of
 
 HEADERS: Final = {
@@ -62,7 +63,7 @@ def set_up(app: web.Application) -> None:
         lstrip_blocks=True,
     )
     environment.globals["static"] = assets.address
-    environment.filters |= {"id": quoted, "moment": moment, "pretty": pretty, "words": words}
+    environment.filters |= {"id": quoted, "moment": moment, "pretty": pretty, "words": words, "spoken": spoken}
 
 
 def rendered(

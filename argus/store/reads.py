@@ -1,5 +1,6 @@
 """What the API asks the database. Records come back as the contract has them, unknown fields left out."""
 
+from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 import msgspec
@@ -10,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from argus.store import tables
 from argus.store.pages import Page, page
 from argus.store.rows import searchable
-from core.records import Alert, Case, Decision, Feedback, Kind, Lock, Outcome, SeverityName
+from core.records import Alert, AuditRecord, Case, Decision, Feedback, Kind, Lock, Outcome, SeverityName
 
 TEXT_CHARS_MAX: Final = 200
 RECENT: Final = 50
@@ -33,12 +34,23 @@ class AlertFilter(Struct, frozen=True, kw_only=True):
 
 
 class CaseFilter(Struct, frozen=True, kw_only=True):
-    """As `AlertFilter`. assignee: an empty text asks for cases of nobody."""
+    """As `AlertFilter`. assignee: an empty text asks for cases of nobody; source: `ip:192.0.2.1` for example."""
 
     statuses: tuple[Status, ...] = ()
     severities: tuple[SeverityName, ...] = ()
     assignee: str | None = None
     user_id: str | None = None
+    source: str | None = None
+
+
+class UserRow(Struct, frozen=True):
+    """A user as lists have it. lock: the newest word, whose end may have passed."""
+
+    user_id: str
+    last_ms: int
+    decision: str
+    risk_score: float
+    lock: Lock | None
 
 
 class UserOverview(Struct, kw_only=True):
@@ -106,6 +118,8 @@ async def cases(
         query = query.where(table.assignee == wanted.assignee if wanted.assignee else table.assignee.is_(None))
     if wanted.user_id is not None:
         query = query.where(table.user_id == wanted.user_id)
+    if wanted.source is not None:
+        query = query.where(table.source == wanted.source)
     rows, following = await page(connection, query, (table.opened_ms, table.case_id), cursor, limit)
     return Page([_case(row.record) for row in rows], following)
 
@@ -159,6 +173,31 @@ async def user(connection: AsyncConnection, user_id: str) -> UserOverview | None
     return overview if known else None
 
 
+async def users(
+    connection: AsyncConnection, text: str = "", cursor: str | None = None, limit: int = RECENT
+) -> Page[UserRow]:
+    """Those seen last come first. text: how their ids begin. Raises `argus.store.pages.BadCursor`."""
+    seen, held = tables.users.c, tables.locks.c
+    query = select(seen.user_id, seen.last_ms, seen.decision, seen.risk_score, held.record).join_from(
+        tables.users, tables.locks, seen.user_id == held.user_id, isouter=True
+    )
+    if text:
+        query = query.where(seen.user_id.startswith(text[:TEXT_CHARS_MAX], autoescape=True))
+    rows, following = await page(connection, query, (seen.last_ms, seen.user_id), cursor, limit)
+    found = [
+        UserRow(row.user_id, row.last_ms, row.decision, row.risk_score, _lock(row.record) if row.record else None)
+        for row in rows
+    ]
+    return Page(found, following)
+
+
+async def audited(connection: AsyncConnection, subjects: Sequence[str], limit: int = RECENT) -> list[AuditRecord]:
+    """What the audit has about some subjects, newest first: who did what, when and why."""
+    table = tables.audit.c
+    query = select(table.record).where(table.subject.in_(subjects)).order_by(table.time_ms.desc(), table.hash)
+    return [_audit(record) for record in await _records(connection, query.limit(limit))]
+
+
 async def locks_in_force(connection: AsyncConnection, now_ms: int) -> list[Lock]:
     """Locks and challenges whose end has not come."""
     table = tables.locks.c
@@ -183,6 +222,7 @@ def _history(user_id: str) -> Select[Any]:
 
 
 _alert: Final = msgspec.json.Decoder(Alert).decode
+_audit: Final = msgspec.json.Decoder(AuditRecord).decode
 _case: Final = msgspec.json.Decoder(Case).decode
 _decision: Final = msgspec.json.Decoder(Decision).decode
 _feedback: Final = msgspec.json.Decoder(Feedback).decode
