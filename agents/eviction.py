@@ -4,7 +4,8 @@ from tables.store import Store
 from tables.user_table import IDS_PREFIX, USER_PREFIX
 from tables.users import decode_user
 
-SCANNED_PER_TICK = 500
+# A tick holds up events that have just come, by 20 us for each state that it decodes.
+SCANNED_PER_TICK = 50
 
 
 class Eviction:

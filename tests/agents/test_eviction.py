@@ -44,7 +44,7 @@ def test_records_of_other_kinds_are_left_alone(store: Store) -> None:
 
 
 def test_the_walk_goes_on_where_it_stopped_and_then_round_again(store: Store) -> None:
-    count = 2 * SCANNED_PER_TICK + 100
+    count = 2 * SCANNED_PER_TICK + 20
     keep(store, **{f"u{number:05}": UserState(clock_ms=0) for number in range(count)})
     eviction = Eviction(store, DORMANT_MS)
     parts = []
@@ -52,7 +52,7 @@ def test_the_walk_goes_on_where_it_stopped_and_then_round_again(store: Store) ->
         writes = Writes()
         parts.append(eviction.take(NOW_MS, writes))
         store.write(writes, 1)
-    assert list(map(len, parts)) == [SCANNED_PER_TICK, SCANNED_PER_TICK, 100]
+    assert list(map(len, parts)) == [SCANNED_PER_TICK, SCANNED_PER_TICK, 20]
     assert [user for part in parts for user in part] == [f"u{number:05}" for number in range(count)]
     assert eviction.take(NOW_MS, {}) == []
     keep(store, u00000=UserState(clock_ms=0))

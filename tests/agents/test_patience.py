@@ -3,7 +3,7 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
-from agents.patience import LONGEST_MS, Patience
+from agents.patience import LONGEST_FETCHING_MS, LONGEST_MS, Patience
 
 HERE = TopicPartition("events", 0)
 GONE = TopicPartition("events", 1)
@@ -38,10 +38,21 @@ def test_an_empty_answer_with_data_behind_it_doubles_the_wait_up_to_the_longest(
     assert waits == [20, 40, 80, 160, 320, 640, 1_280, LONGEST_MS, LONGEST_MS]
 
 
-def test_answers_that_bring_something_shorten_it_slowly_and_never_below_the_shortest() -> None:
+def test_an_answer_that_brings_others_and_leaves_a_partition_out_lengthens_the_wait_too() -> None:
+    consumer = Consumer(position=5, highwater=9)
+    at_hand = patience(consumer)
+    at_hand.after(True, [HERE])
+    assert 10 < consumer.wait_ms < 20
+    for _ in range(100):
+        at_hand.after(True, [HERE])
+    assert 90 < consumer.wait_ms <= LONGEST_FETCHING_MS
+
+
+def test_answers_that_bring_all_there_is_shorten_it_slowly_and_never_below_the_shortest() -> None:
     consumer = Consumer(position=5, highwater=9)
     at_hand = patience(consumer)
     at_hand.after(False, [HERE])
+    consumer.state.position = 9
     at_hand.after(True, [HERE])
     assert 10 < consumer.wait_ms < 20
     for _ in range(100):
