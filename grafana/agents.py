@@ -137,7 +137,7 @@ WHY: Final = Row("Why", (
         "s", promql(
             f"sort_desc(time() - max by (partition) ({of('argus_watermark_timestamp_seconds')}))",
             "{{partition}}", instant=True,
-        ), rising(300, 3600), none="No events yet", width=24, height=6,
+        ), rising(300, 3600), none="No events yet", width=24, height=4,
     ),
 ))  # fmt: skip
 

@@ -70,13 +70,17 @@ class House(Asking):
         self._environment |= {f"ARGUS_{name.upper()}": str(value) for name, value in settings.items()}
         self._ports: dict[str, list[int]] = {}
         self._prometheus = f"http://{LOOPBACK}:{pick()}"
+        self._watcher = prometheus
+
+    def begin(self) -> None:
+        """Returns when all of it works; it is to be ended in any case."""
         self._run("topics", "create")
         self.worker()
         for name in ("sink", "notify"):
             self._stream(name)
         self._start("serve", "--port", str(self.port))
         self._ports["api"] = [self.port]
-        self._watch(prometheus)
+        self._watch(self._watcher)
         until(lambda: self._answers(f"http://{LOOPBACK}:{self.port}/ready"), 60, "the API")
 
     def worker(self) -> None:
@@ -136,7 +140,7 @@ class House(Asking):
     def _run(self, *command: str) -> None:
         subprocess.run(
             [sys.executable, "-m", "argus", *command],
-            env=self._environment, cwd=self._directory, check=True, timeout=60, capture_output=True,
+            env=self._environment, cwd=self._directory, check=True, timeout=300, capture_output=True,
         )  # fmt: skip
 
     def _targets(self) -> None:
