@@ -208,6 +208,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     console_simulator: Annotated[
         bool, Meta(description="whether the console can send made-up events and attacks; on in `argus up`")
     ] = False
+    worker_metrics: Annotated[
+        tuple[str, ...], Meta(description="addresses of the workers' /metrics, for the console's page of models")
+    ] = ()
     grafana_url: Annotated[str | None, Meta(description="where Grafana is, for links to its boards")] = None
     jwks_url: Annotated[str | None, Meta(description="an issuer's public keys, whose tokens are taken too")] = None
     jwt_audience: Annotated[str | None, Meta(description="whom the issuer's tokens must be for")] = None

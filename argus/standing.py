@@ -11,7 +11,7 @@ from core.rules.nodes import Node
 
 # Of one process or machine, not of what Argus does.
 OWN: Final = frozenset(
-    {"data_dir", "metrics_host", "metrics_port", "broker", "log_level", "log_format"}
+    {"data_dir", "metrics_host", "metrics_port", "worker_metrics", "broker", "log_level", "log_format"}
     | {name for name in table() if name.startswith("kafka_")}
 )
 

@@ -116,7 +116,7 @@ class Up:
         first = self._choose("metrics", self._settings.metrics_port, self._plan.workers)
         self._metrics_ports = [first + i for i in range(self._plan.workers)]
         wanted = self._settings.api_port if self._plan.api_port is None else self._plan.api_port
-        self._settings = _at(self._settings, self._choose("api", wanted))
+        self._settings = _at(self._settings, self._choose("api", wanted), self._metrics_ports)
         monitors = monitoring.kept(self._monitors(), self._terminal.say, self._stop_children)
         with self._signals():
             async with monitors:
@@ -316,11 +316,14 @@ class Up:
                 loop.remove_signal_handler(number)
 
 
-def _at(settings: Settings, api_port: int) -> Settings:
-    """The settings with the API's port; where nobody says how people reach the console, that is where."""
+def _at(settings: Settings, api_port: int, metrics_ports: list[int]) -> Settings:
+    """The settings with the API's port, and where the workers' figures are; where nobody says how people reach the
+    console, that is where."""
     local = f"http://{LOOPBACK}:{api_port}"
     url = local if settings.public_url == Settings().public_url else settings.public_url
-    return msgspec.structs.replace(settings, api_port=api_port, public_url=url)
+    host = settings.metrics_host
+    figures = settings.worker_metrics or tuple(f"http://{host}:{port}/metrics" for port in metrics_ports)
+    return msgspec.structs.replace(settings, api_port=api_port, public_url=url, worker_metrics=figures)
 
 
 async def _until(event: asyncio.Event, deadline: float | None) -> None:

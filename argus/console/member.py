@@ -27,6 +27,7 @@ from core.clock import rfc3339, to_ms
 from core.health import Health
 from core.outcomes import Answer, Answered
 from core.records import Alert, Command, Decision, Event, Feedback, Lock, Outcome
+from core.rules.entry import Severity
 
 EVENTS_SHOWN: Final = 30
 TOLD_SHOWN: Final = 20
@@ -110,6 +111,7 @@ async def code_given(visit: Visit) -> web.StreamResponse:
         return visit.back("/me#unlock", Flash("bad", "A code has six digits. No try was counted."))
     flash = await visit.ask(users.verify, Code(code), user_id=visit.caller.user)
     if flash.text == UNLOCKED:
+        flash = Flash("good", "Your account is unlocked.")
         locks = visit.services.locks
         await locks.wait(visit.caller.user, SHOWN_WITHIN_S, lambda lock: lock.state == "unlocked")
     return visit.back("/me#unlock", flash)
@@ -177,16 +179,22 @@ def _lock(visit: Visit, known: UserOverview | None) -> Lock | None:
 
 
 def _noticed(raised: list[Alert], labels: list[Feedback]) -> list[Noticed]:
-    disputed_events = {label.event_id for label in labels if label.source == "dispute"}
+    """One for each event, by its worst alert, in the order in which they come."""
+    worst: dict[str, Alert] = {}
+    for alert in raised:
+        there = worst.get(alert.event_id)
+        if there is None or Severity[alert.severity] > Severity[there.severity]:
+            worst[alert.event_id] = alert
+    noted = {label.event_id for label in labels if label.source == "dispute"}
     return [
         Noticed(
             alert.alert_id,
             alert.time,
             words.said_of(alert),
             words.details_of(alert),
-            bool(disputed_events & {alert.event_id, *alert.event_ids}),
+            bool(noted & {alert.event_id, *alert.event_ids}),
         )
-        for alert in raised
+        for alert in worst.values()
     ]
 
 

@@ -57,9 +57,11 @@ _SUGGESTED: Final[Mapping[str, str]] = {
 
 def said_of(alert: Alert) -> str:
     """What an alert is about, for the member."""
-    types = _TYPES.get(alert.rule_id, ())
+    if "payee_id" in alert.context:
+        return UNUSUAL["payout"]
     if "amount" in alert.context:
-        types = tuple(type_ for type_ in types if type_ in ("transaction", "payout", "deposit")) or ("transaction",)
+        return UNUSUAL["transaction"]
+    types = _TYPES.get(alert.rule_id, ())
     return UNUSUAL.get(types[0], ANYTHING) if types else ANYTHING
 
 

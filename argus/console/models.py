@@ -1,0 +1,80 @@
+"""The models page: which versions there are, how well they tell fraud, whether they drift; for whatever models there
+are, by the names under which decisions and workers speak of them."""
+
+from typing import Final
+
+from aiohttp import web
+from msgspec import Struct
+
+from argus.console import charts
+from argus.console.charts import Chart, Row
+from argus.console.model_figures import RISK, Model, models
+from argus.console.page import Page, Visit
+from argus.console.worker_metrics import workers
+from argus.store import scores
+from argus.store.scores import Scored
+from core.clock import DAY
+
+SPAN_DAYS: Final = 7
+LABELS_DAYS: Final = 90
+
+
+class Part(Struct, frozen=True):
+    """One partition. drift: by model."""
+
+    partition: int
+    decisions: int
+    means: dict[str, float]
+    drifts: dict[str, float | None]
+
+
+async def shown(visit: Visit) -> web.StreamResponse:
+    services = visit.services
+    until_ms = services.now_ms()
+    async with services.store.reading() as connection:
+        found = await scores.newest(connection, until_ms - SPAN_DAYS * DAY, until_ms)
+        fraud = await scores.labelled_fraud(connection, until_ms - LABELS_DAYS * DAY)
+        versions = await scores.versions(connection)
+    tail_from = services.settings.policy.tail_quantile
+    every = models(found, fraud, tail_from)
+    asked = await workers(services.settings.worker_metrics)
+    return visit.render(
+        "models.html",
+        models=every,
+        risk=RISK,
+        weights=services.settings.policy.model_weights,
+        tail_from=tail_from,
+        decisions=len(found),
+        frauds=len(fraud),
+        days=SPAN_DAYS,
+        labels_days=LABELS_DAYS,
+        versions=versions,
+        charts=[_distribution(model) for model in every],
+        parts=_parts(visit, found, tail_from),
+        workers=asked,
+    )
+
+
+def _distribution(model: Model) -> Chart:
+    rows = [
+        Row(f"{low / 10:.1f}\N{EN DASH}{low / 10 + 0.1:.1f}", share, f"{share:.1%}", "s6" if low == 9 else "s1")
+        for low, share in enumerate(model.shares)
+    ]
+    name = "Risk score / 100" if model.name == RISK else model.name.replace("_", " ").capitalize()
+    says = f"The share of decisions in each tenth of the scores of {name}."
+    return charts.rows(f"m-{model.name}", name, says, rows, head=("Score", "Decisions"))
+
+
+def _parts(visit: Visit, found: list[Scored], tail_from: float) -> list[Part]:
+    by: dict[int, list[Scored]] = {}
+    for one in found:
+        by.setdefault(visit.services.placing(one.user_id), []).append(one)
+    parts = []
+    for partition, mine in sorted(by.items()):
+        every = [model for model in models(mine, (), tail_from) if model.name != RISK]
+        means = {model.name: model.mean for model in every}
+        parts.append(Part(partition, len(mine), means, {model.name: model.drift for model in every}))
+    return parts
+
+
+PAGES: Final = (Page(path="/models", roles=("analyst", "admin"), handler=shown, menu="Models"),)
