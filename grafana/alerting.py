@@ -3,7 +3,7 @@
 from typing import Final
 
 from grafana.board import Board, Row, choice
-from grafana.panel import NONE_IS_WELL, bars, falling, grid, lines, number, rising, spread
+from grafana.panel import NONE_IS_WELL, ONE_IS_WELL, bars, grid, lines, number, rising, spread
 from grafana.query import count, of, promql, quantile, rate, share, total
 
 CHANNEL: Final = 'channel=~"$channel"'
@@ -17,7 +17,7 @@ WELL: Final = Row("Is it well", (
     number(
         "Rules at work", "Whether Prometheus evaluates the rules: the watchdog always fires.",
         "short", promql('max(ALERTS{alertname="ArgusWatchdog",alertstate="firing"})', instant=True),
-        falling(1, 1), words={"1": ("watching", "green")}, none="Not evaluated",
+        ONE_IS_WELL, words={"1": ("watching", "green")}, none="Not evaluated",
     ),
     number(
         "Pages not delivered", "Share of Alertmanager's notifications in the shown range that failed; 1 % for "
@@ -29,12 +29,12 @@ WELL: Final = Row("Is it well", (
         "there by themselves.",
         "s",
         promql(f"time() - {total(of('argus_alertmanager_push_last_success_timestamp_seconds'), how='max')}",
-               instant=True), rising(60, 90), none="No Alertmanager set",
+               instant=True), rising(60, 90), none="None known",
     ),
     number(
         "Messages given up", "Messages of any channel, in the shown range, that could not be sent at all.",
         "short", promql(count("argus_notifications_total", UNSENT), instant=True), NONE_IS_WELL,
-        none="No channels", decimals=0,
+        none="None known", decimals=0,
     ),
     number(
         "Passwords given up", "One-time passwords in the shown range that did not go out: users stay locked.",
@@ -43,7 +43,7 @@ WELL: Final = Row("Is it well", (
     number(
         "Database", "Whether the database did the last that the sink asked of it.",
         "short", promql(total(of("argus_sink_database_up"), how="min"), instant=True),
-        falling(1, 1), words={"0": ("away", "red"), "1": ("there", "green")}, none="No sink",
+        ONE_IS_WELL, words={"0": ("away", "red"), "1": ("there", "green")}, none="No sink seen",
     ),
 ))  # fmt: skip
 
@@ -83,13 +83,13 @@ PEOPLE: Final = Row("Where not: alert to people", (
         "Messages waiting", "By channel. They wait for quiet hours, a limit, or a channel that fails.",
         "short",
         promql(f"sort_desc({total(of('argus_notifications_waiting', CHANNEL), 'channel')})",
-               "{{channel}}", instant=True), rising(100, 1000), none="No channels", width=5,
+               "{{channel}}", instant=True), rising(100, 1000), none="No channels known", width=5,
     ),
     bars(
         "Channels left alone", "Channels that kept failing and are tried only now and then.",
         "short",
         promql(total(of("argus_notification_breaker_open", CHANNEL), "channel", "max"),
-               "{{channel}}", instant=True), NONE_IS_WELL, none="No channels", most=1, width=5,
+               "{{channel}}", instant=True), NONE_IS_WELL, none="No channels known", most=1, width=5,
     ),
     lines(
         "One-time passwords sent", "Per second, by way and what became of them.",

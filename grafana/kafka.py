@@ -30,7 +30,7 @@ WELL: Final = Row("Is it well", (
         "Yet to recover", "Changelog records to be read before work begins. It must fall; where it stands for "
         "ten minutes it pages.",
         "short", promql(total(of("argus_recovery_remaining_records")), instant=True), rising(1, 1_000_000),
-        none="No recovery yet",
+        none="None known",
     ),
     number(
         "Free disk", "Free bytes where the tables are, of the worker that has the least.",

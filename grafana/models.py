@@ -3,10 +3,12 @@
 from typing import Final
 
 from grafana.board import Board, Row, choice
-from grafana.panel import NONE_IS_WELL, bars, falling, grid, lines, number, rising, spread
+from grafana.panel import NONE_IS_WELL, ONE_IS_WELL, bars, grid, lines, number, rising, spread
 from grafana.query import count, of, promql, quantile, rate, share, total
 
 ONE: Final = 'model=~"$model"'
+# A rule has a series from its first failure on: none is 0 where a worker says that it has rules.
+RULE_ERRORS: Final = f"{count('argus_rule_errors_total')} or 0 * {total(of('argus_rules_loaded'))}"
 FLAGGED: Final = share(
     rate("argus_model_predictions_total", ONE, 'verdict="anomaly"', by="model"),
     rate("argus_model_predictions_total", ONE, by="model"),
@@ -38,11 +40,11 @@ WELL: Final = Row("Is it well", (
     number(
         "Newest rule set", "Whether the newest user-defined rules were taken. If not, the former are in force.",
         "short", promql(total(of("argus_ruleset_last_reload_successful"), how="min"), instant=True),
-        falling(1, 1), words={"0": ("refused", "red"), "1": ("in force", "green")}, none="None came",
+        ONE_IS_WELL, words={"0": ("refused", "red"), "1": ("in force", "green")}, none="None seen",
     ),
     number(
         "Rules that fail", "Failures of rules' own checks in the shown range. Such a rule does not fire.",
-        "short", promql(count("argus_rule_errors_total"), instant=True), NONE_IS_WELL, none="None failed",
+        "short", promql(RULE_ERRORS, instant=True), NONE_IS_WELL,
         decimals=0,
     ),
 ))  # fmt: skip

@@ -17,6 +17,8 @@ ON_TIME: Final = share(
 BURN_1H: Final = "slo:burn:ratio_1h"
 BURN_6H: Final = "slo:error:ratio_6h / on (slo) (1 - slo:objective:ratio)"
 LAG: Final = total(of("argus_consumer_lag_seconds"), how="max")
+# 0 down, 1 up and not able to work, 2 able; Prometheus and Alertmanager have no more to say than that they are up.
+READY: Final = f"{of('up')} * on (job, instance) (1 + {of('argus_ready')}) or on (job, instance) 2 * {of('up')}"
 TO_AGENT: Final = "/d/argus-agents?var-agent=${__value.raw}&${datasource:queryparam}&${__url_time_range}"
 
 WELL: Final = Row("Is it well", (
@@ -36,7 +38,7 @@ WELL: Final = Row("Is it well", (
         "Alerts within 10 s",
         "Share of high and critical alerts, in the shown range, that were on the topic within ten seconds of "
         "the event's arrival. The objective is 99.5 %.",
-        "percentunit", promql(ON_TIME, instant=True), falling(0.99, 0.995), none="No alerts", decimals=2,
+        "percentunit", promql(ON_TIME, instant=True), falling(0.99, 0.995), none="No alerts seen", decimals=2,
     ),
     number(
         "Oldest record waiting",
@@ -48,7 +50,7 @@ WELL: Final = Row("Is it well", (
         "Time since the canary of the worst partition came back. One goes through the whole stream every 15 s; three "
         "minutes without one page.",
         "s", promql(f"max(time() - {of('argus_canary_last_seen_timestamp_seconds')})", instant=True), rising(60, 180),
-        none="No canaries",
+        none="None seen",
     ),
     number(
         "Critical cases waiting",
@@ -150,7 +152,7 @@ WHERE: Final = Row("Where not", (
     states(
         "Processes", "Whether each process could be scraped, and says that it can work.",
         {"0": ("down", "red"), "1": ("not ready", "orange"), "2": ("ready", "green")},
-        promql(f"{of('up')} + on (job, instance) {of('argus_ready')} or {of('up')}", "{{job}} {{instance}}"),
+        promql(READY, "{{job}} {{instance}}"),
         width=12,
     ),
 ))  # fmt: skip

@@ -24,6 +24,7 @@ NO_DATA: Final = "No data"
 Steps = tuple[tuple[float | None, str], ...]
 PLAIN: Final[Steps] = ((None, "text"),)
 NONE_IS_WELL: Final[Steps] = ((None, "green"), (1, "red"))
+ONE_IS_WELL: Final[Steps] = ((None, "red"), (1, "green"))
 # Colours with a meaning, of series that are called by one label's value.
 COLOURS: Final[Mapping[str, Mapping[str, str]]] = {
     "{{severity}}": {"critical": "red", "high": "orange", "medium": "yellow", "low": "blue"},
