@@ -7,23 +7,24 @@ number of partitions, and Faust's copartitioned assignor gives a worker the same
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import faust
 from faust.types import TP
 from msgspec import Struct
-from rocksdict import Cache
 
 from agents.clients import Clients
 from agents.journal import KafkaJournal
 from agents.lanes import ONE_BY_ONE, Gather, Lanes, Work
+from agents.meters import UNMETERED, BatchMeter, ShardMeter
 from agents.sender import KafkaSender
 from agents.services import Services
 from agents.shard import Shard
+from agents.stores import Stores
 from agents.views import View
-from tables.store import MEBIBYTE, Store
+from tables.store import MEBIBYTE
 
 logger = logging.getLogger(__name__)
 
@@ -48,13 +49,23 @@ class Disk(Struct, frozen=True, kw_only=True):
 class Shards:
     """Opens the shard of a table's partition."""
 
-    def __init__(self, services: Services, clients: Clients, disk: Disk, owner: str, recheck_s: float) -> None:
+    def __init__(
+        self,
+        services: Services,
+        clients: Clients,
+        disk: Disk,
+        owner: str,
+        recheck_s: float,
+        meter: Callable[[str], ShardMeter] = lambda _table: UNMETERED,
+    ) -> None:
+        """meter: of a table's shards."""
         self._services = services
         self._clients = clients
         self._disk = disk
         self._owner = owner
         self._recheck_s = recheck_s
-        self._block_cache = Cache(disk.block_cache_mb * MEBIBYTE)
+        self._meter = meter
+        self.stores = Stores(disk.block_cache_mb * MEBIBYTE)
 
     def open(self, table: str, changelog: str, partition: int) -> Shard:
         """Raises OSError where the partition's files can't be opened."""
@@ -62,11 +73,12 @@ class Shards:
         return Shard(
             partition=partition,
             owner=self._owner,
-            store=Store(path, self._block_cache, self._disk.write_buffer_mb),
+            store=self.stores.open(table, partition, path, self._disk.write_buffer_mb),
             journal=KafkaJournal(self._clients.producer, self._clients.reader, changelog, partition),
             sender=KafkaSender(self._clients.producer, self._clients.batch_bytes),
             monotonic=self._services.monotonic,
             recheck_s=self._recheck_s,
+            meter=self._meter(table),
         )
 
 
@@ -77,6 +89,7 @@ class Table(Struct):
     topics: tuple[str, ...]
     open_work: Callable[[int], Work]
     gather: Gather = ONE_BY_ONE
+    meter: BatchMeter = UNMETERED
 
 
 class Flow:
@@ -109,19 +122,27 @@ def attach(
     views: Callable[[], tuple[View, ...]],
     on_fatal: Callable[[BaseException], None],
     close_s: float,
-    on_assigned: Callable[[int], None] = lambda _partitions: None,
+    on_assigned: Callable[[Collection[int]], None] = lambda _partitions: None,
+    on_revoked: Callable[[], None] = lambda: None,
 ) -> Mapping[str, Lanes]:
-    """Register an agent for every topic and follow the assignment. Answers each table's lanes."""
+    """Register an agent for every topic and follow the assignment. Answers each table's lanes. on_assigned: is told
+    which partitions there are; on_revoked: that there were some, and are no more."""
     flow = Flow(app)
-    lanes = {table.name: Lanes(table.open_work, flow, on_fatal, close_s, table.gather) for table in tables}
+    lanes = {
+        table.name: Lanes(table.open_work, flow, on_fatal, close_s, table.gather, table.meter) for table in tables
+    }
+    taken: set[str] = set()
     for table in tables:
         for topic in table.topics:
             _agent(app, f"{table.name}:{topic}", topic, lanes[table.name])
+    by_name = {table.name: table for table in tables}
     first = {table.name: table.topics[0] for table in tables}
     followed: list[View] = []
 
     @app.on_partitions_revoked.connect
     async def revoked(*_: Any, **__: Any) -> None:
+        if any(one.partitions for one in lanes.values()):
+            on_revoked()
         await asyncio.gather(*(one.revoke() for one in lanes.values()))
         flow.forget()
 
@@ -132,11 +153,15 @@ def attach(
             followed.extend(views())
             for view in followed:
                 await view.start()
-        on_assigned(len({tp.partition for tp in assigned}))
+        on_assigned({tp.partition for tp in assigned})
         for name, one in lanes.items():
             partitions = sorted(tp.partition for tp in assigned if tp.topic == first[name])
             logger.info("table %s: partitions %s", name, partitions)
             one.assign(partitions)
+            if partitions:
+                table = by_name[name]
+                table.meter.taken_over(table.topics, again=name in taken)
+                taken.add(name)
 
     @app.on_before_shutdown.connect
     async def shutdown(*_: Any, **__: Any) -> None:

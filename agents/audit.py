@@ -16,6 +16,7 @@ from agents.services import Services
 from agents.shard import Output, Shard
 from core.audit import Chain, Detail, Entry
 from core.audited import APPROVED, Read, approvals, told
+from core.canary import has_header
 from core.clock import rfc3339
 from tables.audit import CHAINS
 
@@ -125,6 +126,7 @@ class AuditWork(KeyedWork[Chain]):
         read = self._audit.readers[topic]
         singles = records
         if topic == self._audit.decisions:
+            records = singles = [record for record in records if not (record.headers and has_header(record.headers))]
             approved = [record for record in records if record.value is not None and APPROVED in record.value]
             if approved:
                 first, last = approved[0].offset, approved[-1].offset

@@ -1,5 +1,6 @@
 """The Kafka clients of a worker besides Faust's consumer: one producer, ranges to read, topics to follow."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -7,6 +8,8 @@ from msgspec import Struct
 
 from agents.access import OPEN, Access
 from agents.journal import RangeReader
+from agents.meters import UNMETERED, SendMeter
+from agents.producing import MeteredProducer
 
 FRAME_BYTES: Final = 64 * 1024
 
@@ -34,23 +37,25 @@ class ClientConfig(Struct, frozen=True, kw_only=True):
 class Clients:
     """Started once, in the event loop that uses them."""
 
-    def __init__(self, config: ClientConfig) -> None:
+    def __init__(self, config: ClientConfig, meter: SendMeter = UNMETERED) -> None:
         self._config = config
+        self._meter = meter
         self.reader = RangeReader(config.bootstrap, config.access)
-        self._producer: AIOKafkaProducer | None = None
+        self._started: AIOKafkaProducer | None = None
+        self._producer: MeteredProducer | None = None
 
     @property
     def batch_bytes(self) -> int:
         return self._config.batch_bytes
 
     @property
-    def producer(self) -> AIOKafkaProducer:
+    def producer(self) -> MeteredProducer:
         assert self._producer is not None, "clients are used before they are started"
         return self._producer
 
     async def start(self) -> None:
         config = self._config
-        self._producer = AIOKafkaProducer(
+        producer = AIOKafkaProducer(
             bootstrap_servers=list(config.bootstrap),
             client_id=config.client_id,
             acks="all",
@@ -62,11 +67,16 @@ class Clients:
             linger_ms=0,
             **config.access.options(),
         )
-        await self._producer.start()
+        await producer.start()
+        self._started, self._producer = producer, MeteredProducer(producer, self._meter)
 
     async def stop(self) -> None:
-        if self._producer is not None:
-            await self._producer.stop()
+        if self._started is not None:
+            await self._started.stop()
+
+    def oldest_unacked_s(self) -> Mapping[str, float]:
+        """See `MeteredProducer.oldest_unacked_s`."""
+        return {} if self._producer is None else self._producer.oldest_unacked_s()
 
     def open_consumer(self) -> AIOKafkaConsumer:
         """A consumer without a group, for a topic that is read whole."""

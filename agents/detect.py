@@ -1,21 +1,27 @@
-"""The detect agent's step: a batch of event records to decisions, alerts, locks and signals."""
+"""The detect agent's step: a batch of event records to decisions, alerts, locks and signals.
+
+Canaries (`core.canary`) are judged beside the others; their decisions are all that becomes of them.
+"""
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec import Struct, field
 
 from agents.intake import Rejections
-from agents.outputs import signal_outputs, verdict_outputs
+from agents.outputs import canary_outputs, signal_outputs, verdict_outputs
 from agents.placing import Placing
 from agents.services import Services
 from agents.shard import Output
 from agents.users import Draft, UserWork
+from core.canary import is_canary
 from core.detect import Judged, judge
 from core.events import Action, Rejected, decode_action
-from core.judged import Scorer
+from core.judged import Scorer, Scores
+from core.rules.custom import CustomRules
+from core.state import UserState
 
 logger = logging.getLogger(__name__)
 
@@ -23,26 +29,37 @@ FORWARDED_HEADER = "argus-forwarded"
 
 
 class Taken(Struct):
-    """What was in a batch of records. actions: of this partition; arrived: when the broker had each, by event id;
-    outputs: what is sent away unjudged; rejected: (topic, error); size: bytes of all of it."""
+    """What was in a batch of records. actions: of this partition; canaries: likewise, and no users' own; arrived:
+    when the broker had each, by event id; outputs: what is sent away unjudged; rejected: (topic, error); size: bytes
+    of all of it."""
 
     actions: list[Action] = field(default_factory=list)
+    canaries: list[Action] = field(default_factory=list)
     arrived: dict[str, int] = field(default_factory=dict)
     outputs: list[Output] = field(default_factory=list)
     rejected: list[tuple[str, str]] = field(default_factory=list)
     forwarded: int = 0
     size: int = 0
+    read_ms: int = 0
 
 
 class Postponing:
     """A `Scorer` for one step, which learns nothing before the step has happened: one that is given up and taken
-    again as two halves must not teach the models twice."""
+    again as two halves must not teach the models twice. took_s: for scores."""
 
-    def __init__(self, scorer: Scorer) -> None:
-        self.score = scorer.score
+    def __init__(self, scorer: Scorer, monotonic: Callable[[], float]) -> None:
         self.explain = scorer.explain
+        self.took_s = 0.0
+        self._monotonic = monotonic
+        self._score = scorer.score
         self._learn = scorer.learn
         self._lessons: list[tuple[Sequence[Sequence[float]], Sequence[bool]]] = []
+
+    def score(self, rows: Sequence[Sequence[float]]) -> list[Scores]:
+        begin = self._monotonic()
+        scores = self._score(rows)
+        self.took_s += self._monotonic() - begin
+        return scores
 
     def learn(self, rows: Sequence[Sequence[float]], mask: Sequence[bool]) -> None:
         self._lessons.append((rows, mask))
@@ -60,22 +77,21 @@ class Detect:
         self._rejections = rejections
 
     def __call__(self, work: UserWork, records: Sequence[Any]) -> Draft:
-        services = work.services
-        now_ms = services.now_ms()
+        services, monotonic = work.services, work.services.monotonic
+        now_ms, begin = services.now_ms(), monotonic()
         taken = self._read(work, records, now_ms)
         actions, outputs = taken.actions, taken.outputs
-        users = work.users.load([action.user_id for action in actions], {})
-        scorer, custom = Postponing(work.scorer), services.custom()
-        judged = judge(
-            actions,
-            users,
-            book=services.book,
-            policy=services.policy,
-            custom=custom,
-            scorer=scorer,
-            reputation=services.reputation,
-            now_ms=now_ms,
-        )
+        decoded = monotonic()
+        users = work.users.load([action.user_id for action in (*actions, *taken.canaries)], {})
+        scorer, custom = Postponing(work.scorer, monotonic), services.custom()
+        loaded = monotonic()
+        judging = Judging(services, users, custom, now_ms)
+        judged = judging(actions, scorer)
+        if taken.canaries:
+            # Their own scorer is dropped with all that it would have learnt.
+            told = judging(taken.canaries, Postponing(work.scorer, monotonic))
+            outputs += canary_outputs(work, taken.canaries, told)
+        decided = monotonic()
         writes: dict[bytes, bytes | None] = {}
         for until_ms, user_id in judged.due:
             work.timers.add(until_ms, user_id, writes)
@@ -84,17 +100,23 @@ class Detect:
         clock_ms = max((action.time_ms for action in actions), default=0)
 
         def after() -> None:
+            meter, blocks, learning = services.meter, work.scorer.blocks, monotonic()
             scorer.learn_now()
+            meter.stage("learn", monotonic() - learning)
+            meter.stage("decode", decoded - begin)
+            meter.stage("load", loaded - decoded)
+            meter.stage("decide", decided - loaded)
+            meter.judging(decided - loaded - scorer.took_s, scorer.took_s)
             report(services, judged, taken)
             for rule_id, errors in custom.errors.items():
-                services.meter.rule_errors(rule_id, errors)
-            services.meter.learned(work.scorer.names, judged.learned)
+                meter.rule_errors(rule_id, errors)
+            meter.learned(work.scorer.names, judged.learned, work.scorer.blocks - blocks)
 
         return Draft(outputs, writes, users, clock_ms, after)
 
     def _read(self, work: UserWork, records: Sequence[Any], now_ms: int) -> Taken:
         locate = work.services.locate
-        taken = Taken()
+        taken = Taken(read_ms=now_ms)
         for record in records:
             taken.size += len(record.value or b"")
             try:
@@ -105,6 +127,9 @@ class Detect:
                 continue
             home = self._place(action.user_id)
             if home == work.partition:
+                if record.headers and is_canary(record.headers, action.user_id):
+                    taken.canaries.append(action)
+                    continue
                 taken.actions.append(action)
                 taken.arrived[action.event_id] = record.timestamp
             else:
@@ -117,24 +142,60 @@ class Detect:
         return Output(record.topic, home, action.user_id.encode(), record.value, ((FORWARDED_HEADER, b"1"),))
 
 
+class Judging(Struct, frozen=True):
+    """`core.detect.judge` for one step."""
+
+    services: Services
+    users: dict[str, UserState]
+    custom: CustomRules
+    now_ms: int
+
+    def __call__(self, actions: Sequence[Action], scorer: Scorer) -> Judged:
+        services = self.services
+        return judge(
+            actions,
+            self.users,
+            book=services.book,
+            policy=services.policy,
+            custom=self.custom,
+            scorer=scorer,
+            reputation=services.reputation,
+            now_ms=self.now_ms,
+        )
+
+
 def report(services: Services, judged: Judged, taken: Taken) -> None:
     """Count, once the step is durable and sent. An alert's latency begins when the broker had the event: the event
     itself may have happened a day before."""
-    meter, now_ms = services.meter, services.now_ms()
-    for topic, error in taken.rejected:
+    meter, now_ms, topic = services.meter, services.now_ms(), services.topics.events
+    for _, error in taken.rejected:
         meter.rejected(topic, error)
+    meter.outcomes(topic, "rejected", len(taken.rejected))
+    meter.outcomes(topic, "forwarded", taken.forwarded)
+    meter.outcomes(topic, "duplicate", judged.duplicates)
     meter.count("forwarded", taken.forwarded)
     meter.ingest(Counter(action.type for action in taken.actions), taken.size)
     meter.scores([decision.scores for decision in judged.decisions if decision.scores], services.policy.tail_quantile)
     meter.count("duplicates", judged.duplicates)
     meter.count("late", judged.late)
     meter.rule_hits(judged.hits)
-    meter.suppressed(judged.suppressed)
-    meter.decisions(Counter(decision.decision for decision in judged.decisions))
+    arrived = taken.arrived
+    meter.decisions(
+        Counter(decision.decision for decision in judged.decisions),
+        [(now_ms - at_ms) / 1_000 for at_ms in arrived.values()],
+        [(taken.read_ms - action.time_ms) / 1_000 for action in taken.actions],
+    )
     for alert in judged.alerts:
-        latency_ms = now_ms - taken.arrived.get(alert.event_id, now_ms)
-        meter.alert(alert.rule_id, alert.severity, latency_ms / 1_000, alert.alert_id)
-    for lock in judged.locks:
-        meter.lock(lock.state, lock.by)
+        if alert.mode == "live":
+            latency_ms = now_ms - arrived.get(alert.event_id, now_ms)
+            meter.alert(alert.rule_id, alert.severity, latency_ms / 1_000, alert.alert_id)
+    shadows = sum(alert.mode == "shadow" for alert in judged.alerts)
+    meter.suppressed("grouped", judged.suppressed)
+    meter.suppressed("shadow", shadows)
+    if judged.locks:
+        newest = {action.user_id: arrived[action.event_id] for action in taken.actions}
+        for lock in judged.locks:
+            meter.lock(lock.state, lock.by, (now_ms - newest.get(lock.user_id, now_ms)) / 1_000)
+    meter.failed(topic, [error for _, error in judged.failed])
     for action, error in judged.failed:
         logger.error("event %s of type %s could not be judged whole: %s", action.event_id, action.type, error)

@@ -12,11 +12,12 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from msgspec import Struct
 
 from agents.access import OPEN, Access
+from agents.producing import MeteredProducer
 
 OWNER_KEY = b"\x00owner"
 EPOCH_HEADER = "epoch"
@@ -61,7 +62,7 @@ class KafkaJournal:
 
     def __init__(
         self,
-        producer: AIOKafkaProducer,
+        producer: MeteredProducer,
         reader: "RangeReader",
         topic: str,
         partition: int,

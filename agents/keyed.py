@@ -132,8 +132,6 @@ class KeyedWork(ABC, Generic[State]):
                 await self._step(topic, records[first : first + MISSED_RECORDS])
 
     async def _step(self, topic: str, records: Sequence[Any]) -> None:
-        services = self.services
-        begin = services.monotonic()
         step = self.decide(topic, records)
         try:
             await self.commit(step, self.shard.meta.applied | {topic: records[-1].offset + 1})
@@ -143,9 +141,6 @@ class KeyedWork(ABC, Generic[State]):
             middle = len(records) // 2
             await self._step(topic, records[:middle])
             await self._step(topic, records[middle:])
-            return
-        age_ms = services.now_ms() - records[0].timestamp
-        services.meter.batch(topic, self.shard.partition, len(records), services.monotonic() - begin, age_ms)
 
     def _keep(self, states: dict[str, State | None]) -> None:
         for key, state in states.items():

@@ -7,12 +7,16 @@ acked in order, each when its step is durable and sent.
 
 import asyncio
 import logging
+import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final, Protocol, runtime_checkable
 
 from msgspec import Struct
+
+from agents.lag import Backlog
+from agents.meters import UNMETERED, BatchMeter
 
 logger = logging.getLogger(__name__)
 
@@ -70,9 +74,17 @@ class Lane:
     """One partition's queue and the task that empties it."""
 
     def __init__(
-        self, work: Work, flow: Flow, on_fatal: Callable[[BaseException], None], gather: Gather = ONE_BY_ONE
+        self,
+        work: Work,
+        flow: Flow,
+        on_fatal: Callable[[BaseException], None],
+        gather: Gather = ONE_BY_ONE,
+        meter: BatchMeter = UNMETERED,
     ) -> None:
         self.work = work
+        self._meter = meter
+        self._in_hand: list[Any] = []
+        self._done: dict[Any, int] = {}
         self._gather = gather
         self._round_at = 0.0
         self._flow = flow
@@ -82,6 +94,8 @@ class Lane:
         self._arrived = asyncio.Event()
         self._closing = False
         self.ready = False
+        # When it last came to its next batch or tick; it does so once a second where there is nothing to do.
+        self.turned_at = time.monotonic()
         self._task = asyncio.create_task(self._run())
 
     def submit(self, event: Any) -> None:
@@ -91,6 +105,17 @@ class Lane:
         if len(self._batches) >= self._gather.batches and event.message.tp not in self._held:
             self._held.add(event.message.tp)
             self._flow.hold(event.message.tp)
+
+    def backlog(self) -> Mapping[Any, Backlog]:
+        """By topic and partition: what is worked on or queued, and how far the work has come."""
+        found = {tp: Backlog(next_offset=offset + 1) for tp, offset in self._done.items()}
+        for event in (*self._in_hand, *self._batches):
+            message = event.message
+            backlog = found.setdefault(message.tp, Backlog())
+            if not backlog.records:
+                backlog.oldest_ms, backlog.next_offset = message.value[0].timestamp, message.value[0].offset
+            backlog.records += len(message.value)
+        return found
 
     async def close(self, timeout_s: float) -> None:
         """Finish the batch in hand, drop the queue (unacked: it will come again) and give the partition up. A
@@ -109,6 +134,7 @@ class Lane:
     async def _run(self) -> None:
         try:
             await self.work.start()
+            self.turned_at = time.monotonic()
             self.ready = True
             try:
                 await self._work_on()
@@ -129,6 +155,7 @@ class Lane:
         now = asyncio.get_running_loop().time
         tick_at = now() + TICK_S
         while not self._closing:
+            self.turned_at = time.monotonic()
             if now() >= tick_at:
                 await self.work.tick()
                 tick_at = now() + TICK_S
@@ -143,9 +170,8 @@ class Lane:
 
     async def _next(self) -> None:
         event = self._batches.popleft()
-        message = event.message
-        await self.work.apply(message.topic, message.value)
-        event.ack()
+        self._in_hand = [event]
+        await self._apply(event.message.topic, [event], event.message.value)
         self._resume()
 
     async def _round(self) -> None:
@@ -153,13 +179,22 @@ class Lane:
         while self._batches:
             event = self._batches.popleft()
             by_topic.setdefault(event.message.topic, []).append(event)
+        self._in_hand = [event for events in by_topic.values() for event in events]
         for topic, events in by_topic.items():
             if self._closing:
                 return
-            await self.work.apply(topic, [record for event in events for record in event.message.value])
-            for event in events:
-                event.ack()
+            await self._apply(topic, events, [record for event in events for record in event.message.value])
         self._resume()
+
+    async def _apply(self, topic: str, events: list[Any], records: list[Any]) -> None:
+        now = asyncio.get_running_loop().time
+        begin = now()
+        await self.work.apply(topic, records)
+        del self._in_hand[: len(events)]
+        for event in events:
+            event.ack()
+            self._done[event.message.tp] = event.message.offset
+        self._meter.batch(topic, len(records), now() - begin)
 
     def _resume(self) -> None:
         if self._held and len(self._batches) < self._gather.batches:
@@ -178,8 +213,10 @@ class Lanes:
         on_fatal: Callable[[BaseException], None],
         close_s: float,
         gather: Gather = ONE_BY_ONE,
+        meter: BatchMeter = UNMETERED,
     ) -> None:
         """close_s: how long giving partitions up may take, below the rebalance timeout."""
+        self._meter = meter
         self._gather = gather
         self._open_work = open_work
         self._flow = flow
@@ -197,10 +234,22 @@ class Lanes:
         """Every partition that was assigned has been taken over; with many workers that can be none."""
         return self._assigned.is_set() and all(lane.ready for lane in self._lanes.values())
 
+    def backlog(self) -> Mapping[Any, Backlog]:
+        """Of all lanes, see `Lane.backlog`."""
+        return {tp: backlog for lane in self._lanes.values() for tp, backlog in lane.backlog().items()}
+
+    def stalled_s(self) -> float:
+        """How long the lane that is worst off has been at one batch or tick: a second, unless it or the event loop
+        hangs. Takeovers do not count. May be asked from another thread."""
+        now = time.monotonic()
+        return max((now - lane.turned_at for lane in list(self._lanes.values()) if lane.ready), default=0.0)
+
     def assign(self, partitions: Iterable[int]) -> None:
         """Open a lane for each; whatever was open has been revoked."""
         for partition in partitions:
-            self._lanes[partition] = Lane(self._open_work(partition), self._flow, self._on_fatal, self._gather)
+            self._lanes[partition] = Lane(
+                self._open_work(partition), self._flow, self._on_fatal, self._gather, self._meter
+            )
         self._assigned.set()
 
     async def revoke(self) -> None:

@@ -23,6 +23,7 @@ class Learn:
 
     def __call__(self, work: UserWork, records: Sequence[Any]) -> Draft:
         now_ms, meter = work.services.now_ms(), work.services.meter
+        topic, forwarded = work.services.topics.feedback, 0
         outputs: list[Output] = []
         unread: list[tuple[str, str]] = []
         labels: list[Feedback] = []
@@ -38,6 +39,7 @@ class Learn:
                 labels.append(feedback)
             else:
                 outputs.append(Output(record.topic, home, feedback.user_id.encode(), record.value))
+                forwarded += 1
         users = work.users.load([feedback.user_id for feedback in labels], {})
         signals: Out = {}
         for feedback in labels:
@@ -45,8 +47,11 @@ class Learn:
         outputs += signal_outputs(work, signals, self._place)
 
         def report() -> None:
-            for topic, error in unread:
+            for _, error in unread:
                 meter.rejected(topic, error)
+            meter.outcomes(topic, "rejected", len(unread))
+            meter.outcomes(topic, "forwarded", forwarded)
+            meter.count("forwarded", forwarded)
             for feedback in labels:
                 meter.feedback(feedback.label)
 

@@ -48,6 +48,7 @@ class Respond:
         unread: list[tuple[str, str]] = []
         commands: list[Command] = []
         forwarded = 0
+        arrived: dict[str, int] = {}
         for record in records:
             try:
                 command = read_command(record.value or b"", now_ms=now_ms)
@@ -62,6 +63,7 @@ class Respond:
                 forwarded += 1
             elif answered_by(command) == "users":
                 commands.append(command)
+                arrived[command.user_id] = record.timestamp
         users = work.users.load([command.user_id for command in commands], {})
         obeyed = Obeyed()
         desk = Desk(services.book, services.policy, self._key, now_ms, obeyed)
@@ -81,20 +83,25 @@ class Respond:
         outputs += signal_outputs(work, obeyed.judged.signals, self._place)
 
         def report() -> None:
-            meter, judged = services.meter, obeyed.judged
-            for topic, error in unread:
+            meter, judged, topic = services.meter, obeyed.judged, services.topics.commands
+            done_ms = services.now_ms()
+            for _, error in unread:
                 meter.rejected(topic, error)
+            meter.outcomes(topic, "rejected", len(unread))
+            meter.outcomes(topic, "forwarded", forwarded)
             meter.count("forwarded", forwarded)
             for type_, answered in answers:
                 meter.command(type_, answered.status)
                 if type_ in ("otp_request", "otp_verify"):
                     meter.otp(OTP_OUTCOMES.get(answered.answer, "refused"))
             for lock in judged.locks:
-                meter.lock(lock.state, lock.by)
+                latency_ms = done_ms - arrived.get(lock.user_id, done_ms)
+                meter.lock(lock.state, lock.by, latency_ms / 1_000)
             meter.rule_hits(judged.hits)
             for alert in judged.alerts:
-                meter.alert(alert.rule_id, alert.severity, 0.0, alert.alert_id)
-            meter.suppressed(judged.suppressed)
+                latency_ms = done_ms - arrived.get(alert.user_id or "", done_ms)
+                meter.alert(alert.rule_id, alert.severity, latency_ms / 1_000, alert.alert_id)
+            meter.suppressed("grouped", judged.suppressed)
 
         return Draft(outputs, writes, users, 0, report)
 

@@ -1,15 +1,27 @@
 """User-defined rules from a file and from the rules topic: a bad set is refused, and the old one goes on."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, Protocol
 
-from agents.services import Meter
 from core.rules.custom import BadRule, CustomRules
 
 logger = logging.getLogger(__name__)
 
 RULES_MAX = 1_000
+
+
+class RuleMeter(Protocol):
+    """The part of `agents.services.Meter` that is told of rules."""
+
+    def rules(self, origin: str, ids: Collection[str], accepted: bool) -> None: ...
+
+
+class Unheard:
+    """A `RuleMeter` of a process that reads rules and does not judge by them."""
+
+    def rules(self, *_: object) -> None:
+        return
 
 
 class LiveRules:
@@ -19,7 +31,7 @@ class LiveRules:
         self,
         compile_rules: Callable[[Iterable[Any]], CustomRules],
         read: Callable[[bytes], Any],
-        meter: Meter,
+        meter: RuleMeter,
         from_file: Mapping[str, Any],
     ) -> None:
         """compile_rules: definitions to a whole set; read: a record's value to a definition. Both raise `BadRule`,
@@ -30,7 +42,7 @@ class LiveRules:
         self._definitions: dict[str, Any] = dict(from_file)
         self._from_file = dict(from_file)
         self._rules = compile_rules(self._definitions.values())
-        meter.rules("custom", len(self._rules.rules), True)
+        meter.rules("custom", self._ids(), True)
 
     def current(self) -> CustomRules:
         """The set in force; replaced as a whole, never changed."""
@@ -56,8 +68,11 @@ class LiveRules:
             rules = self._compile(wanted.values())
         except BadRule as error:
             logger.error("a rule was refused, the others go on: %s", error)
-            self._meter.rules("custom", len(self._rules.rules), False)
+            self._meter.rules("custom", self._ids(), False)
             return
         self._definitions, self._rules = wanted, rules
         logger.info("user-defined rules: %d in force", len(rules.rules))
-        self._meter.rules("custom", len(rules.rules), True)
+        self._meter.rules("custom", self._ids(), True)
+
+    def _ids(self) -> list[str]:
+        return [own.rule.id for own in self._rules.rules]

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, Final
 
-from aiokafka import AIOKafkaProducer
-
+from agents.producing import MeteredProducer
 from agents.shard import Output
 
 # A broker takes no larger batch unless a topic says so, as the rejected topic does.
@@ -16,7 +15,7 @@ BATCH_BYTES: Final = 1 << 20
 class KafkaSender:
     """Sends through one producer. Within a topic partition, records keep their order."""
 
-    def __init__(self, producer: AIOKafkaProducer, batch_bytes: int = BATCH_BYTES) -> None:
+    def __init__(self, producer: MeteredProducer, batch_bytes: int = BATCH_BYTES) -> None:
         """batch_bytes: of a record batch, before compression; a larger record has a batch of its own."""
         self._producer = producer
         self._batch_bytes = batch_bytes

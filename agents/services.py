@@ -1,6 +1,6 @@
 """What the agents are handed: names, rules, tunables, lookups. Nothing here is read from the environment."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -24,6 +24,7 @@ class TopicNames(Struct, frozen=True, kw_only=True):
     locks: str
     outcomes: str
     deliveries: str
+    notices: str
     reputation: str
     rules: str
     rejected: str
@@ -35,8 +36,11 @@ class TopicNames(Struct, frozen=True, kw_only=True):
 class Meter(Protocol):
     """Where agents report. Calls are cheap and never raise."""
 
-    def batch(self, topic: str, partition: int, records: int, seconds: float, oldest_ms: float) -> None:
-        """One step done. oldest_ms: how old its oldest record was when it was done, by the broker's timestamp."""
+    def outcomes(self, topic: str, outcome: str, count: int) -> None:
+        """Records of a batch that were `duplicate`, `forwarded` or `rejected`; all others are ok."""
+
+    def failed(self, topic: str, errors: Sequence[str]) -> None:
+        """Records of a batch that could not be worked on whole, each with its exception as `repr` has it."""
 
     def ingest(self, types: Mapping[str, int], size: int) -> None: ...
     def rejected(self, topic: str, error: str) -> None: ...
@@ -46,15 +50,26 @@ class Meter(Protocol):
     def rule_errors(self, rule_id: str, total: int) -> None:
         """total: failures of a user-defined rule since its set came in."""
 
-    def rules(self, origin: str, loaded: int, accepted: bool) -> None: ...
-    def decisions(self, verdicts: Mapping[str, int]) -> None: ...
+    def rules(self, origin: str, ids: Collection[str], accepted: bool) -> None:
+        """Rules came in. ids: of those in force now."""
+
+    def decisions(self, verdicts: Mapping[str, int], latencies_s: Sequence[float], skews_s: Sequence[float]) -> None:
+        """latencies_s: of each event, since the broker had it; skews_s: since it had happened, when it was read."""
+
     def alert(self, rule_id: str, severity: str, latency_s: float, alert_id: str) -> None: ...
-    def suppressed(self, count: int) -> None: ...
-    def lock(self, state: str, by: str) -> None: ...
+    def suppressed(self, reason: str, count: int) -> None: ...
+    def lock(self, state: str, by: str, latency_s: float | None) -> None:
+        """latency_s: since the broker had the record that led to it; None where a clock did."""
+
+    def judging(self, rules_s: float, models_s: float) -> None:
+        """What judging a batch took."""
+
     def scores(self, scores: Sequence[Mapping[str, float]], tail: float) -> None:
         """Each event's calibrated scores by model. tail: the score from which they count as anomalies."""
 
-    def learned(self, models: tuple[str, ...], count: int) -> None: ...
+    def learned(self, models: tuple[str, ...], count: int, swaps: int) -> None:
+        """swaps: how often newly fitted models have taken the place of the last."""
+
     def feedback(self, label: str) -> None: ...
     def command(self, type_: str, status: str) -> None: ...
     def otp(self, outcome: str) -> None: ...
@@ -62,7 +77,6 @@ class Meter(Protocol):
     def recovering(self, table: str, partition: int, remaining: int) -> None: ...
     def recovered(self, table: str, partition: int, seconds: float) -> None: ...
     def changelog(self, table: str, records: int, size: int) -> None: ...
-    def assigned(self, partitions: int) -> None: ...
     def snapshot(self, partition: int, size: int) -> None: ...
     def cases(self, partition: int, opened: Mapping[str, int], oldest_s: Mapping[str, float]) -> None:
         """A partition's cases that aren't resolved, and the age of its oldest unacknowledged one, by severity."""

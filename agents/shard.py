@@ -20,6 +20,7 @@ import msgspec
 from msgspec import Struct
 
 from agents.journal import OWNER_KEY, Entry, Journal, TooLarge
+from agents.meters import UNMETERED, ShardMeter
 from tables.store import Store
 
 META_KEY: Final = b"\x00meta"
@@ -84,6 +85,7 @@ class Shard:
         monotonic: Callable[[], float],
         recheck_s: float,
         crash_point: Callable[[str], None] = no_crash,
+        meter: ShardMeter = UNMETERED,
     ) -> None:
         """owner: names this process in markers. recheck_s: a step that was held up for longer between its append and
         its sends (a stopped process, a swapped-out one) asks the changelog first whether it still owns the partition;
@@ -99,6 +101,7 @@ class Shard:
         self._monotonic = monotonic
         self._recheck_s = recheck_s
         self._crash_point = crash_point
+        self._meter = meter
         self._next_offset = 0
         self._appended_at = monotonic()
 
@@ -129,7 +132,9 @@ class Shard:
         meta, outbox = self.store.get(META_KEY), self.store.get(OUTBOX_KEY)
         self.meta = _decode_meta(meta) if meta else Meta()
         if outbox:
-            await self._sender.send(_decode_outbox(outbox))
+            outputs = _decode_outbox(outbox)
+            self._meter.unsent(outputs)
+            await self._sender.send(outputs)
         self._crash_point("resent")
         return read
 
@@ -179,13 +184,22 @@ class Shard:
         appending_at = self._monotonic()
         await self._append(entries)
         self._crash_point("appended")
+        appended_at = self._monotonic()
+        self._meter.timed("changelog", appended_at - appending_at)
         self.store.write(entries, self._next_offset)
         self._crash_point("stored")
+        stored_at = self._monotonic()
+        self._meter.timed("store", stored_at - appended_at)
         if outputs:
-            if self._monotonic() - appending_at > self._recheck_s:
+            if stored_at - appending_at > self._recheck_s:
                 await self.confirm()
-            await self._sender.send(outputs)
+            try:
+                await self._sender.send(outputs)
+            except BaseException:
+                self._meter.unsent(outputs)
+                raise
             self._crash_point("sent")
+            self._meter.timed("send", self._monotonic() - stored_at)
         self.meta = meta
 
     async def confirm(self) -> None:

@@ -50,9 +50,15 @@ class SourceWork(KeyedWork[SourceState]):
         def report() -> None:
             for signal, error in judged.failed:
                 logger.error("a %s signal of event %s could not be judged: %s", signal.kind, signal.event_id, error)
+            meter, topic = services.meter, services.topics.signals
+            meter.failed(topic, [error for _, error in judged.failed])
+            meter.rule_hits(judged.hits)
+            meter.suppressed("grouped", judged.suppressed)
+            meter.suppressed("shadow", sum(alert.mode == "shadow" for alert in judged.alerts))
             age_ms = services.now_ms() - records[0].timestamp
             for alert in judged.alerts:
-                services.meter.alert(alert.rule_id, alert.severity, age_ms / 1_000, alert.alert_id)
+                if alert.mode == "live":
+                    meter.alert(alert.rule_id, alert.severity, age_ms / 1_000, alert.alert_id)
 
         return Step(dict(states), {}, self._outputs(judged), clock_ms, origins, report)
 

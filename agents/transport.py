@@ -10,11 +10,13 @@ changed, and why (faust-streaming 0.15.3; `tests/agents/test_transport.py` fails
 - `ConsumerThread._create_worker_consumer`: Faust hard-codes a fetch wait of 1,500 ms (the embedded broker waits it
   out), and takes a round-robin assignor where no table is registered: events, commands and feedback of a user must
   arrive at the same worker, which is what Faust's own copartitioned assignor does.
+- `Consumer._commit`: timed, for whoever sets `app.on_commit`; `progress`: where aiokafka stands.
 - `ConsumerThread._fetch_records`: a fetch that is given up too early is given longer (`agents.patience`).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 import aiokafka
@@ -87,6 +89,26 @@ class Consumer(driver.Consumer):
             # Faust keeps what it is given, and asserts later that it was one of its own kind.
             self.resume_partitions({TP(tp.topic, tp.partition)})
             self._room.set()
+
+    def progress(self, tp: TP) -> tuple[int | None, int | None]:
+        """The offset behind a partition's last record, and where fetching goes on, as far as they are known."""
+        thread = self._thread
+        consumer = thread._consumer if thread is not None else None
+        subscription = consumer._subscription.subscription if consumer is not None else None
+        assignment = subscription.assignment if subscription is not None else None
+        target = aiokafka.TopicPartition(tp.topic, tp.partition)
+        if assignment is None or target not in assignment.tps:
+            return None, None
+        known = assignment.state_value(target)
+        return known.highwater, known.position if known.has_valid_position else None
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        begin, done = time.monotonic(), False
+        try:
+            done = bool(await super()._commit(offsets))
+        finally:
+            self.app.on_commit(time.monotonic() - begin, done)
+        return done
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         if self.flow_active and not self._get_active_partitions():

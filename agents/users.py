@@ -128,10 +128,7 @@ class UserWork:
                 await self._step(topic, records[first : first + MISSED_RECORDS])
 
     async def _step(self, topic: str, records: Sequence[Any]) -> None:
-        meter, monotonic = self.services.meter, self.services.monotonic
-        begin = monotonic()
         draft = self._decide[topic](self, records)
-        meter.stage("decide", monotonic() - begin)
         applied = dict(self.shard.meta.applied)
         applied[topic] = records[-1].offset + 1
         try:
@@ -146,8 +143,6 @@ class UserWork:
             await self._step(topic, records[middle:])
             return
         draft.after()
-        age_ms = self.services.now_ms() - records[0].timestamp
-        meter.batch(topic, self.partition, len(records), monotonic() - begin, age_ms)
 
     async def _commit(self, draft: Draft, applied: dict[str, int]) -> None:
         before = self.shard.meta
@@ -172,7 +167,7 @@ class UserWork:
             if lock is not None:
                 topic = self.services.topics.locks
                 draft.outputs.append(Output(topic, self.partition, user_id.encode(), encode(lock)))
-                self.services.meter.lock(lock.state, lock.by)
+                self.services.meter.lock(lock.state, lock.by, None)
 
     def _restore_models(self) -> None:
         stored = self.shard.store.get(MODELS_KEY)

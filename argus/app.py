@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import faust
 from msgspec import Struct
@@ -23,16 +23,21 @@ from agents.sources import SourceWork
 from agents.users import Decide, UserWork
 from agents.views import View
 from argus.audit_table import audit_table
+from argus.batch_meter import ProducerMeter, TableMeter
 from argus.case_table import case_table
 from argus.faust_app import faust_app
 from argus.geo import make_locate
 from argus.intelligence import ThreatLists, known_reputations
 from argus.kafka_access import access_of
+from argus.liveness import health_of
 from argus.measure import Metrics
 from argus.meter import WorkerMeter
+from argus.model_sampler import ModelSampler, RulesetSampler
 from argus.rule_files import compiler, read_definition, read_rules
+from argus.sampler import DiskSampler, ProducerSampler, StoreSampler, StreamSampler
 from argus.secret import derived_key, secret_of
 from argus.settings import Settings
+from argus.standing import Standing
 from core.clock import DAY
 from core.features import FEATURES
 from core.reputation import Reputations, decode_reputation
@@ -49,12 +54,12 @@ class Worker(Struct):
     app: faust.App
     lanes: dict[str, Lanes]
     metrics: Metrics
+    samples: tuple[Callable[[], None], ...]
+    stall_s: float
 
-    def health(self) -> tuple[bool, dict[str, list[int]]]:
-        """Healthy: this worker has been given its partitions and has taken all of them over."""
-        return all(lanes.ready for lanes in self.lanes.values()), {
-            name: lanes.partitions for name, lanes in self.lanes.items()
-        }
+    def health(self) -> tuple[bool, dict[str, Any]]:
+        """See `health_of`."""
+        return health_of(self.lanes, self.stall_s)
 
 
 def topic_names(settings: Settings) -> TopicNames:
@@ -76,10 +81,9 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
         topics.rules: "rules",
     }
     book = RuleBook(settings.thresholds, settings.modes)
-    metrics = Metrics(
-        {"rule": book.by_id, "detection": book.by_id, "partition": map(str, range(settings.partitions))}
-    )
+    metrics = Metrics(process="worker")
     meter = WorkerMeter(metrics, agents, settings.topic_prefix)
+    meter.rules("builtin", [bound.rule.id for bound in book.rules if bound.mode != "off"], True)
     rules = LiveRules(compiler(book), read_definition, meter, read_rules(settings.rules_file))
     lists = ThreatLists(settings.threat_lists) if settings.threat_lists is not None else None
     reputations = known_reputations(lists)
@@ -112,7 +116,8 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
             batch_bytes=settings.batch_max_bytes,
             record_bytes=settings.producer_max_bytes,
             request_timeout_s=max(settings.session_timeout_s, 10.0),
-        )
+        ),
+        ProducerMeter(metrics, settings.topic_prefix),
     )
     shards = Shards(
         services,
@@ -120,6 +125,7 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
         Disk(data_dir=settings.data_dir, block_cache_mb=settings.block_cache_mb),
         owner_name(client_id, os.getpid(), services.now_ms()),
         recheck_s=settings.session_timeout_s / 2,
+        meter=lambda table: TableMeter(metrics, table, topics.locks),
     )
     place, rejections = Placing(settings.partitions), Rejections(topics.rejected)
     decide: dict[str, Decide] = {
@@ -140,26 +146,44 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
         return tuple(
             View(topic, partitions, take, clients.open_consumer, on_fatal, FOLLOW_WAIT_MS)
             for topic, partitions, take in (
-                (topics.reputation, settings.partitions, lambda key, value: take_reputation(reputations, key, value)),
-                (topics.rules, 1, rules.take),
+                (
+                    topics.reputation,
+                    settings.partitions,
+                    meter.counted(topics.reputation, lambda key, value: take_reputation(reputations, key, value)),
+                ),
+                (topics.rules, 1, meter.counted(topics.rules, rules.take)),
             )
         )
 
+    standing = Standing(settings, rules)
+    tables = (
+        Table("users", (topics.events, topics.feedback, topics.commands), open_users, meter=meter),
+        Table("sources", (topics.signals,), open_sources, meter=meter),
+        case_table(settings, services, shards, metrics, clients.reader.read),
+        audit_table(settings, services, shards, metrics, standing, clients.reader.read),
+    )
+    stream = StreamSampler(metrics, app.consumer_progress, settings.topic_prefix, services.now_ms)
+    app.on_commit = stream.committed
     lanes = attach(
         app,
-        (
-            Table("users", (topics.events, topics.feedback, topics.commands), open_users),
-            Table("sources", (topics.signals,), open_sources),
-            case_table(settings, services, shards, metrics, clients.reader.read),
-            audit_table(settings, services, shards, metrics, rules, clients.reader.read),
-        ),
+        tables,
         clients,
         views,
         on_fatal,
         close_s=settings.rebalance_timeout_s * 0.7,
         on_assigned=meter.assigned,
+        on_revoked=stream.revoked,
     )
-    return Worker(app, dict(lanes), metrics)
+    stream.follow(tables, lanes)
+    samples = (
+        stream.sample,
+        StoreSampler(metrics, shards.stores).sample,
+        DiskSampler(metrics, settings.data_dir).sample,
+        ProducerSampler(metrics, clients.oldest_unacked_s, settings.topic_prefix).sample,
+        ModelSampler(metrics, settings.policy.tail_quantile).sample,
+        RulesetSampler(metrics, book, standing).sample,
+    )
+    return Worker(app, dict(lanes), metrics, samples, settings.stall_s)
 
 
 def take_reputation(reputations: Reputations, key: bytes, value: bytes | None) -> None:

@@ -8,7 +8,6 @@ import msgspec
 from agents.attach import Shards, Table
 from agents.audit import Audit, AuditWork
 from agents.lanes import Gather
-from agents.rules import LiveRules
 from agents.services import Services
 from argus.checkpoints import FILE, CheckpointFile
 from argus.measure import Metrics
@@ -24,7 +23,7 @@ KEY_PURPOSE: Final = b"audit"
 
 
 def audit_table(
-    settings: Settings, services: Services, shards: Shards, metrics: Metrics, rules: LiveRules, missed: Any
+    settings: Settings, services: Services, shards: Shards, metrics: Metrics, standing: Standing, missed: Any
 ) -> Table:
     """missed: reads records that were skipped in delivery."""
     topics = {settings.topic(name): read for name, read in READERS.items()}
@@ -34,7 +33,7 @@ def audit_table(
         readers=topics,
         key=audit_key(settings),
         by=f"uid:{os.getuid()}",
-        standing=Standing(settings, rules),
+        standing=standing,
         keep=CheckpointFile(settings.data_dir / FILE).keep,
     )
     meter = WorkerMeter(metrics, dict.fromkeys(topics, "audit"), settings.topic_prefix)
@@ -44,7 +43,7 @@ def audit_table(
     def open_work(partition: int) -> AuditWork:
         return AuditWork(own, shards.open("audit", changelog, partition), audit, missed)
 
-    return Table("audit", tuple(topics), open_work, GATHER)
+    return Table("audit", tuple(topics), open_work, GATHER, meter)
 
 
 def audit_key(settings: Settings) -> bytes:

@@ -20,12 +20,11 @@ def case_table(settings: Settings, services: Services, shards: Shards, metrics: 
     """missed: reads records that were skipped in delivery."""
     topics = Topics(**{name: settings.topic(name) for name in Topics.__struct_fields__})
     read = (topics.alerts, topics.commands)
-    own = msgspec.structs.replace(
-        services, meter=WorkerMeter(metrics, dict.fromkeys(read, "cases"), settings.topic_prefix)
-    )
+    meter = WorkerMeter(metrics, dict.fromkeys(read, "cases"), settings.topic_prefix)
+    own = msgspec.structs.replace(services, meter=meter)
     place, changelog = Placing(settings.partitions), settings.topic("cases-changelog")
 
     def open_work(partition: int) -> CaseWork:
         return CaseWork(own, shards.open("cases", changelog, partition), topics, place, CACHED_SUBJECTS, missed)
 
-    return Table("cases", read, open_work)
+    return Table("cases", read, open_work, meter=meter)

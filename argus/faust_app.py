@@ -39,5 +39,8 @@ def faust_app(settings: Settings, role: str = "") -> faust.App:
         fetch_bytes=settings.fetch_max_bytes,
         fetch_wait_ms=settings.fetch_max_wait_ms,
     )
+    # What a commit of source offsets took, and whether it was done.
+    app.on_commit = lambda _seconds, _done: None
     app.transport = Transport(app.conf.broker_consumer, app)
+    app.consumer_progress = lambda tp: app.consumer.progress(tp)
     return app

@@ -1,10 +1,10 @@
 """What agents report, in terms of the declared metrics."""
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from argus.measure import Metrics, Number
+from argus.batch_meter import BatchCounts
+from argus.measure import Metrics, Number, Spread
 from core.case_state import SEVERITIES
 
 COUNTERS: Final = {
@@ -14,27 +14,20 @@ COUNTERS: Final = {
     "audit_records": "argus_audit_records_total",
     "audit_checkpoints": "argus_audit_checkpoints_total",
 }
+ACTIONS: Final = {"locked": "lock", "challenged": "challenge"}
 
 
-class WorkerMeter:
-    """`agents.services.Meter` on top of the metrics table. Series are looked up once and kept."""
+class WorkerMeter(BatchCounts):
+    """`agents.services.Meter` on top of the metrics table. Series are looked up once and kept, but for those of a
+    partition, which go when it goes."""
 
     def __init__(self, metrics: Metrics, agents: Mapping[str, str], prefix: str) -> None:
         """agents: full topic name to the name of the agent that reads it; prefix: what topics' names begin with."""
-        self._metrics = metrics
-        self._agents = agents
+        super().__init__(metrics, agents)
         self._prefix = prefix
         self._numbers: dict[tuple[str, ...], Number] = {}
+        self._spreads: dict[tuple[str, ...], Spread] = {}
         self._cases: dict[int, tuple[Mapping[str, int], Mapping[str, float]]] = {}
-
-    def batch(self, topic: str, partition: int, records: int, seconds: float, oldest_ms: float) -> None:
-        agent = self._agents[topic]
-        self._metrics.spread("argus_agent_duration_seconds", agent).observe(seconds)
-        self._metrics.spread("argus_agent_batch_records", agent).observe(records)
-        self._number("argus_agent_events_total", agent, "ok").inc(records)
-        self._number("argus_agent_last_success_timestamp_seconds", agent).set(time.time())
-        name = topic.removeprefix(self._prefix)
-        self._number("argus_consumer_lag_seconds", agent, name, str(partition)).set(max(0.0, oldest_ms / 1_000))
 
     def ingest(self, types: Mapping[str, int], size: int) -> None:
         for type_, count in types.items():
@@ -43,13 +36,13 @@ class WorkerMeter:
 
     def rejected(self, topic: str, error: str) -> None:
         self._number("argus_ingest_rejected_total", error).inc()
-        self._number("argus_agent_events_total", self._agents[topic], "rejected").inc()
+        self._number("argus_dlq_records_total", topic.removeprefix(self._prefix)).inc()
 
     def count(self, name: str, value: int) -> None:
         self._number(COUNTERS[name]).inc(value)
 
     def watermark(self, partition: int, clock_ms: int) -> None:
-        self._number("argus_watermark_timestamp_seconds", str(partition)).set(clock_ms / 1_000)
+        self._metrics.number("argus_watermark_timestamp_seconds", str(partition)).set(clock_ms / 1_000)
 
     def rule_hits(self, hits: Mapping[str, int]) -> None:
         for rule_id, count in hits.items():
@@ -58,42 +51,59 @@ class WorkerMeter:
     def rule_errors(self, rule_id: str, total: int) -> None:
         self._number("argus_rule_errors_total", rule_id).set(total)
 
-    def rules(self, origin: str, loaded: int, accepted: bool) -> None:
-        self._number("argus_rules_loaded", origin).set(loaded)
-        self._number("argus_ruleset_reloads_total", "ok" if accepted else "refused").inc()
-        self._number("argus_ruleset_last_reload_successful").set(float(accepted))
+    def rules(self, origin: str, ids: Collection[str], accepted: bool) -> None:
+        for label_set in ("rule", "detection"):
+            self._metrics.allow(label_set, ids)
+        self._number("argus_rules_loaded", origin).set(len(ids))
+        if origin == "custom":
+            self._number("argus_ruleset_reloads_total", "ok" if accepted else "refused").inc()
+            self._number("argus_ruleset_last_reload_successful").set(float(accepted))
 
-    def decisions(self, verdicts: Mapping[str, int]) -> None:
+    def decisions(self, verdicts: Mapping[str, int], latencies_s: Sequence[float], skews_s: Sequence[float]) -> None:
         for verdict, count in verdicts.items():
             self._number("argus_decisions_total", verdict).inc(count)
+        self._spread("argus_decision_latency_seconds").observe_many(latencies_s)
+        self._spread("argus_event_skew_seconds").observe_many(skews_s)
 
     def alert(self, rule_id: str, severity: str, latency_s: float, alert_id: str) -> None:
         severity = severity.lower()
         self._number("argus_alerts_total", rule_id, severity).inc()
-        self._metrics.spread("argus_alert_latency_seconds", severity).observe(
-            max(0.0, latency_s), {"alert_id": alert_id}
-        )
+        self._spread("argus_alert_latency_seconds", severity).observe(max(0.0, latency_s), {"alert_id": alert_id})
 
-    def suppressed(self, count: int) -> None:
-        self._number("argus_alerts_suppressed_total", "grouped").inc(count)
+    def suppressed(self, reason: str, count: int) -> None:
+        self._number("argus_alerts_suppressed_total", reason).inc(count)
 
-    def lock(self, state: str, by: str) -> None:
-        action = {"locked": "lock", "challenged": "challenge"}.get(state, "unlock")
+    def lock(self, state: str, by: str, latency_s: float | None) -> None:
+        action = ACTIONS.get(state, "unlock")
         self._number("argus_locks_total", action, by).inc()
+        if latency_s is not None:
+            self._spread("argus_lock_latency_seconds", action).observe(max(0.0, latency_s))
+
+    def judging(self, rules_s: float, models_s: float) -> None:
+        self._spread("argus_rule_duration_seconds").observe(rules_s)
+        self._spread("argus_model_score_duration_seconds").observe(models_s)
 
     def scores(self, scores: Sequence[Mapping[str, float]], tail: float) -> None:
         if not scores:
             return
         for model in scores[0]:
             column = [each[model] for each in scores]
-            self._metrics.spread("argus_model_score", model).observe_many(column)
+            total = sum(column)
+            # A NaN makes the sum one, and compares with nothing.
+            if min(column) < 0.0 or max(column) > 1.0 or total != total:
+                valid = [score for score in column if 0.0 <= score <= 1.0]
+                self._number("argus_model_invalid_scores_total", model).inc(len(column) - len(valid))
+                column = valid
+            self._spread("argus_model_score", model).observe_many(column)
             anomalies = sum(score > tail for score in column)
             self._number("argus_model_predictions_total", model, "anomaly").inc(anomalies)
             self._number("argus_model_predictions_total", model, "normal").inc(len(column) - anomalies)
 
-    def learned(self, models: tuple[str, ...], count: int) -> None:
+    def learned(self, models: tuple[str, ...], count: int, swaps: int) -> None:
         for model in models:
             self._number("argus_model_learned_total", model).inc(count)
+            if swaps:
+                self._number("argus_model_swaps_total", model).inc(swaps)
 
     def feedback(self, label: str) -> None:
         self._number("argus_feedback_total", label).inc()
@@ -105,25 +115,21 @@ class WorkerMeter:
         self._number("argus_otp_challenges_total", outcome).inc()
 
     def stage(self, stage: str, seconds: float) -> None:
-        self._metrics.spread("argus_stage_duration_seconds", stage).observe(seconds)
+        self._spread("argus_stage_duration_seconds", stage).observe(seconds)
 
     def recovering(self, table: str, partition: int, remaining: int) -> None:
-        self._number("argus_recovery_remaining_records", table, str(partition)).set(remaining)
+        self._metrics.number("argus_recovery_remaining_records", table, str(partition)).set(remaining)
 
     def recovered(self, table: str, partition: int, seconds: float) -> None:
-        self._number("argus_recovery_remaining_records", table, str(partition)).set(0)
-        self._metrics.spread("argus_recovery_duration_seconds", table).observe(seconds)
+        self._metrics.number("argus_recovery_remaining_records", table, str(partition)).set(0)
+        self._spread("argus_recovery_duration_seconds", table).observe(seconds)
 
     def changelog(self, table: str, records: int, size: int) -> None:
         self._number("argus_changelog_records_total", table).inc(records)
         self._number("argus_changelog_bytes_total", table).inc(size)
 
-    def assigned(self, partitions: int) -> None:
-        self._number("argus_assigned_partitions").set(partitions)
-        self._number("argus_rebalances_total").inc()
-
     def snapshot(self, partition: int, size: int) -> None:
-        self._number("argus_model_state_bytes", str(partition)).set(size)
+        self._metrics.number("argus_model_state_bytes", str(partition)).set(size)
 
     def cases(self, partition: int, opened: Mapping[str, int], oldest_s: Mapping[str, float]) -> None:
         self._cases[partition] = (opened, oldest_s)
@@ -134,10 +140,10 @@ class WorkerMeter:
             self._number("argus_case_oldest_unacked_seconds", severity.lower()).set(oldest)
 
     def case_acknowledged(self, severity: str, seconds: float) -> None:
-        self._metrics.spread("argus_case_ack_seconds", severity.lower()).observe(seconds)
+        self._spread("argus_case_ack_seconds", severity.lower()).observe(seconds)
 
     def case_resolved(self, severity: str, seconds: float) -> None:
-        self._metrics.spread("argus_case_resolution_seconds", severity.lower()).observe(seconds)
+        self._spread("argus_case_resolution_seconds", severity.lower()).observe(seconds)
 
     def case_breach(self, kind: str, severity: str) -> None:
         self._number("argus_case_sla_breaches_total", kind, severity.lower()).inc()
@@ -147,3 +153,9 @@ class WorkerMeter:
         if number is None:
             number = self._numbers[key] = self._metrics.number(*key)
         return number
+
+    def _spread(self, *key: str) -> Spread:
+        spread = self._spreads.get(key)
+        if spread is None:
+            spread = self._spreads[key] = self._metrics.spread(*key)
+        return spread

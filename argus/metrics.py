@@ -196,7 +196,7 @@ METRICS: Final = (
     NOTIFY.gauge(
         "argus_canary_last_seen_timestamp_seconds",
         "When a partition's canary last came back, or sending began",
-        "partition",
+        "partition=watched",
     ),
     # The sink: topics into the database. Its lag is `argus_consumer_lag_seconds{agent="sink"}`.
     SINK.counter(

@@ -2,13 +2,16 @@
 
 import logging
 import os
+from collections.abc import Callable, Sequence
 
 import faust
 import uvloop
 from faust.worker import Worker as FaustWorker
 
+from argus import __version__
 from argus.measure import Metrics
 from argus.metrics_server import Health, MetricsServer
+from argus.sampler import LoopWatch
 from argus.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -24,13 +27,22 @@ def stop_at_once(error: BaseException) -> None:
     os._exit(FATAL_STATUS)
 
 
-def run_app(app: faust.App, settings: Settings, metrics: Metrics, health: Health) -> int:
-    """The exit status: 0 after SIGTERM or SIGINT."""
+def run_app(
+    app: faust.App,
+    settings: Settings,
+    metrics: Metrics,
+    health: Health,
+    samples: Sequence[Callable[[], None]] = (),
+) -> int:
+    """The exit status: 0 after SIGTERM or SIGINT. samples: called once a second on the event loop."""
+    metrics.info("argus_build_info", __version__)
+    is_ready = metrics.number("argus_ready")
     server = MetricsServer(metrics, settings.metrics_host, settings.metrics_port, health)
     logger.info("metrics at %s", server.url)
     uvloop.install()
     faust_worker = FaustWorker(app, loglevel=None, override_logging=False, quiet=True, redirect_stdouts=False)
     faust_worker.spinner = None
+    LoopWatch(metrics, (*samples, lambda: is_ready.set(float(health()[0])))).begin(faust_worker.loop)
     try:
         faust_worker.execute_from_commandline()
     except SystemExit as leaving:

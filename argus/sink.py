@@ -22,18 +22,23 @@ from agents.intake import Rejections
 from agents.lanes import Gather, Interrupted, Lanes
 from agents.sender import KafkaSender
 from agents.shard import Output
+from argus.batch_meter import BatchCounts, ProducerMeter
 from argus.faust_app import faust_app
 from argus.kafka_access import access_of
+from argus.liveness import health_of
 from argus.log import Seldom
 from argus.measure import Metrics
 from argus.process import run_app, stop_at_once
+from argus.sampler import DiskSampler, ProducerSampler, StreamSampler
 from argus.settings import Settings
+from argus.sink_figures import DatabaseFigures
 from argus.sink_meter import SinkMeter
 from argus.store.engine import database_url, is_bad_row, masked, words
 from argus.store.migrate import NewerSchema
 from argus.store.retention import forget, kept
 from argus.store.rows import TOPICS, Rows, reader
 from argus.store.store import Store
+from core.canary import has_header
 from core.events import Rejected
 
 logger = logging.getLogger(__name__)
@@ -71,10 +76,8 @@ class Waiting:
         self._meter = meter
         self._seldom = Seldom()
 
-    async def __call__(
-        self, name: str, act: Callable[[], Awaitable[None]], stop: asyncio.Event, waits: Callable[[], None]
-    ) -> None:
-        """waits: called before each wait. Raises `Interrupted`, and what is no use to be tried again."""
+    async def __call__(self, name: str, act: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
+        """Raises `Interrupted`, and what is no use to be tried again."""
         wait_s = FIRST_WAIT_S
         while True:
             try:
@@ -92,7 +95,6 @@ class Waiting:
                     logger.info("the database works")
                     self._meter.database(up=True)
                 return
-            waits()
             await _pause(stop, wait_s)
             wait_s = min(LONGEST_WAIT_S, 2 * wait_s)
 
@@ -122,13 +124,15 @@ class SinkWork:
         self._stop = asyncio.Event()
 
     async def start(self) -> None:
-        await self._waiting(self._table, self._store.migrate, self._stop, lambda: None)
+        await self._waiting(self._table, self._store.migrate, self._stop)
 
     async def apply(self, _topic: str, records: list[Any]) -> None:
         begin = time.monotonic()
         units: list[Unit] = []
         rejected: list[tuple[Any, Rejected]] = []
         for record in records:
+            if record.headers and has_header(record.headers):
+                continue
             try:
                 rows = self._read(record)
             except Rejected as reason:
@@ -145,7 +149,6 @@ class SinkWork:
             len(units) - len(refused),
             len(records) - len(units) - len(rejected) + len(refused),
             time.monotonic() - begin,
-            self._now_ms() - records[0].timestamp,
         )
 
     async def tick(self) -> None:
@@ -161,14 +164,8 @@ class SinkWork:
         """Write all of them; those that the database will not take, each found by halving."""
         if not units:
             return []
-        oldest_ms = units[0][0].timestamp
         try:
-            await self._waiting(
-                self._table,
-                lambda: self._store.write([rows for _, rows in units]),
-                self._stop,
-                lambda: self._meter.waiting(self._table, self._now_ms() - oldest_ms),
-            )
+            await self._waiting(self._table, lambda: self._store.write([rows for _, rows in units]), self._stop)
         except Exception as error:
             if not is_bad_row(error):
                 raise
@@ -191,20 +188,23 @@ class Sink(Struct):
     app: faust.App
     lanes: dict[str, Lanes]
     metrics: Metrics
+    samples: tuple[Callable[[], None], ...]
     meter: SinkMeter
+    stall_s: float
 
     def health(self) -> tuple[bool, dict[str, Any]]:
-        """Healthy: it has been given its partitions, and has found the database once. One that is away later is
-        waited for, and is no reason to start the sink again."""
-        ready = all(lanes.ready for lanes in self.lanes.values())
-        return ready, {"database": "up" if self.meter.database_up else "waited for"}
+        """As `health_of`, and the database has been found once. One that is away later is waited for, and is no
+        reason to start the sink again."""
+        up = self.meter.database_up
+        healthy, facts = health_of(self.lanes, self.stall_s, waits=not up)
+        return healthy, {**facts, "database": "up" if up else "waited for"}
 
 
 def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Sink:
     """Raises `SettingsError` and OSError before anything is connected."""
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     url = database_url(settings)
-    store, metrics = Store(url), Metrics()
+    store, metrics = Store(url), Metrics(process="sink")
     logger.info("alerts, cases and the like go to %s", masked(url))
     meter = SinkMeter(metrics)
     app = faust_app(settings, "sink")
@@ -217,7 +217,8 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Sink
             batch_bytes=settings.batch_max_bytes,
             record_bytes=settings.producer_max_bytes,
             request_timeout_s=max(settings.session_timeout_s, 10.0),
-        )
+        ),
+        ProducerMeter(metrics, settings.topic_prefix),
     )
     waiting, rejections = Waiting(meter), Rejections(settings.topic("rejected"))
 
@@ -234,25 +235,47 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Sink
                 _now_ms,
             )
 
-        return Table(topic, (settings.topic(topic),), open_work, ROUNDS)
+        return Table(topic, (settings.topic(topic),), open_work, ROUNDS, batches)
 
     topics = [topic for topic in TOPICS if topic != "audit" or settings.sink_audit]
+    batches = BatchCounts(metrics, {settings.topic(topic): "sink" for topic in topics})
+    tables = tuple(map(table, topics))
+    stream = StreamSampler(metrics, app.consumer_progress, settings.topic_prefix, _now_ms)
+    app.on_commit = stream.committed
     lanes = attach(
-        app, tuple(map(table, topics)), clients, lambda: (), on_fatal, close_s=settings.rebalance_timeout_s * 0.7
+        app,
+        tables,
+        clients,
+        lambda: (),
+        on_fatal,
+        close_s=settings.rebalance_timeout_s * 0.7,
+        on_assigned=batches.assigned,
+        on_revoked=stream.revoked,
     )
+    stream.follow(tables, lanes)
     _forgetting(app, store, settings, meter)
+    figures = DatabaseFigures(metrics, store, settings.policy.tail_quantile)
+
+    @app.task
+    async def figures_are_taken() -> None:
+        await figures.run()
 
     @app.on_before_shutdown.connect
     async def close(*_: Any, **__: Any) -> None:
         await store.close()
 
-    return Sink(app, dict(lanes), metrics, meter)
+    samples = (
+        stream.sample,
+        DiskSampler(metrics, settings.data_dir).sample,
+        ProducerSampler(metrics, clients.oldest_unacked_s, settings.topic_prefix).sample,
+    )
+    return Sink(app, dict(lanes), metrics, samples, meter, settings.stall_s)
 
 
 def run(settings: Settings) -> int:
     """The exit status: 0 after SIGTERM or SIGINT."""
     sink = build(settings, stop_at_once)
-    return run_app(sink.app, settings, sink.metrics, sink.health)
+    return run_app(sink.app, settings, sink.metrics, sink.health, sink.samples)
 
 
 class Unreachable(Exception):

@@ -10,21 +10,19 @@ class SinkMeter:
         self._metrics = metrics
         self.database_up = False
 
-    def batch(self, table: str, stored: int, skipped: int, seconds: float, age_ms: float) -> None:
-        """A batch is done. skipped: records that are not kept; age_ms: of its oldest record."""
+    def batch(self, table: str, stored: int, skipped: int, seconds: float) -> None:
+        """A batch is done. skipped: records that are not kept."""
         self._metrics.number("argus_sink_records_total", table, "stored").inc(stored)
         self._metrics.number("argus_sink_records_total", table, "skipped").inc(skipped)
         self._metrics.spread("argus_sink_batch_seconds", table).observe(seconds)
 
     def rejected(self, table: str) -> None:
         self._metrics.number("argus_sink_records_total", table, "rejected").inc()
+        self._metrics.number("argus_dlq_records_total", table).inc()
 
     def retry(self, table: str) -> None:
         self._metrics.number("argus_sink_retries_total", table).inc()
         self.database(up=False)
-
-    def waiting(self, table: str, age_ms: float) -> None:
-        """A batch still waits for the database: the lag of its partition tells."""
 
     def database(self, *, up: bool) -> None:
         self.database_up = up

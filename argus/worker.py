@@ -18,4 +18,4 @@ def run(settings: Settings) -> int:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
-    return run_app(worker.app, settings, worker.metrics, worker.health)
+    return run_app(worker.app, settings, worker.metrics, worker.health, worker.samples)

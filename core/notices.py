@@ -87,7 +87,17 @@ class OtpDue(Struct, frozen=True, tag="otp"):
     at_ms: int
 
 
-Seen = AlertSeen | CaseSeen | LockSeen | OtpDue
+class CanarySeen(Struct, frozen=True, tag="canary"):
+    """A canary's event was decided. sent_ms: when it was sent."""
+
+    partition: int
+    event_id: str
+    sent_ms: int
+
+
+# What may be told to somebody, and what comes on the same way.
+Told = AlertSeen | CaseSeen | LockSeen | OtpDue
+Seen = Told | CanarySeen
 
 
 class Channel(Struct, frozen=True, kw_only=True):

@@ -61,6 +61,11 @@ class Ensemble:
         return self._learned
 
     @property
+    def blocks(self) -> int:
+        """Blocks that are full: so often newly fitted models took the place of the last."""
+        return self._position // self.block_rows
+
+    @property
     def warm(self) -> bool:
         return self._bank.warm
 

@@ -5,6 +5,7 @@ how much of its changelog it holds. The write-ahead log is not synced: a killed 
 loses power loses the tail, offset included, and recovery reads that tail again.
 """
 
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdic
 
 OFFSET_KEY = b"\x00offset"
 MEBIBYTE = 1024 * 1024
+STALLED = re.compile(r"Cumulative stall: (\d+):(\d+):([\d.]+) H:M:S")
 
 
 def options(block_cache: Cache, write_buffer_mib: int) -> Options:
@@ -33,13 +35,24 @@ def options(block_cache: Cache, write_buffer_mib: int) -> Options:
     return result
 
 
+class Operations:
+    """How many keys were read, written and deleted; of one table, whose stores share it."""
+
+    def __init__(self) -> None:
+        self.gets = self.puts = self.deletes = 0
+
+
 class Store:
     """A partition's keys. Keys starting with a zero byte are the store's own."""
 
-    def __init__(self, path: Path, block_cache: Cache, write_buffer_mib: int = 16) -> None:
+    def __init__(
+        self, path: Path, block_cache: Cache, write_buffer_mib: int = 16, operations: Operations | None = None
+    ) -> None:
         """Open or create. Raises `OSError` naming the path where it can't be opened (another process has it, or the
         files are damaged): the owner then decides to stop or to `discard` it and recover from the changelog."""
         self.path = path
+        self.closed = False
+        self._operations = operations or Operations()
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._db = Rdict(str(path), options(block_cache, write_buffer_mib))
@@ -53,11 +66,13 @@ class Store:
         return int.from_bytes(stored, "big") if stored else 0
 
     def get(self, key: bytes) -> bytes | None:
+        self._operations.gets += 1
         value: bytes | None = self._db.get(key)
         return value
 
     def get_many(self, keys: list[bytes]) -> list[bytes | None]:
         """Values in the order of `keys`, None where there is none."""
+        self._operations.gets += len(keys)
         values: list[bytes | None] = self._db.get(keys) if keys else []
         return values
 
@@ -65,12 +80,15 @@ class Store:
         self, changes: Mapping[bytes, bytes | None] | Iterable[tuple[bytes, bytes | None]], offset: int
     ) -> None:
         """Put and (None) delete, all or nothing, and remember `offset` as the next to read on from."""
-        batch = WriteBatch(raw_mode=True)
+        batch, deletes = WriteBatch(raw_mode=True), 0
         for key, value in changes.items() if isinstance(changes, Mapping) else changes:
             if value is None:
                 batch.delete(key)
+                deletes += 1
             else:
                 batch.put(key, value)
+        self._operations.puts += batch.len() - deletes
+        self._operations.deletes += deletes
         batch.put(OFFSET_KEY, offset.to_bytes(8, "big"))
         self._db.write(batch)
 
@@ -88,11 +106,16 @@ class Store:
             "bytes": "rocksdb.total-sst-files-size",
             "memtable_bytes": "rocksdb.cur-size-all-mem-tables",
             "pending_compaction_bytes": "rocksdb.estimate-pending-compaction-bytes",
-            "stalled": "rocksdb.actual-delayed-write-rate",
         }
         return {name: self._db.property_int_value(key) or 0 for name, key in names.items()}
 
+    def stalled_s(self) -> float:
+        """How long RocksDB has held writes back since the store was opened."""
+        found = STALLED.search(self._db.property_value("rocksdb.dbstats") or "")
+        return int(found[1]) * 3_600 + int(found[2]) * 60 + float(found[3]) if found else 0.0
+
     def close(self) -> None:
+        self.closed = True
         self._db.close()
 
 

@@ -1,5 +1,6 @@
 """/health, /ready, /metrics, and logins of browsers."""
 
+import asyncio
 from typing import Annotated, Literal
 
 from aiohttp import web
@@ -56,7 +57,7 @@ async def metrics(call: Call) -> Reply:
     registry.register(call.services.metrics)
     ProcessCollector(registry=registry)
     call.services.meter.clients(call.services.feed.clients)
-    return Reply(200, encoder(registry), {"Content-Type": kind})
+    return Reply(200, await asyncio.to_thread(encoder, registry), {"Content-Type": kind})
 
 
 async def login(call: Call) -> Reply:

@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from agents.meters import UNMETERED, SendMeter
+from agents.producing import MeteredProducer
 from agents.sender import KafkaSender
 from agents.shard import Output
 from argus.api.problems import unavailable
@@ -26,10 +28,12 @@ ACKED_WITHIN_S: Final = 5.0
 class Producing:
     """One producer, which waits for its broker in the background."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, meter: SendMeter = UNMETERED) -> None:
+        self._meter = meter
         self._settings = settings
         self._access = access_of(settings)
-        self._producer: AIOKafkaProducer | None = None
+        self._started: AIOKafkaProducer | None = None
+        self._producer: MeteredProducer | None = None
         self._sender: KafkaSender | None = None
         self._seldom = Seldom()
 
@@ -58,7 +62,8 @@ class Producing:
                     logger.warning("no broker answers on %s, trying again: %s", self._settings.broker, error)
                 await asyncio.sleep(AGAIN_S)
             else:
-                self._producer, self._sender = producer, KafkaSender(producer)
+                self._started, self._producer = producer, MeteredProducer(producer, self._meter)
+                self._sender = KafkaSender(self._producer)
 
     async def send(self, outputs: Sequence[Output]) -> None:
         """Returns when the broker has acknowledged every record. Raises a `Problem` of 503: then some may have come
@@ -78,6 +83,10 @@ class Producing:
             raise unavailable("The broker did not take it; send the same again") from None
 
     async def stop(self) -> None:
-        if self._producer is not None:
+        if self._started is not None:
             with contextlib.suppress(KafkaError, OSError):
-                await self._producer.stop()
+                await self._started.stop()
+
+    def oldest_unacked_s(self) -> Mapping[str, float]:
+        """See `MeteredProducer.oldest_unacked_s`."""
+        return {} if self._producer is None else self._producer.oldest_unacked_s()

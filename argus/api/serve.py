@@ -9,11 +9,13 @@ from typing import Any, Final, Self
 import uvloop
 from aiohttp import web
 
+from argus import __version__
 from argus.api.app import build
 from argus.api.services import Services
 from argus.console.attach import attach
 from argus.measure import Metrics
 from argus.ports import pick
+from argus.sampler import LoopWatch, ProducerSampler
 from argus.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -59,7 +61,7 @@ class Serving:
         """Raises OSError where the address is taken."""
         # It logs what it cannot parse, a token in a broken header too. What handlers raise is logged by the frame.
         logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
-        self.services = Services(self._settings, Metrics())
+        self.services = services = Services(self._settings, Metrics(process="serve"))
         app = build(self.services, more=(attach,))
         app.middlewares.insert(0, self._noting)
         self._runner = web.AppRunner(
@@ -75,6 +77,11 @@ class Serving:
         assert self._runner.server is not None
         make = self._impatient(self._runner.server)
         loop = asyncio.get_running_loop()
+        unacked = ProducerSampler(services.metrics, services.producing.oldest_unacked_s, self._settings.topic_prefix)
+        ready = services.metrics.number("argus_ready")
+        services.metrics.info("argus_build_info", __version__)
+        self._watch = LoopWatch(services.metrics, (unacked.sample, lambda: ready.set(float(not services.lacks()))))
+        self._watch.begin(loop)
         try:
             self._server = await loop.create_server(make, self._settings.api_host, self._port, backlog=BACKLOG)
         except BaseException:
@@ -84,6 +91,7 @@ class Serving:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
+        self._watch.end()
         await self._runner.cleanup()
 
     @property

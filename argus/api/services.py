@@ -24,6 +24,7 @@ from argus.api.sessions import Sessions
 from argus.api.simulated import Simulated
 from argus.api.tokens import Tokens
 from argus.api.waiting_store import migrated
+from argus.batch_meter import ProducerMeter
 from argus.kafka_access import access_of
 from argus.measure import Metrics
 from argus.secret import derived_key, secret_of
@@ -61,7 +62,7 @@ class Services:
         self.store = Store(database_url(settings))
         self.store_ready = False
         self.placing = Placing(settings.partitions)
-        self.producing = Producing(settings)
+        self.producing = Producing(settings, ProducerMeter(metrics, settings.topic_prefix))
         self.decided = Decided(self.store, settings.sink_approve_share)
         self.feed = Feed()
         self.lately = Lately(settings)

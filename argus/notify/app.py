@@ -10,21 +10,23 @@ import aiohttp
 import click
 import faust
 from msgspec import Struct
-from rocksdict import Cache
 
 from agents.attach import Table, attach
 from agents.clients import ClientConfig, Clients, owner_name
 from agents.journal import KafkaJournal
 from agents.lanes import Lanes
-from agents.rules import LiveRules
+from agents.rules import LiveRules, Unheard
 from agents.sender import KafkaSender
 from agents.shard import Shard
+from agents.stores import Stores
 from agents.views import View
+from argus.batch_meter import BatchCounts, ProducerMeter, TableMeter
 from argus.faust_app import faust_app
 from argus.kafka_access import access_of
+from argus.liveness import health_of
 from argus.measure import Metrics
-from argus.meter import WorkerMeter
 from argus.notify.alertmanager import Alertmanager
+from argus.notify.canary import Canaries
 from argus.notify.channels import Named, read_channels, sender_of
 from argus.notify.delivery import MemberSender, OtpSender, Outlet
 from argus.notify.intake import READERS, IntakeWork
@@ -35,12 +37,13 @@ from argus.notify.state import Notices
 from argus.notify.work import NoticeWork
 from argus.process import run_app, stop_at_once
 from argus.rule_files import compiler, read_definition, read_rules
+from argus.sampler import DiskSampler, ProducerSampler, StoreSampler, StreamSampler
 from argus.secret import derived_key, secret_of
 from argus.settings import Settings, SettingsError
 from core.notices import MEMBERS, OTP, Channel, Pace
 from core.pages import Links, bad_label_names
 from core.rules.book import RuleBook
-from tables.store import MEBIBYTE, Store
+from tables.store import MEBIBYTE
 
 logger = logging.getLogger(__name__)
 
@@ -55,13 +58,13 @@ class Notify(Struct):
     app: faust.App
     lanes: dict[str, Lanes]
     metrics: Metrics
+    samples: tuple[Callable[[], None], ...]
     threads: Threads
+    stall_s: float
 
-    def health(self) -> tuple[bool, dict[str, list[int]]]:
-        """Healthy: it has been given its partitions and has taken them over."""
-        return all(lanes.ready for lanes in self.lanes.values()), {
-            name: lanes.partitions for name, lanes in self.lanes.items()
-        }
+    def health(self) -> tuple[bool, dict[str, Any]]:
+        """See `health_of`."""
+        return health_of(self.lanes, self.stall_s)
 
 
 def build(settings: Settings, on_fatal: Callable[[BaseException], None], pace: Pace | None = None) -> Notify:
@@ -74,14 +77,9 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None], pace: P
     members = Outlet("member_notices", settings.member_notices, threads) if settings.member_notices else None
     book = RuleBook(settings.thresholds, settings.modes)
     names = [*(channel.name for channel in channels), OTP, MEMBERS]
-    metrics = Metrics({"rule": book.by_id, "detection": book.by_id, "channel": names})
+    metrics = Metrics({"channel": names, "watched": map(str, range(settings.partitions))}, "notify")
     meter = NotifyMeter(metrics, outlet.way)
-    rules = LiveRules(
-        compiler(book),
-        read_definition,
-        WorkerMeter(metrics, {}, settings.topic_prefix),
-        read_rules(settings.rules_file),
-    )
+    rules = LiveRules(compiler(book), read_definition, Unheard(), read_rules(settings.rules_file))
     session = Session()
     senders: dict[str, Sender] = {
         channel.name: sender_of(channel, threads, session.get, _now_ms) for channel in channels
@@ -98,22 +96,36 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None], pace: P
             batch_bytes=settings.batch_max_bytes,
             record_bytes=settings.producer_max_bytes,
             request_timeout_s=max(settings.session_timeout_s, 10.0),
-        )
+        ),
+        ProducerMeter(metrics, settings.topic_prefix),
     )
     named = Named(rules, {channel.name for channel in channels})
     positions: dict[tuple[str, int], int] = {}
-    cache = Cache(CACHE_BYTES)
+    stores = Stores(CACHE_BYTES)
+    notices = settings.topic("notices")
     owner = owner_name(f"{settings.app_id}-{ROLE}", os.getpid(), _now_ms())
 
     def send() -> KafkaSender:
         return KafkaSender(clients.producer, clients.batch_bytes)
+
+    canaries = None
+    if settings.canary_interval_s:
+        canaries = Canaries(
+            lambda outputs: send().send(outputs),
+            settings.topic("events"),
+            settings.partitions,
+            settings.canary_interval_s,
+            meter,
+            _now_ms,
+        )
 
     def open_intake(_partition: int) -> IntakeWork:
         readers = {settings.topic(name): read for name, read in READERS.items()}
         return IntakeWork(readers, settings.topic("notices"), send, clients.reader.read, positions)
 
     def open_notices(partition: int) -> NoticeWork:
-        store = Store(settings.data_dir / "notices" / str(partition), cache, WRITE_BUFFER_MIB)
+        path = settings.data_dir / "notices" / str(partition)
+        store = stores.open("notices", partition, path, WRITE_BUFFER_MIB)
         journal = KafkaJournal(clients.producer, clients.reader, settings.topic("notices-changelog"), partition)
         shard = Shard(
             partition=partition,
@@ -123,6 +135,7 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None], pace: P
             sender=send(),
             monotonic=time.monotonic,
             recheck_s=settings.session_timeout_s / 2,
+            meter=TableMeter(metrics, "notices", settings.topic("locks")),
         )
 
         def open_state() -> Notices:
@@ -147,6 +160,7 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None], pace: P
             _now_ms,
             clients.reader.read,
             settings.alertmanager_interval_s,
+            canaries=canaries,
         )
 
     def views() -> tuple[View, ...]:
@@ -158,16 +172,29 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None], pace: P
         settings.topic(name)
         for name in topics_read(channels, paging=alertmanager is not None, members=members is not None)
     )
+    batches = BatchCounts(metrics, dict.fromkeys(topics, "notify") | {notices: "notices"})
+    tables = (
+        Table("intake", topics, open_intake, meter=batches),
+        Table("notices", (notices,), open_notices, meter=batches),
+    )
+    stream = StreamSampler(metrics, app.consumer_progress, settings.topic_prefix, _now_ms)
+    app.on_commit = stream.committed
     lanes = attach(
         app,
-        (
-            Table("intake", topics, open_intake),
-            Table("notices", (settings.topic("notices"),), open_notices),
-        ),
+        tables,
         clients,
         views,
         on_fatal,
         close_s=settings.rebalance_timeout_s * 0.7,
+        on_assigned=batches.assigned,
+        on_revoked=stream.revoked,
+    )
+    stream.follow(tables, lanes)
+    samples = (
+        stream.sample,
+        StoreSampler(metrics, stores).sample,
+        DiskSampler(metrics, settings.data_dir).sample,
+        ProducerSampler(metrics, clients.oldest_unacked_s, settings.topic_prefix).sample,
     )
 
     @app.on_before_shutdown.connect
@@ -175,7 +202,7 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None], pace: P
         threads.close()
         await session.close()
 
-    return Notify(app, dict(lanes), metrics, threads)
+    return Notify(app, dict(lanes), metrics, samples, threads, settings.stall_s)
 
 
 def topics_read(channels: Collection[Channel], *, paging: bool, members: bool) -> list[str]:
@@ -221,7 +248,7 @@ def check(settings: Settings, echo: Callable[[str], object] = click.echo) -> int
 def run(settings: Settings) -> int:
     """The exit status: 0 after SIGTERM or SIGINT."""
     notify = build(settings, stop_at_once)
-    status = run_app(notify.app, settings, notify.metrics, notify.health)
+    status = run_app(notify.app, settings, notify.metrics, notify.health, notify.samples)
     if notify.threads.hang:
         # The interpreter would wait for a library that never returns.
         logging.shutdown()

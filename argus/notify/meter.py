@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from argus.measure import Metrics
+from argus.measure import Metrics, Number
 from core.notices import OTP
 
 
@@ -29,6 +29,23 @@ class NotifyMeter:
     def waiting(self, by_channel: Mapping[str, int]) -> None:
         for channel, count in by_channel.items():
             self._metrics.number("argus_notifications_waiting", channel).set(count)
+
+    def canary_began(self, partition: int, now_ms: int) -> None:
+        self._canary_at(partition).set(now_ms / 1_000)
+
+    def canary_ended(self, partition: int) -> None:
+        self._metrics.forget("argus_canary_last_seen_timestamp_seconds", str(partition))
+
+    def canary_sent(self, count: int) -> None:
+        self._metrics.number("argus_canary_sent_total").inc(count)
+
+    def canary_seen(self, partition: int, latency_s: float, now_ms: int) -> None:
+        self._metrics.number("argus_canary_seen_total").inc()
+        self._metrics.spread("argus_canary_latency_seconds").observe(latency_s)
+        self._canary_at(partition).set(now_ms / 1_000)
+
+    def _canary_at(self, partition: int) -> Number:
+        return self._metrics.number("argus_canary_last_seen_timestamp_seconds", str(partition))
 
     def push(self, ok: bool, now_ms: int) -> None:
         self._metrics.number("argus_alertmanager_pushes_total", "ok" if ok else "failed").inc()

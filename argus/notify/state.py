@@ -23,7 +23,7 @@ from core.notices import (
     Message,
     OtpDue,
     Pace,
-    Seen,
+    Told,
 )
 from core.pages import Links, Page, Storm
 from core.paging import Pager
@@ -82,7 +82,7 @@ class Notices:
         self.queue = {message.notice_id: message for message in queued}
         self.waiting = Counter(message.channel for message in queued)
 
-    def take(self, seen: Seen, now_ms: int) -> bool:
+    def take(self, seen: Told, now_ms: int) -> bool:
         """Take in what has happened; whether the pages have changed. A repeat changes nothing."""
         if isinstance(seen, AlertSeen):
             self._alert(seen, now_ms)

@@ -18,12 +18,14 @@ from agents.intake import unseen
 from agents.journal import TooLarge
 from agents.shard import Meta, Output, Shard
 from argus.log import Seldom
+from argus.notify.canary import Canaries
 from argus.notify.intake import Missed, decode_seen
 from argus.notify.meter import NotifyMeter
 from argus.notify.pump import Done, Pump
 from argus.notify.sending import Failed
 from argus.notify.state import Notices
 from core.clock import MINUTE, rfc3339
+from core.notices import CanarySeen
 from core.pages import Links, Posted
 
 logger = logging.getLogger(__name__)
@@ -57,9 +59,11 @@ class NoticeWork:
         missed: Missed,
         interval_s: float,
         settle_s: float = SETTLE_S,
+        canaries: Canaries | None = None,
     ) -> None:
         """undelivered: the topic for what was given up; missed: reads what delivery skipped; interval_s: between two
         posts of all that is held."""
+        self._canaries = canaries
         self._shard = shard
         self._open_state = open_state
         self._open_pump = open_pump
@@ -84,6 +88,8 @@ class NoticeWork:
         if self._alertmanager is not None:
             self._meter.pushed_at(self._now_ms())
             self._tasks.append(asyncio.create_task(self._page_on(self._alertmanager)))
+        if self._canaries is not None:
+            self._tasks.append(asyncio.create_task(self._canaries.run()))
 
     async def apply(self, topic: str, records: list[Any]) -> None:
         self._raise_if_over()
@@ -129,13 +135,17 @@ class NoticeWork:
 
     async def _step(self, topic: str, records: Sequence[Any]) -> None:
         now_ms, changed = self._now_ms(), False
+        canaries: list[CanarySeen] = []
         for record in records:
             try:
                 seen = decode_seen(record.value or b"")
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 logger.error("skipped %s[%d]@%d: %s", record.topic, record.partition, record.offset, error)
                 continue
-            changed = self._state.take(seen, now_ms) or changed
+            if isinstance(seen, CanarySeen):
+                canaries.append(seen)
+            else:
+                changed = self._state.take(seen, now_ms) or changed
         try:
             await self._commit([], {topic: records[-1].offset + 1})
         except TooLarge:
@@ -148,6 +158,9 @@ class NoticeWork:
             return
         if changed:
             self._changed.set()
+        if self._canaries is not None:
+            for canary in canaries:
+                self._canaries.seen(canary)
 
     async def _send_on(self) -> None:
         """Settles what is over, begins what is due; ends only by an error."""

@@ -55,7 +55,7 @@ async def summary(connection: AsyncConnection, since_ms: int, until_ms: int, buc
     by_severity = await _counts(connection, alerts, alerts.c.severity, since_ms, until_ms)
     resolved = await _counts(connection, cases, cases.c.resolution, since_ms, until_ms, time=cases.c.resolved_ms)
     ended = sum(resolved.values())
-    locked = await _held(connection, until_ms)
+    locked = await held(connection, until_ms)
     return Summary(
         since_ms=since_ms,
         until_ms=until_ms,
@@ -138,7 +138,8 @@ async def _overdue(connection: AsyncConnection, now_ms: int) -> int:
     return int(await connection.scalar(select(func.count()).where(table.status != "resolved", late)) or 0)
 
 
-async def _held(connection: AsyncConnection, now_ms: int) -> dict[str, int]:
+async def held(connection: AsyncConnection, now_ms: int) -> dict[str, int]:
+    """How many users are held up, by state."""
     table = tables.locks.c
     query = select(table.state, func.count()).where(
         table.state != "unlocked", table.until_ms.is_(None) | (table.until_ms > now_ms)

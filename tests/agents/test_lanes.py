@@ -47,6 +47,7 @@ class Message:
         self.tp = Tp("events", partition)
         self.topic = "events"
         self.partition = partition
+        self.offset = 0
         self.value = [value]
 
 

@@ -36,7 +36,9 @@ def test_a_record_adds_and_replaces_a_rule_and_the_set_is_swapped_whole() -> Non
     rules.take(b"a", rule("a", "Other"))
     assert titles(rules) == {"a": "Other", "b": "T"}
     assert before.rules == ()
-    assert reports["rules"] == [("custom", count, True) for count in (0, 1, 2, 2)]
+    assert [(origin, len(ids), ok) for origin, ids, ok in reports["rules"]] == [
+        ("custom", count, True) for count in (0, 1, 2, 2)
+    ]
 
 
 def test_the_topics_word_goes_before_the_files_and_its_end_brings_the_files_back() -> None:
@@ -71,7 +73,7 @@ def test_a_bad_rule_is_refused_and_the_old_set_goes_on(bad: bytes, caplog: pytes
     before = rules.current()
     rules.take(b"a", bad)
     assert rules.current() is before
-    assert reports["rules"][-1] == ("custom", 1, False)
+    assert reports["rules"][-1] == ("custom", ["a"], False)
     assert "a rule was refused, the others go on" in caplog.text
     rules.take(b"c", rule("c"))
     assert set(titles(rules)) == {"a", "c"}
@@ -89,7 +91,7 @@ def test_there_is_a_most_of_rules() -> None:
     rules = live(reports, full)
     rules.take(b"one-more", rule("one-more"))
     assert len(rules.current().rules) == RULES_MAX
-    assert reports["rules"][-1] == ("custom", RULES_MAX, False)
+    assert reports["rules"][-1] == ("custom", list(full), False)
     rules.take(b"r0", rule("r0", "Still replaced"))
     assert titles(rules)["r0"] == "Still replaced"
 

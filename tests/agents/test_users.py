@@ -307,7 +307,7 @@ def test_models_are_saved_after_so_many_rows_and_at_the_end_and_an_heir_scores_a
             await work.apply(EVENTS, town.topic(EVENTS, values, first=first))
         saved = town.reports["snapshot"]
         assert len(saved) == work.scorer.learned // 300 >= 4
-        assert saved[0][0] == work.scorer.names
+        assert saved[0][0] == work.partition
         assert saved[0][1] == len(work.shard.store.get(MODELS_KEY) or b"") or saved[0][1] > 1_000
         await work.stop(gracefully=True)
         heir = await town.users(disk="b")
@@ -413,8 +413,10 @@ def test_latency_is_measured_from_the_brokers_timestamp(town: Town) -> None:
         ]
         await work.apply(EVENTS, records)
         assert {latency_s for _, _, latency_s, _ in town.reports["alert"]} == {0.25}
-        topic, partition, count, _, oldest_ms = town.reports["batch"][-1]
-        assert (topic, partition, count, oldest_ms) == (EVENTS, 0, 10, 250)
+        _, latencies_s, skews_s = town.reports["decisions"][-1]
+        assert set(latencies_s) == {0.25}
+        assert all(86_000 < skew_s <= 86_400.25 for skew_s in skews_s)
+        assert len(skews_s) == 10
         await work.stop(gracefully=True)
 
     play(story)

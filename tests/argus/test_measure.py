@@ -5,19 +5,29 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from argus.measure import INITIALISED_MAX, Metrics
-from argus.metrics import BY_NAME, CONFIGURED, LABELS, METRICS, Metric, exposition, markdown
+from argus.measure import MANY, REJECTED, Metrics
+from argus.metrics import BY_NAME, CONFIGURED, FAULTS, LABELS, METRICS, Metric, exposition, markdown, served_by
 from argus.metrics_server import MetricsServer
 from argus.topics import TOPICS
-from core.rules.book import RuleBook
+from core.audited import READERS
 from models.ensemble import MODEL_NAMES
 
+# What a worker's agents read.
+READ = (
+    ("detect", "events"),
+    ("learn", "feedback"),
+    ("respond", "commands"),
+    ("sources", "signals"),
+    *(("cases", topic) for topic in ("alerts", "commands")),
+    *(("audit", topic) for topic in READERS),
+)
 DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
 
 
@@ -95,17 +105,24 @@ def test_a_configured_set_is_bounded() -> None:
     assert sum(float(line.split()[-1]) for line in lines) == 10_000
 
 
-def test_a_worker_has_fewer_than_5000_series() -> None:
-    rules = list(RuleBook().by_id)
-    metrics = Metrics({"rule": rules, "detection": rules, "partition": map(str, range(8))})
-    for metric in METRICS:
-        if metric.kind == "gauge" and "partition" in metric.label_names:
-            for partition in range(8):
-                for table in LABELS.get(metric.label_sets[0], ("",)):
-                    labels = [str(partition) if n == "partition" else table for n in metric.label_names]
-                    if len(labels) <= 2:
-                        metrics.number(metric.name, *labels)
-    assert INITIALISED_MAX <= 200
+def test_a_worker_has_fewer_than_5000_series_with_all_rules_and_partitions_it_may_have() -> None:
+    rules = [f"r{n}" for n in range(CONFIGURED["rule"])]
+    numbers = [str(n) for n in range(CONFIGURED["partition"])]
+    metrics = Metrics({"rule": rules, "detection": rules}, "worker")
+    metrics.own_partitions(range(CONFIGURED["partition"]))
+    for metric in served_by("worker"):
+        if metric.kind != "gauge":
+            continue
+        sets = [LABELS.get(name) or numbers for name in metric.label_sets]
+        if metric.label_sets == ("agent", "topic", "partition"):
+            for (agent, topic), partition in product(READ, numbers):
+                metrics.number(metric.name, agent, topic, partition)
+        else:
+            tables = {"table"} & set(metric.label_sets)
+            for labels in product(*sets):
+                if not tables or labels[0] != "notices":
+                    metrics.number(metric.name, *labels)
+    assert metrics.number(REJECTED, "any").value == 0
     assert len([line for line in text_of(metrics).splitlines() if not line.startswith("#")]) < 5_000
 
 
@@ -118,11 +135,15 @@ def test_a_wrong_name_or_count_of_labels_is_an_error_at_once() -> None:
 
 def test_many_observations_count_like_single_ones() -> None:
     one, many = Metrics(), Metrics()
-    values = [0.0, 0.1, 0.10001, 0.5, 0.98, 1.0, 7.0]
+    values = [0.0, 0.1, 0.10001, 0.5, 0.98, 1.0, 7.0] * MANY
     for value in values:
         one.spread("argus_model_score", "gaussian").observe(value)
     many.spread("argus_model_score", "gaussian").observe_many(values)
-    assert text_of(one) == text_of(many)
+    few = Metrics().spread("argus_model_score", "gaussian")
+    few.observe_many(values[:7])
+    assert many.spread("argus_model_score", "gaussian").counts == one.spread("argus_model_score", "gaussian").counts
+    assert many.spread("argus_model_score", "gaussian").sum == pytest.approx(sum(values))
+    assert [count * MANY for count in few.counts] == one.spread("argus_model_score", "gaussian").counts
 
 
 def test_a_fact_replaces_the_one_before() -> None:
@@ -142,11 +163,34 @@ def test_facts_about_several_models_stand_beside_each_other() -> None:
     assert value_of(metrics, "argus_model_info", model="b", version="1", algorithm="y") == 1
 
 
-def test_a_partition_that_went_away_is_forgotten() -> None:
-    metrics = Metrics({"partition": ["0"]})
-    metrics.number("argus_watermark_timestamp_seconds", "0").set(5)
-    metrics.forget("argus_watermark_timestamp_seconds", "0")
+def test_a_partition_that_went_away_is_forgotten_and_no_other() -> None:
+    metrics = Metrics({"partition": ["0", "1"], "watched": ["0"]})
+    for partition in ("0", "1"):
+        metrics.number("argus_watermark_timestamp_seconds", partition).set(5)
+        metrics.number("argus_consumer_lag_seconds", "detect", "events", partition).set(5)
+    metrics.number("argus_canary_last_seen_timestamp_seconds", "0").set(5)
+    metrics.own_partitions([1, 7])
+    metrics.number("argus_watermark_timestamp_seconds", "7").set(6)
+    assert value_of(metrics, "argus_watermark_timestamp_seconds", partition="7") == 6
     assert value_of(metrics, "argus_watermark_timestamp_seconds", partition="0") is None
+    assert value_of(metrics, "argus_watermark_timestamp_seconds", partition="1") == 5
+    lag = {"agent": "detect", "topic": "events"}
+    assert value_of(metrics, "argus_consumer_lag_seconds", **lag, partition="0") is None
+    assert value_of(metrics, "argus_consumer_lag_seconds", **lag, partition="1") == 5
+    # The canaries of all partitions are sent by one process, whatever partitions it reads.
+    assert value_of(metrics, "argus_canary_last_seen_timestamp_seconds", partition="0") == 5
+
+
+def test_a_process_has_its_own_metrics_and_no_others() -> None:
+    metrics = Metrics(process="serve")
+    assert value_of(metrics, "argus_http_events_total") == 0
+    with pytest.raises(KeyError):
+        metrics.number("argus_decisions_total", "approve")
+    assert "argus_decisions_total" not in text_of(metrics)
+
+
+def test_what_needs_a_fault_is_declared() -> None:
+    assert FAULTS.keys() <= BY_NAME.keys()
 
 
 @pytest.fixture
@@ -175,7 +219,7 @@ def test_metrics_are_served_on_the_port_that_was_found_free(server: MetricsServe
 
 def test_the_exemplar_leads_to_the_alert(server: MetricsServer) -> None:
     _, body = fetch(server.url, Accept="application/openmetrics-text; version=1.0.0")
-    assert b'# {alert_id="a1"} 0.3' in body
+    assert b'# {alert_id="a1"} 0.3 1' in body  # and when that was
 
 
 def test_health_tells_what_is_wrong(server: MetricsServer) -> None:

@@ -3,7 +3,10 @@ from typing import Any, get_args
 
 import pytest
 
+from agents.meters import BatchMeter, Stage
 from agents.services import Meter
+from agents.shard import Output
+from argus.batch_meter import TableMeter
 from argus.measure import REJECTED, Metrics
 from argus.meter import WorkerMeter
 from core.records import Breach
@@ -26,7 +29,10 @@ def value(metrics: Metrics, name: str, *labels: str) -> float:
 
 
 def test_it_has_everything_that_agents_report() -> None:
-    for name, wanted in inspect.getmembers(Meter, inspect.isfunction):
+    for name, wanted in (
+        *inspect.getmembers(Meter, inspect.isfunction),
+        *inspect.getmembers(BatchMeter, inspect.isfunction),
+    ):
         if not name.startswith("_"):
             assert list(inspect.signature(getattr(WorkerMeter, name)).parameters) == list(
                 inspect.signature(wanted).parameters
@@ -34,7 +40,10 @@ def test_it_has_everything_that_agents_report() -> None:
 
 
 def test_no_report_ends_up_under_a_label_that_nobody_declared(metrics: Metrics, meter: WorkerMeter) -> None:
-    meter.batch("argus.events", 1, 10, 0.1, 250)
+    meter.batch("argus.events", 10, 0.1)
+    meter.taken_over(["argus.events"], again=True)
+    meter.outcomes("argus.events", "duplicate", 2)
+    meter.failed("argus.events", ["KeyError('x')"])
     meter.ingest({"login": 3, "payout": 1}, 0)
     meter.rejected("argus.events", "not_json")
     for name in ("duplicates", "late", "forwarded"):
@@ -42,21 +51,23 @@ def test_no_report_ends_up_under_a_label_that_nobody_declared(metrics: Metrics, 
     meter.watermark(0, 1_500)
     meter.rule_hits({"travel": 2})
     meter.rule_errors("travel", 1)
-    meter.rules("custom", 5, True)
-    meter.decisions({"approve": 1, "challenge": 2, "block": 3})
+    meter.rules("custom", ["own"], True)
+    meter.decisions({"approve": 1, "challenge": 2, "block": 3}, [0.1], [0.2])
+    meter.judging(0.1, 0.2)
     meter.alert("travel", "CRITICAL", 0.2, "a1")
-    meter.suppressed(4)
+    meter.suppressed("grouped", 4)
+    meter.suppressed("shadow", 4)
     for state, by in (("locked", "rule"), ("challenged", "rule"), ("unlocked", "expiry"), ("unlocked", "otp")):
-        meter.lock(state, by)
+        meter.lock(state, by, 0.1)
     meter.scores([{"gaussian": 0.1}, {"gaussian": 0.999}], 0.99)
-    meter.learned(("gaussian", "half_space_trees"), 7)
+    meter.learned(("gaussian", "half_space_trees"), 7, 1)
     meter.feedback("fraud")
     for stage in ("decide", "store"):
         meter.stage(stage, 0.01)
     meter.recovering("users", 0, 9)
     meter.recovered("users", 0, 0.5)
     meter.changelog("sources", 1, 100)
-    meter.assigned(3)
+    meter.assigned({0, 1})
     meter.snapshot(0, 1_000)
     meter.cases(0, {"HIGH": 1}, {"HIGH": 5.0})
     meter.case_acknowledged("HIGH", 60)
@@ -68,16 +79,20 @@ def test_no_report_ends_up_under_a_label_that_nobody_declared(metrics: Metrics, 
 
 
 REPORTS: list[tuple[str, tuple[Any, ...], str, tuple[str, ...], float]] = [
-    ("batch", ("argus.events", 1, 10, 0.1, 250), "argus_agent_events_total", ("detect", "ok"), 10),
-    ("batch", ("argus.events", 1, 10, 0.1, 250), "argus_consumer_lag_seconds", ("detect", "events", "1"), 0.25),
-    ("batch", ("argus.signals", 0, 1, 0.1, -5), "argus_consumer_lag_seconds", ("sources", "signals", "0"), 0),
+    ("batch", ("argus.events", 10, 0.1), "argus_agent_events_total", ("detect", "ok"), 10),
+    ("outcomes", ("argus.signals", "rejected", 3), "argus_agent_events_total", ("sources", "rejected"), 3),
+    ("failed", ("argus.events", ["KeyError('x')"]), "argus_agent_exceptions_total", ("detect", "KeyError"), 1),
+    ("failed", ("argus.events", ["KeyError('x')"]), "argus_agent_events_total", ("detect", "error"), 1),
+    ("suppressed", ("shadow", 2), "argus_alerts_suppressed_total", ("shadow",), 2),
+    ("snapshot", (1, 700), "argus_model_state_bytes", ("1",), 700),
+    ("learned", (("gaussian",), 7, 2), "argus_model_swaps_total", ("gaussian",), 2),
     ("rejected", ("argus.events", "invalid"), "argus_ingest_rejected_total", ("invalid",), 1),
-    ("rejected", ("argus.events", "invalid"), "argus_agent_events_total", ("detect", "rejected"), 1),
+    ("rejected", ("argus.events", "invalid"), "argus_dlq_records_total", ("events",), 1),
     ("count", ("forwarded", 3), "argus_ingest_forwarded_total", (), 3),
     ("watermark", (1, 2_500), "argus_watermark_timestamp_seconds", ("1",), 2.5),
     ("alert", ("travel", "HIGH", 1.0, "a"), "argus_alerts_total", ("travel", "high"), 1),
-    ("lock", ("challenged", "rule"), "argus_locks_total", ("challenge", "rule"), 1),
-    ("lock", ("unlocked", "expiry"), "argus_locks_total", ("unlock", "expiry"), 1),
+    ("lock", ("challenged", "rule", 0.5), "argus_locks_total", ("challenge", "rule"), 1),
+    ("lock", ("unlocked", "expiry", None), "argus_locks_total", ("unlock", "expiry"), 1),
     (
         "scores",
         ([{"gaussian": 0.5}, {"gaussian": 0.995}, {"gaussian": 0.999}], 0.99),
@@ -85,9 +100,9 @@ REPORTS: list[tuple[str, tuple[Any, ...], str, tuple[str, ...], float]] = [
         ("gaussian", "anomaly"),
         2,
     ),
-    ("rules", ("custom", 4, False), "argus_ruleset_last_reload_successful", (), 0),
-    ("rules", ("custom", 4, False), "argus_ruleset_reloads_total", ("refused",), 1),
-    ("rules", ("custom", 4, True), "argus_rules_loaded", ("custom",), 4),
+    ("rules", ("custom", ["a"], False), "argus_ruleset_last_reload_successful", (), 0),
+    ("rules", ("custom", ["a"], False), "argus_ruleset_reloads_total", ("refused",), 1),
+    ("rules", ("custom", ["a", "b"], True), "argus_rules_loaded", ("custom",), 2),
     ("case_breach", ("resolve_near", "LOW"), "argus_case_sla_breaches_total", ("resolve_near", "low"), 1),
     ("recovering", ("users", 1, 7), "argus_recovery_remaining_records", ("users", "1"), 7),
     ("recovered", ("users", 1, 7.0), "argus_recovery_remaining_records", ("users", "1"), 0),
@@ -109,11 +124,11 @@ def test_a_report_is_found_in_its_series(
 
 
 def test_counts_add_up_and_gauges_do_not(metrics: Metrics, meter: WorkerMeter) -> None:
-    for count in (3, 4):
-        meter.count("late", count)
-        meter.rules("custom", count, True)
-    assert value(metrics, "argus_ingest_late_total") == 7
-    assert value(metrics, "argus_rules_loaded", "custom") == 4
+    for ids in (["a", "b", "c"], ["a"]):
+        meter.count("late", len(ids))
+        meter.rules("custom", ids, True)
+    assert value(metrics, "argus_ingest_late_total") == 4
+    assert value(metrics, "argus_rules_loaded", "custom") == 1
 
 
 def test_a_latency_below_zero_counts_as_none_and_carries_the_alert_as_exemplar(
@@ -136,3 +151,59 @@ def test_open_cases_are_those_of_all_partitions_and_the_oldest_is_the_oldest_of_
     assert value(metrics, "argus_cases_open", "high") == 2
     assert value(metrics, "argus_case_oldest_unacked_seconds", "high") == 30
     assert value(metrics, "argus_cases_open", "critical") == 1
+
+
+def test_what_was_counted_apart_is_not_ok_too(metrics: Metrics, meter: WorkerMeter) -> None:
+    meter.outcomes("argus.events", "rejected", 3)
+    meter.outcomes("argus.events", "duplicate", 1)
+    meter.batch("argus.events", 2, 0.1)
+    meter.batch("argus.events", 10, 0.1)
+    assert value(metrics, "argus_agent_events_total", "detect", "ok") == 8
+
+
+def test_rules_that_users_defined_have_series_from_the_start(metrics: Metrics, meter: WorkerMeter) -> None:
+    meter.rules("custom", ["own_rule"], True)
+    meter.rule_hits({"own_rule": 2})
+    meter.alert("own_rule", "HIGH", 0.1, "a1")
+    assert value(metrics, "argus_rule_hits_total", "own_rule") == 2
+    assert value(metrics, "argus_alerts_total", "own_rule", "high") == 1
+    assert value(metrics, REJECTED, "argus_rule_hits_total") == 0
+
+
+def test_a_score_that_is_none_is_counted_and_left_out(metrics: Metrics, meter: WorkerMeter) -> None:
+    meter.scores([{"gaussian": score} for score in (0.5, float("nan"), 1.5, -0.1)], 0.99)
+    assert value(metrics, "argus_model_invalid_scores_total", "gaussian") == 3
+    assert sum(metrics.spread("argus_model_score", "gaussian").counts) == 1
+
+
+def test_a_view_counts_what_it_takes_and_what_it_cannot(metrics: Metrics) -> None:
+    meter = WorkerMeter(metrics, {"argus.rules": "rules"}, "argus.")
+
+    def take(key: bytes, value: bytes | None) -> None:
+        if value is None:
+            raise ValueError(key)
+
+    taking = meter.counted("argus.rules", take)
+    taking(b"a", b"1")
+    with pytest.raises(ValueError, match="b"):
+        taking(b"b", None)
+    assert value(metrics, "argus_agent_events_total", "rules", "ok") == 1
+    assert value(metrics, "argus_agent_events_total", "rules", "error") == 1
+    assert value(metrics, "argus_agent_exceptions_total", "rules", "ValueError") == 1
+
+
+def test_locks_that_may_not_have_been_sent_are_failures_and_nothing_else_is(metrics: Metrics) -> None:
+    meter = TableMeter(metrics, "users", "argus.locks")
+    outputs = [Output(topic, 0, b"u", b"{}") for topic in ("argus.locks", "argus.decisions", "argus.locks")]
+    meter.unsent(outputs)
+    meter.unsent([])
+    assert value(metrics, "argus_lock_failures_total") == 2
+
+
+def test_only_the_users_table_has_stages_and_each_has_its_writes(metrics: Metrics) -> None:
+    for table in ("users", "cases"):
+        meter = TableMeter(metrics, table, "argus.locks")
+        for stage in get_args(Stage):
+            meter.timed(stage, 0.1)
+    assert sum(metrics.spread("argus_stage_duration_seconds", "store").counts) == 1
+    assert sum(metrics.spread("argus_table_write_duration_seconds", "cases").counts) == 1
