@@ -13,7 +13,7 @@ FIND_PYTHON = for p in $(PYTHON) python3 python3.11 python3.12 python3.13 python
 	echo "Argus needs Python 3.11 or newer with venv (Debian: apt-get install python3 python3-venv)" >&2; exit 1
 TESTS ?= tests
 PYTEST := $(BIN)/python -m pytest
-CODE := core models tables agents argus simulation benchmarks grafana tests
+CODE := core models tables agents argus simulation benchmarks grafana prometheus tests
 UV_COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header
 
 .PHONY: help setup run test lint format types imports audit coverage docs boards board-pictures schemas bench lock kafka-jars clean
@@ -53,6 +53,7 @@ coverage: $(VENV)/.installed-dev ## branches of core/, at least 95 %
 docs: setup ## writes the generated pages of docs/
 	@$(BIN)/argus settings --markdown > docs/settings.md
 	@$(BIN)/python -m argus.metrics > docs/metrics.md
+	@$(BIN)/python -m prometheus > docs/alerts.md
 
 boards: $(VENV)/.installed-dev ## writes Grafana's boards (grafana/boards) from grafana/*.py
 	@$(BIN)/python -m grafana
