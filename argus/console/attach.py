@@ -26,7 +26,7 @@ from typing import Final
 from aiohttp import web
 
 from argus.api.services import SERVICES
-from argus.console import alert, analytics, cases, feed, login, member, models, rules, simulator, user
+from argus.console import alert, analytics, cases, feed, login, member, models, rules, runbooks, simulator, user
 from argus.console.assets import serve_assets
 from argus.console.page import Page, page
 from argus.console.view import MENU, Entry, in_words, set_up
@@ -42,6 +42,7 @@ PAGES: Final[tuple[Page, ...]] = tuple(
         analytics.PAGES,
         rules.PAGES,
         models.PAGES,
+        runbooks.PAGES,
         simulator.PAGES,
     )
 )
