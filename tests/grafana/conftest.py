@@ -25,7 +25,7 @@ def database() -> Iterator[Server]:
 def house(tmp_path_factory: pytest.TempPathFactory, tansu: str, database: Server) -> Iterator[House]:
     """Workers, sink, notify, API, Alertmanager and Prometheus; nothing happens in it yet."""
     with receiver() as inbox:
-        running = House(tmp_path_factory.mktemp("house"), tansu, database.database(), inbox.url)
+        running = House(tmp_path_factory.mktemp("house"), tansu, database.database(), inbox)
         try:
             running.begin()
             yield running

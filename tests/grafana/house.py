@@ -24,7 +24,7 @@ from argus.broker import die_with
 from argus.ports import LOOPBACK, pick
 from argus.settings import EMBEDDED
 from tests.argus.api.asking import Asking
-from tests.argus.notify.receivers import Alertmanager
+from tests.argus.notify.receivers import Alertmanager, Receiver
 from tests.grafana.reading import SCRAPE_S
 from tests.kafka.until import until
 
@@ -45,19 +45,20 @@ channels:
 class House(Asking):
     """Its processes, while it runs. `asked` asks its Prometheus."""
 
-    def __init__(self, directory: Path, bootstrap: str, database_url: str, inbox_url: str) -> None:
+    def __init__(self, directory: Path, bootstrap: str, database_url: str, inbox: Receiver) -> None:
         prometheus = shutil.which("prometheus")
         if prometheus is None:
             pytest.skip("needs Prometheus (Debian: apt-get install prometheus)")
         self.database_url = database_url
         self._directory, self._since = directory, time.monotonic()
         self._started: list[subprocess.Popen[bytes]] = []
-        self.alertmanager = Alertmanager(directory, inbox_url)
+        self.inbox = inbox
+        self.alertmanager = Alertmanager(directory, inbox.url)
         self.prefix = f"b{uuid.uuid4().hex[:12]}."
         self.broker, self.port = bootstrap, pick()
         self.passwords = directory / "passwords"
         channels = directory / "channels.yaml"
-        channels.write_text(CHANNELS.replace("URL", inbox_url))
+        channels.write_text(CHANNELS.replace("URL", inbox.url))
         settings: dict[str, Any] = {
             **EMBEDDED,
             "topic_prefix": self.prefix, "app_id": self.prefix.strip("."), "partitions": PARTITIONS,

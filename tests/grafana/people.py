@@ -8,7 +8,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from core.clock import rfc3339
+from core.clock import HOUR, MINUTE, rfc3339
+from tests.faults.test_story import ordinary_life, takeover
 from tests.grafana.house import House
 from tests.kafka.until import until
 
@@ -37,8 +38,26 @@ def produce(house: House, topic: str, records: Iterable[tuple[str, bytes]]) -> N
     asyncio.run(send())
 
 
+def robbed(names: Iterable[str]) -> list[tuple[str, bytes]]:
+    """Users with three quiet weeks, to whom a stranger comes now: each ends in a critical case and a lock."""
+    now_ms = time.time_ns() // 1_000_000
+    records = []
+    for name in names:
+        for number, each in enumerate([*ordinary_life(now_ms - HOUR), *takeover(now_ms - 2 * MINUTE)]):
+            told = {
+                **each,
+                "user_id": name,
+                "event_id": f"{name}-{number}",
+                "device_id": f"{name}-{each['device_id']}",
+            }
+            records.append((name, json.dumps(told).encode()))
+    return records
+
+
 def be_busy(house: House) -> None:
     """Everything once, in order; each step waits for what it needs."""
+    victims = [f"victim-{number}" for number in range(6)]
+    produce(house, "events", robbed(victims))
     produce(house, "events", [("x", b"no JSON"), ("x", b"{}"), ("x", b'{"event_id":1}')] * 4)
     produce(house, "rules", [(rule["id"], json.dumps(rule).encode()) for rule in (RULE, WRONG_RULE)])
     for number in range(6):
@@ -48,26 +67,35 @@ def be_busy(house: House) -> None:
     house.get("/v1/alerts", token="forged")
     house.get("/v1/alerts", role="member")
 
-    until(lambda: len(found(house, "/v1/cases")) >= 4, 60, "four cases")
-    cases = found(house, "/v1/cases")
-    alerts = [case["alert_ids"][0] for case in cases]
-    house.post(f"/v1/alerts/{alerts[0]}/acknowledge", role="analyst")
-    house.post(f"/v1/alerts/{alerts[1]}/resolve", {"resolution": "confirmed_fraud"}, role="analyst")
-    house.post(f"/v1/alerts/{alerts[2]}/false-positive", role="analyst")
+    until(lambda: len(cases_of(house, victims)) == len(victims), 60, "a case of each victim")
+    cases = cases_of(house, victims)
+    house.post(f"/v1/alerts/{cases['victim-1']}/acknowledge", role="analyst")
+    house.post(f"/v1/alerts/{cases['victim-2']}/resolve", {"resolution": "confirmed_fraud"}, role="analyst")
+    house.post(f"/v1/alerts/{cases['victim-3']}/false-positive", role="analyst")
+    house.post(f"/v1/alerts/{cases['victim-4']}/dispute", token=house.token("member", "victim-4"))
+    house.post("/v1/users/victim-3/unlock", {"reason": "it was her"}, role="admin")
 
-    house.post("/v1/users/visitor-1/lock", {"reason": "asked for it"}, role="admin")
-    until(lambda: house.get("/v1/users/visitor-1", role="analyst").status == 200, 30, "visitor-1")
-    member = house.token("member", "visitor-1")
-    house.post("/v1/users/visitor-1/otp", token=member)
+    member = house.token("member", "victim-0")
+    house.post("/v1/users/victim-0/otp", token=member)
     until(house.passwords.exists, 30, "the password")
-    house.post("/v1/users/visitor-1/otp/verify", {"code": "000000"}, token=member)
+    house.post("/v1/users/victim-0/otp/verify", {"code": "000000"}, token=member)
     code = json.loads(house.passwords.read_text().splitlines()[-1])["code"]
-    house.post("/v1/users/visitor-1/otp/verify", {"code": code}, token=member)
-    house.post("/v1/users/visitor-1/unlock", {"reason": "it was me"}, role="admin")
+    house.post("/v1/users/victim-0/otp/verify", {"code": code}, token=member)
 
 
-def found(house: House, path: str) -> list[dict[str, Any]]:
-    """The items of a page."""
-    answer = house.get(path, role="analyst").json
-    items: list[dict[str, Any]] = next((value for value in answer.values() if isinstance(value, list)), [])
-    return items
+def have_faults(house: House) -> None:
+    """A pager and channels that refuse for a while, and a second worker, who takes partitions over."""
+    house.inbox.status = 400
+    produce(house, "events", robbed(["victim-8", "victim-9"]))
+    refused = (
+        'sum(alertmanager_notifications_failed_total) > 0 and sum(argus_notifications_total{outcome="dead"}) > 0'
+    )
+    until(lambda: house.asked("query", query=refused)["result"], 60, "a refused page and a refused message")
+    house.inbox.status = 200
+    house.worker()
+
+
+def cases_of(house: House, users: Iterable[str]) -> dict[str, str]:
+    """An alert of each user's case, by user."""
+    items = house.get("/v1/cases?limit=200", role="analyst").json["items"]
+    return {case["user_id"]: case["alert_ids"][0] for case in items if case["user_id"] in users}
