@@ -153,7 +153,7 @@ def test_while_all_is_well_only_the_dead_mans_switch_is_heard(house: House) -> N
 
 def test_one_dead_letter_is_silent(house: House) -> None:
     house.send([("u1", b"no event")], 10)
-    until(lambda: house.ask("sum(increase(argus_dlq_records_total[30s])) > 0"), WITHIN_S, "a dead letter")
+    until(lambda: house.ask("sum(increase(argus_dlq_records_total[45s])) > 0"), WITHIN_S, "a dead letter")
     until(lambda: house.ask("sum(increase(argus_dlq_records_total[5s])) == 0"), WITHIN_S, "the end of it")
     assert house.tickets == set()
 
@@ -168,7 +168,7 @@ def test_an_alert_storm_pages_those_who_mind_security(house: House) -> None:
     now_ms = time.time_ns() // 1_000_000
     payouts = [
         {"event_id": f"p{number}", "type": "payout", "user_id": f"rich-{number}", "time": now_ms, "amount": 12_000}
-        for number in range(400)
+        for number in range(600)
     ]
     house.send([(event["user_id"], json.dumps({**event, "currency": "USD"}).encode()) for event in payouts], 30)
     until(lambda: "ArgusAlertStorm" in house.told("security-page"), WITHIN_S, "a page")
