@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from argus.broker import die_with
@@ -64,15 +65,22 @@ def properties(directory: Path, port: int, controller_port: int) -> str:
 class Node:
     """A started node. Its data is kept across `stop` and `start`, on the same ports."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        written: Callable[[Path, int, int], str] = properties,
+        format_options: Sequence[str] = (),
+    ) -> None:
+        """written: its properties, from its directory, its port and that of its controller."""
         self.directory = directory
         self._jars = jars()
         port, controller_port = pick(), pick()
         self.bootstrap = f"{LOOPBACK}:{port}"
         self._config = directory / "server.properties"
-        self._config.write_text(properties(directory, port, controller_port))
+        self._config.write_text(written(directory, port, controller_port))
         self._process: subprocess.Popen[bytes] | None = None
-        self._java("kafka.tools.StorageTool", "format", "-t", "YXJndXMtdGVzdHMtMDAwMQ", "-c", str(self._config))
+        format_ = ("format", "-t", "YXJndXMtdGVzdHMtMDAwMQ", "-c", str(self._config), *format_options)
+        self._java("kafka.tools.StorageTool", *format_)
 
     @property
     def pid(self) -> int:
