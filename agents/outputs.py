@@ -53,11 +53,10 @@ def canary_outputs(work: UserWork, canaries: Sequence[Action], judged: Judged) -
         Output(topics.decisions, partition, decision.user_id.encode(), encode(decision), HEADERS)
         for decision in judged.decisions
     ]
-    decided = {decision.event_id for decision in judged.decisions}
+    sent_ms = {action.event_id: action.time_ms for action in canaries}
     outputs += [
-        Output(topics.notices, 0, None, encode(CanarySeen(partition, action.event_id, action.time_ms)))
-        for action in canaries
-        if action.event_id in decided
+        Output(topics.notices, 0, None, encode(CanarySeen(partition, decision.event_id, sent_ms[decision.event_id])))
+        for decision in judged.decisions
     ]
     return outputs
 

@@ -1,6 +1,7 @@
 """A Faust app with Argus's transport: what the workers and the processes beside them run on."""
 
 import faust
+from faust.types import TP
 
 from agents.attach import Batching
 from agents.transport import Transport
@@ -42,5 +43,11 @@ def faust_app(settings: Settings, role: str = "") -> faust.App:
     # What a commit of source offsets took, and whether it was done.
     app.on_commit = lambda _seconds, _done: None
     app.transport = Transport(app.conf.broker_consumer, app)
-    app.consumer_progress = lambda tp: app.consumer.progress(tp)
+
+    def progress(tp: TP) -> tuple[int | None, int | None]:
+        # The consumer is made when it is first asked for.
+        found: tuple[int | None, int | None] = app.consumer.progress(tp)
+        return found
+
+    app.consumer_progress = progress
     return app

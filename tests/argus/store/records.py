@@ -26,6 +26,7 @@ class Raw(NamedTuple):
     topic: str = "argus.alerts"
     partition: int = 0
     offset: int = 0
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 def alert(alert_id: str = "a1", **changed: Any) -> Alert:
