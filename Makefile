@@ -64,6 +64,9 @@ board-pictures: $(VENV)/.installed-dev ## draws every board with the data of a h
 schemas: setup ## writes the stored copy of the record schemas (docs/schemas), refusing an incompatible change
 	@$(BIN)/python -m argus.compat --write
 
+manifests: setup ## writes what deploy/kubernetes has of prometheus/rules
+	@$(BIN)/python deploy/rules.py
+
 bench: setup ## the benchmarks
 	@exec $(BIN)/argus bench $(ARGS)
 

@@ -47,7 +47,7 @@ def kafka_of_compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]
         pytest.skip(str(reason))
     node.start()
     try:
-        assert asyncio.run(broker.answers(node.bootstrap, 60)), node.log()[-2_000:]
+        assert asyncio.run(broker.answers(node.bootstrap, 120)), node.log()[-2_000:]
         yield node
     finally:
         node.stop()
