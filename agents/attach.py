@@ -74,7 +74,7 @@ class Shards:
             partition=partition,
             owner=self._owner,
             store=self.stores.open(table, partition, path, self._disk.write_buffer_mb),
-            journal=KafkaJournal(self._clients.producer, self._clients.reader, changelog, partition),
+            journal=KafkaJournal(self._clients.changelogs, self._clients.reader, changelog, partition),
             sender=KafkaSender(self._clients.producer, self._clients.batch_bytes),
             monotonic=self._services.monotonic,
             recheck_s=self._recheck_s,

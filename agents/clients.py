@@ -1,4 +1,8 @@
-"""The Kafka clients of a worker besides Faust's consumer: one producer, ranges to read, topics to follow."""
+"""The Kafka clients of a worker besides Faust's consumer: two producers, ranges to read, topics to follow.
+
+A producer has one request at a time under way to a broker. Changelogs have their own, so that what makes a step
+durable does not wait behind what another has to send.
+"""
 
 from collections.abc import Mapping
 from typing import Final
@@ -41,8 +45,9 @@ class Clients:
         self._config = config
         self._meter = meter
         self.reader = RangeReader(config.bootstrap, config.access)
-        self._started: AIOKafkaProducer | None = None
+        self._started: list[AIOKafkaProducer] = []
         self._producer: MeteredProducer | None = None
+        self._changelogs: MeteredProducer | None = None
 
     @property
     def batch_bytes(self) -> int:
@@ -53,7 +58,15 @@ class Clients:
         assert self._producer is not None, "clients are used before they are started"
         return self._producer
 
+    @property
+    def changelogs(self) -> MeteredProducer:
+        assert self._changelogs is not None, "clients are used before they are started"
+        return self._changelogs
+
     async def start(self) -> None:
+        self._producer, self._changelogs = await self._open_producer(), await self._open_producer()
+
+    async def _open_producer(self) -> MeteredProducer:
         config = self._config
         producer = AIOKafkaProducer(
             bootstrap_servers=list(config.bootstrap),
@@ -68,15 +81,17 @@ class Clients:
             **config.access.options(),
         )
         await producer.start()
-        self._started, self._producer = producer, MeteredProducer(producer, self._meter)
+        self._started.append(producer)
+        return MeteredProducer(producer, self._meter)
 
     async def stop(self) -> None:
-        if self._started is not None:
-            await self._started.stop()
+        for producer in self._started:
+            await producer.stop()
 
     def oldest_unacked_s(self) -> Mapping[str, float]:
         """See `MeteredProducer.oldest_unacked_s`."""
-        return {} if self._producer is None else self._producer.oldest_unacked_s()
+        both = (self._producer, self._changelogs)
+        return {topic: age for one in both if one is not None for topic, age in one.oldest_unacked_s().items()}
 
     def open_consumer(self) -> AIOKafkaConsumer:
         """A consumer without a group, for a topic that is read whole."""

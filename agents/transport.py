@@ -12,6 +12,8 @@ changed, and why (faust-streaming 0.15.3; `tests/agents/test_transport.py` fails
   arrive at the same worker, which is what Faust's own copartitioned assignor does.
 - `Consumer._commit`: timed, for whoever sets `app.on_commit`; `progress`: where aiokafka stands.
 - `ConsumerThread._fetch_records`: a fetch that is given up too early is given longer (`agents.patience`).
+- aiokafka's fetcher, asked for nothing else while a partition on hold has records waiting, sends no fetch for 100 ms:
+  one busy lane would stop them all (`PREFETCH_BACKOFF_S`).
 """
 
 import asyncio
@@ -27,6 +29,7 @@ from faust.types.tuples import ConsumerMessage
 from agents.patience import Patience
 
 FULL_POLL_S = 0.5
+PREFETCH_BACKOFF_S = 0.003
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -64,6 +67,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     ) -> Any:
         records = await super()._fetch_records(consumer, active_partitions, **more)
         if self._patience is None:
+            consumer._fetcher._prefetch_backoff = PREFETCH_BACKOFF_S
             self._patience = Patience(consumer, self.app.batching.fetch_wait_ms)
         self._patience.after(bool(records), active_partitions or ())
         return records

@@ -13,7 +13,7 @@ from agents.attach import Disk, Shards, Table, attach
 from agents.clients import FOLLOW_WAIT_MS, ClientConfig, Clients, owner_name
 from agents.detect import Detect
 from agents.intake import Rejections
-from agents.lanes import Lanes
+from agents.lanes import Gather, Lanes
 from agents.learn import Learn
 from agents.placing import Placing
 from agents.respond import Respond
@@ -44,6 +44,9 @@ from core.reputation import Reputations, decode_reputation
 from core.rules.book import RuleBook
 
 CACHED_SOURCES: Final = 2_000
+QUEUED_BATCHES: Final = 4
+# Signals about sources are many and small.
+SOURCES_GATHER: Final = Gather(batches=16, every_s=0.1)
 SNAPSHOT_EVERY: Final = 20_000
 LISTS_EVERY_S: Final = 10.0
 
@@ -157,8 +160,14 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
 
     standing = Standing(settings, rules)
     tables = (
-        Table("users", (topics.events, topics.feedback, topics.commands), open_users, meter=meter),
-        Table("sources", (topics.signals,), open_sources, meter=meter),
+        Table(
+            "users",
+            (topics.events, topics.feedback, topics.commands),
+            open_users,
+            Gather(batches=QUEUED_BATCHES, records=settings.batch_max_records),
+            meter,
+        ),
+        Table("sources", (topics.signals,), open_sources, SOURCES_GATHER, meter),
         case_table(settings, services, shards, metrics, clients.reader.read),
         audit_table(settings, services, shards, metrics, standing, clients.reader.read),
     )

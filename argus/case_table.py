@@ -7,6 +7,7 @@ import msgspec
 from agents.attach import Shards, Table
 from agents.cases import CaseWork, Topics
 from agents.keyed import Missed
+from agents.lanes import Gather
 from agents.placing import Placing
 from agents.services import Services
 from argus.measure import Metrics
@@ -14,6 +15,7 @@ from argus.meter import WorkerMeter
 from argus.settings import Settings
 
 CACHED_SUBJECTS: Final = 1_000
+GATHER: Final = Gather(batches=16, every_s=0.25)
 
 
 def case_table(settings: Settings, services: Services, shards: Shards, metrics: Metrics, missed: Missed) -> Table:
@@ -27,4 +29,4 @@ def case_table(settings: Settings, services: Services, shards: Shards, metrics: 
     def open_work(partition: int) -> CaseWork:
         return CaseWork(own, shards.open("cases", changelog, partition), topics, place, CACHED_SUBJECTS, missed)
 
-    return Table("cases", read, open_work, meter=meter)
+    return Table("cases", read, open_work, GATHER, meter)

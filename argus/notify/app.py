@@ -126,7 +126,7 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None], pace: P
     def open_notices(partition: int) -> NoticeWork:
         path = settings.data_dir / "notices" / str(partition)
         store = stores.open("notices", partition, path, WRITE_BUFFER_MIB)
-        journal = KafkaJournal(clients.producer, clients.reader, settings.topic("notices-changelog"), partition)
+        journal = KafkaJournal(clients.changelogs, clients.reader, settings.topic("notices-changelog"), partition)
         shard = Shard(
             partition=partition,
             owner=owner,

@@ -338,6 +338,26 @@ def test_batches_that_are_gathered_wait_for_the_round_and_are_one_for_each_topic
     run(story)
 
 
+def test_batches_of_one_topic_that_wait_behind_each_other_are_one_up_to_so_many_records() -> None:
+    async def story() -> None:
+        world = gathering(Gather(batches=8, records=3))
+        other = Event(world.told, 0, "x")
+        other.message.topic = "alerts"
+        await world.submit(*"abcdef")
+        await world.lanes.submit(other)
+        await world.submit("g")
+        await asyncio.sleep(2.0)
+        assert world.heard("applied") == [
+            "applied a+b+c of events",
+            "applied d+e+f of events",
+            "applied x of alerts",
+            "applied g of events",
+        ]
+        assert world.heard("acked") == [f"acked {name}" for name in "abcdefxg"]
+
+    run(story)
+
+
 def test_so_many_that_their_partition_is_held_do_not_wait_for_the_round() -> None:
     async def story() -> None:
         world = gathering(Gather(batches=3, every_s=100.0))

@@ -114,7 +114,8 @@ def test_every_override_still_overrides_something(ours: type, names: list[str]) 
         (driver.Consumer._wait_next_records, ["return records, active_partitions", "self.sleep(1)"]),
         (driver.Consumer._drain_messages, ["_add_gap", "getmany", "_read_offset"]),
         (driver.AIOKafkaConsumerThread._create_worker_consumer, ["fetch_max_wait_ms=1500", "self._assignor"]),
-        (Fetcher._get_actions_per_node, ["self._fetch_max_wait_ms"]),
+        (Fetcher._get_actions_per_node, ["self._fetch_max_wait_ms", "calculate_backoff()"]),
+        (Fetcher._proc_fetch_request, ["backoff=self._prefetch_backoff"]),
     ],
     ids=lambda value: value.__qualname__ if callable(value) else "",
 )
