@@ -180,11 +180,9 @@ def report(services: Services, judged: Judged, taken: Taken) -> None:
     meter.count("late", judged.late)
     meter.rule_hits(judged.hits)
     arrived = taken.arrived
-    meter.decisions(
-        Counter(decision.decision for decision in judged.decisions),
-        [(now_ms - at_ms) / 1_000 for at_ms in arrived.values()],
-        [(taken.read_ms - action.time_ms) / 1_000 for action in taken.actions],
-    )
+    meter.decisions(Counter(decision.decision for decision in judged.decisions))
+    meter.latencies([now_ms - at_ms for at_ms in arrived.values()])
+    meter.skews([taken.read_ms - action.time_ms for action in taken.actions])
     for alert in judged.alerts:
         if alert.mode == "live":
             latency_ms = now_ms - arrived.get(alert.event_id, now_ms)

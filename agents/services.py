@@ -53,8 +53,12 @@ class Meter(Protocol):
     def rules(self, origin: str, ids: Collection[str], accepted: bool) -> None:
         """Rules came in. ids: of those in force now."""
 
-    def decisions(self, verdicts: Mapping[str, int], latencies_s: Sequence[float], skews_s: Sequence[float]) -> None:
-        """latencies_s: of each event, since the broker had it; skews_s: since it had happened, when it was read."""
+    def decisions(self, verdicts: Mapping[str, int]) -> None: ...
+    def latencies(self, latencies_ms: Sequence[int]) -> None:
+        """Of each decided event, since the broker had it."""
+
+    def skews(self, skews_ms: Sequence[int]) -> None:
+        """Of each event, since it had happened, when it was read."""
 
     def alert(self, rule_id: str, severity: str, latency_s: float, alert_id: str) -> None: ...
     def suppressed(self, reason: str, count: int) -> None: ...

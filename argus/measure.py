@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 from prometheus_client.core import (
     CounterMetricFamily,
     Exemplar,
@@ -69,20 +70,23 @@ class Spread:
         if exemplar is not None:
             self.exemplars[bucket] = Exemplar(dict(exemplar), value, time.time())
 
-    def observe_many(self, values: Sequence[float]) -> None:
-        """Many at once are counted by numpy, at a fifth of the cost."""
+    def observe_many(self, values: Sequence[float], scale: float = 1.0) -> None:
+        """scale: what each is multiplied by. Many at once are counted by numpy, at a fifth of the cost."""
         if len(values) >= MANY:
-            array = np.asarray(values, np.float64)
-            found = np.bincount(np.searchsorted(self._array, array), minlength=len(self.counts))
-            self.counts[:] = [count + more for count, more in zip(self.counts, found.tolist(), strict=True)]
-            self.sum += float(array.sum())
+            self.observe_array(np.array(values, np.float64) * scale)
             return
         bounds, counts = self.bounds, self.counts
         total = 0.0
         for value in values:
+            value = value * scale
             counts[bisect_left(bounds, value)] += 1
             total += value
         self.sum += total
+
+    def observe_array(self, values: npt.NDArray[np.float64]) -> None:
+        found = np.bincount(self._array.searchsorted(values), minlength=len(self.counts)).tolist()
+        self.counts[:] = [count + more for count, more in zip(self.counts, found, strict=True)]
+        self.sum += float(values.sum())
 
 
 class Metrics:

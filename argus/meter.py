@@ -1,7 +1,10 @@
 """What agents report, in terms of the declared metrics."""
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
 from typing import Final
+
+import numpy as np
 
 from argus.batch_meter import BatchCounts
 from argus.measure import Metrics, Number, Spread
@@ -59,11 +62,15 @@ class WorkerMeter(BatchCounts):
             self._number("argus_ruleset_reloads_total", "ok" if accepted else "refused").inc()
             self._number("argus_ruleset_last_reload_successful").set(float(accepted))
 
-    def decisions(self, verdicts: Mapping[str, int], latencies_s: Sequence[float], skews_s: Sequence[float]) -> None:
+    def decisions(self, verdicts: Mapping[str, int]) -> None:
         for verdict, count in verdicts.items():
             self._number("argus_decisions_total", verdict).inc(count)
-        self._spread("argus_decision_latency_seconds").observe_many(latencies_s)
-        self._spread("argus_event_skew_seconds").observe_many(skews_s)
+
+    def latencies(self, latencies_ms: Sequence[int]) -> None:
+        self._spread("argus_decision_latency_seconds").observe_many(latencies_ms, 1e-3)
+
+    def skews(self, skews_ms: Sequence[int]) -> None:
+        self._spread("argus_event_skew_seconds").observe_many(skews_ms, 1e-3)
 
     def alert(self, rule_id: str, severity: str, latency_s: float, alert_id: str) -> None:
         severity = severity.lower()
@@ -86,16 +93,16 @@ class WorkerMeter(BatchCounts):
     def scores(self, scores: Sequence[Mapping[str, float]], tail: float) -> None:
         if not scores:
             return
-        for model in scores[0]:
-            column = [each[model] for each in scores]
-            total = sum(column)
-            # A NaN makes the sum one, and compares with nothing.
-            if min(column) < 0.0 or max(column) > 1.0 or total != total:
-                valid = [score for score in column if 0.0 <= score <= 1.0]
-                self._number("argus_model_invalid_scores_total", model).inc(len(column) - len(valid))
-                column = valid
-            self._spread("argus_model_score", model).observe_many(column)
-            anomalies = sum(score > tail for score in column)
+        flat = np.fromiter(chain.from_iterable([each.values() for each in scores]), np.float64)
+        table = flat.reshape(len(scores), -1)
+        for model, column in zip(scores[0], table.T, strict=True):
+            # Comparing with a NaN is False.
+            valid = (column >= 0.0) & (column <= 1.0)
+            if not valid.all():
+                self._number("argus_model_invalid_scores_total", model).inc(len(column) - int(valid.sum()))
+                column = column[valid]
+            self._spread("argus_model_score", model).observe_array(column)
+            anomalies = int(np.count_nonzero(column > tail))
             self._number("argus_model_predictions_total", model, "anomaly").inc(anomalies)
             self._number("argus_model_predictions_total", model, "normal").inc(len(column) - anomalies)
 

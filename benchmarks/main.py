@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from argus.settings import Settings
-from benchmarks import beside_faust, engine, latency, memory, replay, stream
+from benchmarks import beside_faust, engine, latency, memory, metering, replay, stream
 from benchmarks.events import USERS, Events, simulated
 from benchmarks.figures import Figure, Result, told
 from benchmarks.machine import Machine, describe
@@ -63,6 +63,10 @@ class Bench:
         count = self.count(engine.EVENTS)
         return engine.run(self.settings, self.events(count), count)
 
+    def metrics(self) -> Result:
+        count = self.count(metering.EVENTS)
+        return metering.run(self.settings, self.events(count), count)
+
     def memory(self) -> Result:
         users = self.count(memory.USERS)
         busy = min(memory.BUSY_USERS, users)
@@ -80,6 +84,7 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], Result]]] = {
     "latency": lambda bench: bench.latency(latency.RATE),
     "replay": Bench.replay,
     "engine": Bench.engine,
+    "metrics": Bench.metrics,
     "memory": Bench.memory,
 }
 # Run when they are named.

@@ -9,6 +9,7 @@ from agents.shard import Output
 from argus.batch_meter import TableMeter
 from argus.measure import REJECTED, Metrics
 from argus.meter import WorkerMeter
+from argus.metric import LATENCY_S
 from core.records import Breach
 
 AGENTS = {"argus.events": "detect", "argus.signals": "sources"}
@@ -52,7 +53,9 @@ def test_no_report_ends_up_under_a_label_that_nobody_declared(metrics: Metrics, 
     meter.rule_hits({"travel": 2})
     meter.rule_errors("travel", 1)
     meter.rules("custom", ["own"], True)
-    meter.decisions({"approve": 1, "challenge": 2, "block": 3}, [0.1], [0.2])
+    meter.decisions({"approve": 1, "challenge": 2, "block": 3})
+    meter.latencies([100])
+    meter.skews([200])
     meter.judging(0.1, 0.2)
     meter.alert("travel", "CRITICAL", 0.2, "a1")
     meter.suppressed("grouped", 4)
@@ -151,6 +154,14 @@ def test_open_cases_are_those_of_all_partitions_and_the_oldest_is_the_oldest_of_
     assert value(metrics, "argus_cases_open", "high") == 2
     assert value(metrics, "argus_case_oldest_unacked_seconds", "high") == 30
     assert value(metrics, "argus_cases_open", "critical") == 1
+
+
+@pytest.mark.parametrize("count", [1, 100])
+def test_milliseconds_are_told_as_seconds(metrics: Metrics, meter: WorkerMeter, count: int) -> None:
+    meter.latencies([250] * count)
+    spread = metrics.spread("argus_decision_latency_seconds")
+    assert spread.sum == pytest.approx(0.25 * count)
+    assert spread.counts[LATENCY_S.index(0.25)] == count
 
 
 def test_what_was_counted_apart_is_not_ok_too(metrics: Metrics, meter: WorkerMeter) -> None:
