@@ -52,11 +52,14 @@ class LiveRules:
         """The definitions of that set, by rule id."""
         return self._definitions
 
-    def take(self, key: bytes, value: bytes | None) -> None:
-        """Take a record of the rules topic: a definition, or (None) the end of one."""
-        rule_id = key.decode("utf-8", "replace")
+    def take(self, key: bytes | None, value: bytes | None) -> None:
+        """Take a record of the rules topic: a definition, or (None) the end of one. Raises `BadRule` where it is
+        refused; the set in force goes on."""
+        rule_id = (key or b"").decode("utf-8", "replace")
         wanted = dict(self._definitions)
         try:
+            if not rule_id:
+                raise BadRule(rule_id, 0, 0, "the record has no key, which is the rule's id")
             if value is not None:
                 wanted[rule_id] = self._read(value)
             elif rule_id in self._from_file:
@@ -66,10 +69,9 @@ class LiveRules:
             if len(wanted) > RULES_MAX:
                 raise BadRule(rule_id, 0, 0, f"there are {RULES_MAX} rules already")
             rules = self._compile(wanted.values())
-        except BadRule as error:
-            logger.error("a rule was refused, the others go on: %s", error)
+        except BadRule:
             self._meter.rules("custom", self._ids(), False)
-            return
+            raise
         self._definitions, self._rules = wanted, rules
         logger.info("user-defined rules: %d in force", len(rules.rules))
         self._meter.rules("custom", self._ids(), True)

@@ -6,7 +6,8 @@ can't go on: to decide without it would be to decide differently from the other 
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -18,8 +19,13 @@ POLL_MS = 250
 QUIET_POLLS = 2
 
 
+async def unheard(record: Any, error: Exception) -> None:
+    """Nobody asks what was refused; the log says it."""
+
+
 class View:
-    """Feeds one compacted topic to `take(key, value)`, where a value of None is a deletion."""
+    """Feeds one compacted topic to `take(key, value)`, where a value of None is a deletion. A record that it refuses
+    costs the others nothing."""
 
     def __init__(
         self,
@@ -29,7 +35,11 @@ class View:
         open_consumer: Callable[[], AIOKafkaConsumer],
         on_fatal: Callable[[BaseException], None],
         wait_ms: int,
+        refused: Callable[[Any, Exception], Awaitable[None]] = unheard,
     ) -> None:
+        """take: raises where it can't use a record. refused: is told of one that came while this view followed, with
+        what `take` raised; those that lie in the topic from earlier were told of when they came."""
+        self._refused = refused
         self._wait_ms = wait_ms
         self._targets = [TopicPartition(topic, partition) for partition in range(partitions)]
         self._take = take
@@ -78,9 +88,11 @@ class View:
             for record in records:
                 try:
                     self._take(record.key, record.value)
-                except Exception:
-                    # One bad record must not take the others down; the sender is at fault, and the log says where.
-                    logger.exception("cannot use %s[%d]@%d", record.topic, record.partition, record.offset)
+                except Exception as error:  # noqa: BLE001 - one bad record must not take the others down
+                    at = f"{record.topic}[{record.partition}]@{record.offset}"
+                    logger.error("%s, key %.200r, is refused, the others go on: %s", at, record.key, error)
+                    if self._task is not None:
+                        await self._refused(record, error)
         found = any(fetched.values())
         self._patience.after(found, self._targets)
         return found

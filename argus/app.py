@@ -18,6 +18,7 @@ from agents.learn import Learn
 from agents.placing import Placing
 from agents.respond import Respond
 from agents.rules import LiveRules
+from agents.sender import KafkaSender
 from agents.services import Services, TopicNames
 from agents.sources import SourceWork
 from agents.users import Decide, UserWork
@@ -39,6 +40,7 @@ from argus.secret import derived_key, secret_of
 from argus.settings import Settings
 from argus.standing import Standing
 from core.clock import DAY
+from core.events import Rejected
 from core.features import FEATURES
 from core.reputation import Reputations, decode_reputation
 from core.rules.book import RuleBook
@@ -145,9 +147,15 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
         shard = shards.open("sources", topics.sources_changelog, partition)
         return SourceWork(services, shard, CACHED_SOURCES, clients.reader.read)
 
+    async def refused(record: Any, error: Exception) -> None:
+        # All workers read it whole; who has the first partition tells.
+        if 0 in lanes["users"].partitions:
+            output = rejections.output(record, Rejected("invalid", str(error)), services.now_ms())
+            await KafkaSender(clients.producer).send([output])
+
     def views() -> tuple[View, ...]:
         return tuple(
-            View(topic, partitions, take, clients.open_consumer, on_fatal, FOLLOW_WAIT_MS)
+            View(topic, partitions, take, clients.open_consumer, on_fatal, FOLLOW_WAIT_MS, refused)
             for topic, partitions, take in (
                 (
                     topics.reputation,

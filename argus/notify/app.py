@@ -12,7 +12,7 @@ import faust
 from msgspec import Struct
 
 from agents.attach import Table, attach
-from agents.clients import ClientConfig, Clients, owner_name
+from agents.clients import FOLLOW_WAIT_MS, ClientConfig, Clients, owner_name
 from agents.journal import KafkaJournal
 from agents.lanes import Lanes
 from agents.rules import LiveRules, Unheard
@@ -165,7 +165,7 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None], pace: P
 
     def views() -> tuple[View, ...]:
         topic = settings.topic("rules")
-        return (View(topic, 1, rules.take, clients.open_consumer, on_fatal, settings.fetch_max_wait_ms),)
+        return (View(topic, 1, rules.take, clients.open_consumer, on_fatal, FOLLOW_WAIT_MS),)
 
     app = faust_app(settings, ROLE)
     topics = tuple(

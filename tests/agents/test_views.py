@@ -59,6 +59,7 @@ class Book:
     def __init__(self) -> None:
         self.values: dict[bytes, bytes | None] = {}
         self.fatal: list[BaseException] = []
+        self.refused: list[tuple[bytes, str]] = []
         self.changed = asyncio.Event()
 
     def take(self, key: bytes, value: bytes | None) -> None:
@@ -69,6 +70,9 @@ class Book:
             self.values.pop(key, None)
         else:
             self.values[key] = value
+
+    async def refuse(self, record: Record, error: Exception) -> None:
+        self.refused.append((record.key, str(error)))
 
     def on_fatal(self, error: BaseException) -> None:
         self.fatal.append(error)
@@ -84,7 +88,7 @@ def play(consumer: Consumer, story: Callable[[View, Book], Awaitable[None]]) -> 
     async def run() -> None:
         book = Book()
         opened: Any = lambda: consumer  # noqa: E731
-        view = View("reputation", 2, book.take, opened, book.on_fatal, 10)
+        view = View("reputation", 2, book.take, opened, book.on_fatal, 10, book.refuse)
         try:
             await story(view, book)
         finally:
@@ -132,15 +136,17 @@ def test_a_bad_record_costs_no_other(caplog: pytest.LogCaptureFixture) -> None:
     async def story(view: View, book: Book) -> None:
         await view.start()
         assert book.values == {b"a": b"1", b"c": b"3"}
+        # Of what lies there already somebody was told when it came.
+        assert book.refused == []
         book.changed.clear()
         consumer.following = True
         consumer.later.put_nowait([record(b"d", b"bad"), record(b"e", b"5")])
         await book.change()
-        consumer.later.put_nowait([])
         assert not book.fatal
+        assert book.refused == [(b"d", "bad")]
 
     play(consumer, story)
-    assert "cannot use reputation[0]@0" in caplog.text
+    assert "reputation[0]@0, key b'b', is refused, the others go on: bad" in caplog.text
 
 
 def test_a_view_that_cannot_be_followed_is_fatal() -> None:

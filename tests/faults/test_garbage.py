@@ -223,6 +223,31 @@ def test_what_only_compression_let_past_the_brokers_limit_is_kept_as_far_as_it_c
     asyncio.run(story())
 
 
+def test_a_rule_that_is_wrong_is_told_of_among_what_could_not_be_read(stage: Stage) -> None:
+    topic, bad = stage.settings.topic("rules"), b"{title: Too much, when: {field: amout, gt: 5}}"
+
+    async def story() -> None:
+        await ensure_topics(stage.bootstrap, stage.settings)
+        worker = stage.worker()
+        producer = await producer_on(stage)
+        event = encode(good(0, time.time_ns() // 1_000_000))
+        await producer.send_and_wait(stage.settings.topic("events"), event, key=b"user-0")
+        await read(stage, "decisions", lambda records: alive(worker) and bool(records))
+        await producer.send_and_wait(topic, bad, key=b"too_much")
+        await producer.stop()
+        (record,) = await read(stage, "rejected", lambda records: alive(worker) and bool(records))
+        headers = dict(record.headers)
+        assert (record.key, record.value, headers["topic"], headers["error"]) == (
+            b"too_much",
+            bad,
+            topic.encode(),
+            b"invalid",
+        )
+        assert b"too_much" in headers["reason"]
+
+    asyncio.run(story())
+
+
 def test_a_user_whose_events_lie_on_all_partitions_has_one_state_and_one_sequence_of_decisions(stage: Stage) -> None:
     now_ms = time.time_ns() // 1_000_000
     partitions, topic = stage.settings.partitions, stage.settings.topic("events")
