@@ -224,7 +224,7 @@ def test_what_only_compression_let_past_the_brokers_limit_is_kept_as_far_as_it_c
 
 
 def test_a_rule_that_is_wrong_is_told_of_among_what_could_not_be_read(stage: Stage) -> None:
-    topic, bad = stage.settings.topic("rules"), b"{title: Too much, when: {field: amout, gt: 5}}"
+    topic, bad = stage.settings.topic("rules"), b"{id: too_much, title: Too much, when: {field: amout, gt: 5}}"
 
     async def story() -> None:
         await ensure_topics(stage.bootstrap, stage.settings)
