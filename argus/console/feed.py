@@ -39,7 +39,7 @@ async def feed(visit: Visit) -> web.StreamResponse:
         "feed.html",
         alerts=page.items,
         statuses=_statuses(visit),
-        asked=asked,
+        asked=_Asked(asked),
         older=urlencode({**asked, "cursor": page.next}) if page.next else None,
         first=query.cursor is None,
         live=urlencode({name: text for name, text in asked.items() if name in LIVE}) if live else None,
@@ -65,6 +65,13 @@ def _statuses(visit: Visit) -> Mapping[str, str]:
         for alert_id in case.alert_ids:
             found.setdefault(alert_id, case.status)
     return found
+
+
+class _Asked(dict[str, str]):
+    """What is not asked is empty."""
+
+    def __missing__(self, name: str) -> str:
+        return ""
 
 
 def _texts(query: AlertQuery) -> dict[str, str]:
