@@ -14,13 +14,14 @@ from tests.argus.store.records import case
 
 async def with_an_admin(store: Store) -> None:
     await seeded(store)
-    await accounts.create(store, "root", "admin", None, PASSWORD)
+    await accounts.create(store, "root", "admin", None, PASSWORD, replace=True)
 
 
 @pytest.fixture(scope="module")
 def served(tansu: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Logins: ann (analyst), root (admin), ada@home (the member ada), all with `PASSWORD`."""
-    settings = settings_for(tansu, tmp_path_factory.mktemp("console"), f"console-{uuid.uuid4().hex[:8]}.")
+    prefix = f"console-{uuid.uuid4().hex[:8]}."
+    settings = settings_for(tansu, tmp_path_factory.mktemp("console"), prefix, console_simulator=True)
     with Running(settings, with_an_admin) as running:
         running.stream.cases = {name: case(name, user_id=user) for name, user in (("c1", MEMBER), ("c2", "bob"))}
         yield running
