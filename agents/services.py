@@ -10,6 +10,7 @@ from core.policy import Policy
 from core.reputation import Reputation
 from core.rules.book import RuleBook
 from core.rules.custom import CustomRules
+from models.protocol import Matrix
 
 
 class TopicNames(Struct, frozen=True, kw_only=True):
@@ -68,8 +69,8 @@ class Meter(Protocol):
     def judging(self, rules_s: float, models_s: float) -> None:
         """What judging a batch took."""
 
-    def scores(self, scores: Sequence[Mapping[str, float]], tail: float) -> None:
-        """Each event's calibrated scores by model. tail: the score from which they count as anomalies."""
+    def scores(self, models: Sequence[str], table: Matrix, tail: float) -> None:
+        """Calibrated scores, (events, models). tail: the score from which they count as anomalies."""
 
     def learned(self, models: tuple[str, ...], count: int, swaps: int) -> None:
         """swaps: how often newly fitted models have taken the place of the last."""

@@ -1,7 +1,6 @@
 """What agents report, in terms of the declared metrics."""
 
 from collections.abc import Collection, Mapping, Sequence
-from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy as np
 from argus.batch_meter import BatchCounts
 from argus.measure import Metrics, Number, Spread
 from core.case_state import SEVERITIES
+from models.protocol import Matrix
 
 COUNTERS: Final = {
     "duplicates": "argus_ingest_duplicates_total",
@@ -90,12 +90,8 @@ class WorkerMeter(BatchCounts):
         self._spread("argus_rule_duration_seconds").observe(rules_s)
         self._spread("argus_model_score_duration_seconds").observe(models_s)
 
-    def scores(self, scores: Sequence[Mapping[str, float]], tail: float) -> None:
-        if not scores:
-            return
-        flat = np.fromiter(chain.from_iterable([each.values() for each in scores]), np.float64)
-        table = flat.reshape(len(scores), -1)
-        for model, column in zip(scores[0], table.T, strict=True):
+    def scores(self, models: Sequence[str], table: Matrix, tail: float) -> None:
+        for model, column in zip(models, table.T, strict=True):
             # Comparing with a NaN is False.
             valid = (column >= 0.0) & (column <= 1.0)
             if not valid.all():

@@ -41,6 +41,8 @@ class Ensemble:
         self.seed = seed
         self.block_rows = block_rows
         self._names = tuple(names)
+        # What `score` said last, (rows, models).
+        self.scored: Matrix = np.zeros((0, len(self._names)))
         self.reset()
 
     def reset(self) -> None:
@@ -77,8 +79,12 @@ class Ensemble:
     def score(self, rows: Sequence[Row]) -> list[dict[str, float]]:
         names = self._names
         if len(rows) <= FEW_ROWS:
-            return [dict(zip(names, self._bank_at(i).score_row(row), strict=True)) for i, row in enumerate(rows)]
-        return [dict(zip(names, shares, strict=True)) for shares in self.score_matrix(rows).tolist()]
+            shares = [self._bank_at(i).score_row(row) for i, row in enumerate(rows)]
+            self.scored = np.array(shares, np.float64).reshape(-1, len(names))
+        else:
+            self.scored = self.score_matrix(rows)
+            shares = self.scored.tolist()
+        return [dict(zip(names, one, strict=True)) for one in shares]
 
     def score_matrix(self, rows: Sequence[Row] | Matrix) -> Matrix:
         """(rows, models): what `score` says, without the dicts."""

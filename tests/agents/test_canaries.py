@@ -40,7 +40,7 @@ def test_it_counts_nowhere_and_is_not_learnt(tmp_path: Path) -> None:
         await work.apply(TOPICS.events, [canary(0)])
         assert [town.reports[name] for name in ("decisions", "latencies", "skews")] == [[({},)], [([],)], [([],)]]
         assert town.reports["ingest"][0][0] == {}
-        assert town.reports["scores"] == [([], work.services.policy.tail_quantile)]
+        assert town.reports["scores"] == []
         assert work.scorer.learned == 0
         await work.stop(gracefully=True)
 

@@ -1,6 +1,7 @@
 import inspect
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 
 from agents.meters import BatchMeter, Stage
@@ -62,7 +63,7 @@ def test_no_report_ends_up_under_a_label_that_nobody_declared(metrics: Metrics, 
     meter.suppressed("shadow", 4)
     for state, by in (("locked", "rule"), ("challenged", "rule"), ("unlocked", "expiry"), ("unlocked", "otp")):
         meter.lock(state, by, 0.1)
-    meter.scores([{"gaussian": 0.1}, {"gaussian": 0.999}], 0.99)
+    meter.scores(["gaussian"], np.array([[0.1], [0.999]]), 0.99)
     meter.learned(("gaussian", "half_space_trees"), 7, 1)
     meter.feedback("fraud")
     for stage in ("decide", "store"):
@@ -98,7 +99,7 @@ REPORTS: list[tuple[str, tuple[Any, ...], str, tuple[str, ...], float]] = [
     ("lock", ("unlocked", "expiry", None), "argus_locks_total", ("unlock", "expiry"), 1),
     (
         "scores",
-        ([{"gaussian": 0.5}, {"gaussian": 0.995}, {"gaussian": 0.999}], 0.99),
+        (["gaussian"], np.array([[0.5], [0.995], [0.999]]), 0.99),
         "argus_model_predictions_total",
         ("gaussian", "anomaly"),
         2,
@@ -182,7 +183,7 @@ def test_rules_that_users_defined_have_series_from_the_start(metrics: Metrics, m
 
 
 def test_a_score_that_is_none_is_counted_and_left_out(metrics: Metrics, meter: WorkerMeter) -> None:
-    meter.scores([{"gaussian": score} for score in (0.5, float("nan"), 1.5, -0.1)], 0.99)
+    meter.scores(["gaussian"], np.array([[0.5], [float("nan")], [1.5], [-0.1]]), 0.99)
     assert value(metrics, "argus_model_invalid_scores_total", "gaussian") == 3
     assert sum(metrics.spread("argus_model_score", "gaussian").counts) == 1
 

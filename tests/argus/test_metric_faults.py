@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 import pytest
 from aiokafka.errors import KafkaError
 
@@ -216,7 +217,7 @@ REPORTS: Final[list[tuple[str, tuple[str, ...], Callable[[Metrics], object]]]] =
     (
         "argus_model_invalid_scores_total",
         ("gaussian",),
-        lambda metrics: WorkerMeter(metrics, {}, "").scores([{"gaussian": float("nan")}], 0.99),
+        lambda metrics: WorkerMeter(metrics, {}, "").scores(["gaussian"], np.array([[float("nan")]]), 0.99),
     ),
     (
         "argus_case_sla_breaches_total",
