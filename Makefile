@@ -13,7 +13,7 @@ FIND_PYTHON = for p in $(PYTHON) python3 python3.11 python3.12 python3.13 python
 	echo "Argus needs Python 3.11 or newer with venv (Debian: apt-get install python3 python3-venv)" >&2; exit 1
 TESTS ?= tests
 PYTEST := $(BIN)/python -m pytest
-CODE := core models tables agents argus simulation benchmarks grafana prometheus tests
+CODE := core models tables agents argus simulation benchmarks grafana prometheus deploy tests
 UV_COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header
 
 .PHONY: help setup run test lint format types imports audit coverage docs boards board-pictures schemas bench lock kafka-jars clean
@@ -28,7 +28,7 @@ run: setup ## sets up, then `argus up` (ARGS="--rate 100 ...")
 	@exec $(BIN)/argus up $(ARGS)
 
 test: $(VENV)/.installed-dev ## sets up, then the whole test suite (TESTS=tests/core for a part)
-	@$(PYTEST) -q $(TESTS)
+	@$(PYTEST) -q -n auto --maxprocesses 4 --dist loadfile $(TESTS)
 
 lint: $(VENV)/.installed-dev ## ruff, rules and format
 	@$(BIN)/ruff check $(CODE)
