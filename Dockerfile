@@ -17,6 +17,8 @@ COPY argus argus
 RUN /opt/argus/bin/pip install --no-deps --no-build-isolation . \
     && /opt/argus/bin/python -m compileall -q -j 0 /opt/argus/lib \
     && /opt/argus/bin/argus rules test
+# The console shows them where the links of pages and tickets lead.
+COPY docs/runbooks /opt/argus/lib/python3.11/site-packages/docs/runbooks
 
 FROM python:3.11.13-slim-bookworm
 LABEL org.opencontainers.image.title="Argus" \
