@@ -130,6 +130,16 @@ def test_prometheus_runs_the_shipped_configuration_with_targets_by_name() -> Non
         assert name in SERVICES
 
 
+def test_grafana_is_given_every_variable_that_its_provisioning_asks_for() -> None:
+    asked = {
+        name
+        for path in (ROOT / "grafana" / "provisioning").rglob("*.y*ml")
+        for name in re.findall(r"\$\{(\w+)\}", path.read_text().replace("$$", ""))
+        if name != "__value"
+    }
+    assert asked <= set(SERVICES["grafana"]["environment"])
+
+
 def _without_targets(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_targets(child) for key, child in value.items() if not key.endswith("_sd_configs")}

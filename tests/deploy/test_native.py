@@ -181,6 +181,44 @@ def test_an_attack_goes_in_and_the_alert_is_at_the_api_and_in_the_database(
     assert "read-only" in refused or "permission denied" in refused
 
 
+def test_the_database_and_the_audit_are_backed_up_as_the_page_says(
+    house: House, postgres_of_compose: Server, secrets: Path, tmp_path: Path
+) -> None:
+    page = (ROOT / "docs" / "operate.md").read_text()
+    url = (secrets / "database_url").read_text().strip()
+    environment = {**os.environ, "PATH": f"{binaries()}:{os.environ['PATH']}", "DATABASE_URL": url}
+
+    def typed(begin: str) -> str:
+        (line,) = (line.strip() for line in page.splitlines() if line.strip().startswith(begin))
+        return line
+
+    def run(line: str) -> None:
+        done = subprocess.run(
+            line, shell=True, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+    async def alerts(name: str) -> int:
+        connection = await asyncpg.connect(postgres_of_compose.url(name))
+        try:
+            return int(await connection.fetchval("SELECT count(*) FROM alerts"))
+        finally:
+            await connection.close()
+
+    run(typed("pg_dump"))
+    asyncio.run(postgres_of_compose._execute("CREATE DATABASE again"))
+    environment["DATABASE_URL"] = postgres_of_compose.url("again")
+    run(typed("pg_restore"))
+    assert 0 < asyncio.run(alerts("again")) <= asyncio.run(alerts("argus"))
+    run(typed("psql"))
+
+    worker = house.running["worker-0"]
+    for line in (typed("argus audit export"), typed("argus audit verify --file")):
+        words = line.replace("audit.jsonl", str(tmp_path / "audit.jsonl")).split()
+        done = worker.run(*words[1:])
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_worker_that_is_taken_away_leaves_its_partitions_to_the_other(house: House) -> None:
     """`--scale worker=1`, and back to two: what stops gives its partitions up in good order."""
     assert house.running["worker-1"].stop() == 0
