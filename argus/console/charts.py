@@ -155,7 +155,7 @@ def rows(key: str, title: str, says: str, found: Sequence[Row], *, head: tuple[s
         y = at * ROW
         chart.texts.append(Text(0, y + 14, "start", row.name))
         chart.texts.append(Text(WIDTH, y + 14, "end", row.told))
-        width = max(2.0, WIDTH * min(1.0, row.value / full))
+        width = max(2.0 if row.value else 0.0, WIDTH * min(1.0, row.value / full))
         chart.marks.append(Mark("rect", 0, y + 20, WIDTH, 8, "track", ""))
         chart.marks.append(Mark("rect", 0, y + 20, _r(width), 8, row.tone, f"{row.name}: {row.told}"))
         chart.rows.append([row.name, row.told])

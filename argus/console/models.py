@@ -7,7 +7,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from argus.console import charts
-from argus.console.charts import Chart, Row
+from argus.console.charts import Chart, Series
 from argus.console.model_figures import RISK, Model, models
 from argus.console.page import Page, Visit
 from argus.console.worker_metrics import workers
@@ -56,13 +56,16 @@ async def shown(visit: Visit) -> web.StreamResponse:
 
 
 def _distribution(model: Model) -> Chart:
-    rows = [
-        Row(f"{low / 10:.1f}\N{EN DASH}{low / 10 + 0.1:.1f}", share, f"{share:.1%}", "s6" if low == 9 else "s1")
-        for low, share in enumerate(model.shares)
-    ]
-    name = "Risk score / 100" if model.name == RISK else model.name.replace("_", " ").capitalize()
-    says = f"The share of decisions in each tenth of the scores of {name}."
-    return charts.rows(f"m-{model.name}", name, says, rows, head=("Score", "Decisions"))
+    labels = [f"{low / 10:.1f}" for low in range(len(model.shares))]
+    name = "The risk, divided by 100" if model.name == RISK else model.name.replace("_", " ").capitalize()
+    says = f"The share of decisions, in percent, in each tenth of the scores of {name}."
+    series = [Series("% of decisions", "s1", [100 * share for share in model.shares])]
+    chart = charts.columns(f"m-{model.name}", name, says, labels, series, first="Score from")
+    chart.rows = [[label, f"{100 * share:.2f}"] for label, share in zip(labels, model.shares, strict=True)]
+    chart.note = "Percent of decisions by tenth of the score."
+    if model.name != RISK and not model.mean:
+        chart.note = "It has not learnt enough yet: it says 0 of everything."
+    return chart
 
 
 def _parts(visit: Visit, found: list[Scored], tail_from: float) -> list[Part]:
