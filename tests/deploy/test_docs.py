@@ -17,6 +17,8 @@ PAGES = [
     ROOT / "docs" / name for name in ("install.md", "operate.md", "security-operations.md", "troubleshooting.md")
 ]
 NOT_SETTINGS = {"ARGUS_CONFIG"}
+# A file in `secrets/`, and a label.
+NO_METRICS = {"argus_secret", "argus_url"}
 
 
 def typed(page: Path) -> Iterator[list[str]]:
@@ -93,3 +95,12 @@ def test_every_link_leads_somewhere(page: Path) -> None:
             assert anchor in {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}, anchor
     for path in re.findall(r"`((?:deploy|tests|prometheus|grafana)/[\w./-]+)`", page.read_text()):
         assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_metric_and_alert_that_is_named_is_there(page: Path) -> None:
+    text = page.read_text()
+    declared = set(re.findall(r"\bargus_\w+", (ROOT / "docs" / "metrics.md").read_text()))
+    assert set(re.findall(r"\bargus_[a-z_]+[a-z]\b", text)) - NO_METRICS <= declared
+    alerts = set(re.findall(r"`(Argus[A-Z]\w+)`", text))
+    assert all((ROOT / "docs" / "runbooks" / f"{alert}.md").is_file() for alert in alerts)
