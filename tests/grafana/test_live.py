@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 import asyncpg
 import pytest
 
+from argus.metrics import FAULTS, METRICS, Metric
 from tests.grafana import people
 from tests.grafana.drawing import picture
 from tests.grafana.drawing.data import Shown
@@ -37,6 +38,23 @@ QUIET: Final[dict[str, str]] = {
     "argus-models 308 ": "a rule that fails on an event",
     "argus-alerting 510 ": "a label's value outside its set",
 }
+
+
+# Of the metrics that need a fault, those whose fault this house has.
+HAD: Final = {
+    "argus_agent_restarts_total",
+    "argus_rebalance_duration_seconds",
+    "argus_dlq_records_total",
+}
+# Fed in tests of their own: an event of the day before yesterday, one on a foreign partition, a listener of live alerts,
+# and what is said after some thousand scores.
+ELSEWHERE: Final = {
+    "argus_ingest_late_total",
+    "argus_ingest_forwarded_total",
+    "argus_live_clients",
+    "argus_model_drift",
+}
+UNFED: Final = {*FAULTS, *ELSEWHERE} - HAD
 
 
 class Asked(NamedTuple):
@@ -125,6 +143,23 @@ def test_an_alerts_latency_has_an_exemplar_that_names_the_alert(busy: Asked) -> 
     query = "sum by (le) (rate(argus_alert_latency_seconds_bucket[10s]))"
     (first, *_) = busy.house.asked("query_exemplars", query=query, start=now - RANGE_S, end=now)
     assert first["exemplars"][0]["labels"]["alert_id"]
+
+
+def test_every_declared_metric_is_fed(busy: Asked) -> None:
+    """Counted, observed or above 0 at some time; those that need a fault where that fault was had."""
+
+    def unfed() -> list[str]:
+        return [metric.name for metric in METRICS if metric.name not in UNFED and not _fed(busy.house, metric)]
+
+    with contextlib.suppress(AssertionError):
+        until(lambda: not unfed(), 30)
+    assert unfed() == []
+
+
+def _fed(house: House, metric: Metric) -> bool:
+    name = f"{metric.name}_count" if metric.kind == "histogram" else metric.name
+    found = house.asked("query", query=f"max(max_over_time({name}[{RANGE_S}s]))")["result"]
+    return bool(found) and float(found[0]["value"][1]) > 0
 
 
 @ALL
