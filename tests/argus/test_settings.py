@@ -154,5 +154,5 @@ def test_another_process_is_told_the_same_settings() -> None:
 def test_an_empty_file_is_no_secret(tmp_path: Path) -> None:
     """Each process would make up one of its own, and none would take the others' word."""
     (tmp_path / "secret").write_text("\n")
-    with pytest.raises(SettingsError, match="ARGUS_SECRET_FILE: .* is empty"):
+    with pytest.raises(SettingsError, match=r"ARGUS_SECRET_FILE: .* is empty"):
         load_settings({"ARGUS_SECRET_FILE": str(tmp_path / "secret")})
