@@ -46,7 +46,7 @@ HAD: Final = {
     "argus_rebalance_duration_seconds",
     "argus_dlq_records_total",
 }
-# Fed in tests of their own: an event of the day before yesterday, one on a foreign partition, a listener of live alerts,
+# Fed in tests of their own: a very late event, one on a foreign partition, a listener of live alerts,
 # and what is said after some thousand scores.
 ELSEWHERE: Final = {
     "argus_ingest_late_total",
