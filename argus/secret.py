@@ -7,7 +7,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
-from argus.settings import Settings
+from argus.settings import Settings, SettingsError
 
 FILE: Final = "secret"
 SECRET_BYTES: Final = 32
@@ -15,15 +15,23 @@ SECRET_BYTES: Final = 32
 
 def secret_of(settings: Settings) -> str:
     """The setting, or the text of `DATA_DIR/secret` (mode 0600), which is made where it is missing. Workers that
-    share partitions must share it."""
+    share partitions must share it. Raises `SettingsError` for a file that cannot be read, OSError where none can be
+    made."""
     if settings.secret:
         return settings.secret
     path = settings.data_dir / FILE
     while True:
         try:
-            return path.read_text("ascii").strip()
+            found = path.read_text("ascii").strip()
         except FileNotFoundError:
             _make(path)
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not text"
+            raise SettingsError(f"secret: {path} cannot be read: {why}") from None
+        else:
+            if not found:
+                raise SettingsError(f"secret: {path} is empty; without the file a new one is made")
+            return found
 
 
 def derived_key(secret: str, purpose: bytes) -> bytes:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,10 @@ from msgspec import Struct
 from argus.broker import die_with, private
 
 LOG_LIMIT_BYTES = 4 << 20
+TOLD_BYTES = 64 << 10
+# A line as `argus.log` writes it, or the one line that a command ends with. Behind an error come a traceback and what
+# the process did on its way out.
+ERROR = re.compile(r'^\S+ (error|critical) |"level":"(error|critical)"|^argus\b.*: ')
 
 Say = Callable[[str], None]
 
@@ -51,6 +56,7 @@ class Child:
         self.pid_file = run_dir / f"{spec.name}.pid"
         self.log = run_dir / f"{spec.name}.log"
         self._process: asyncio.subprocess.Process | None = None
+        self._logged_bytes = 0
 
     @property
     def pid(self) -> int | None:
@@ -64,6 +70,7 @@ class Child:
         if self.log.exists() and self.log.stat().st_size > LOG_LIMIT_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
         with open(self.log, "ab", opener=private) as out:  # noqa: ASYNC230 - no waiting on a local file
+            self._logged_bytes = out.tell()
             self._process = await asyncio.create_subprocess_exec(
                 *self.spec.argv,
                 stdin=asyncio.subprocess.DEVNULL,
@@ -98,12 +105,13 @@ class Child:
             self.pid_file.unlink(missing_ok=True)
 
     def last_words(self) -> str:
-        """The last line of its log."""
+        """Why it ended, by its log since it was started: the last error there, or the last line if there is none."""
         with contextlib.suppress(OSError):
             with self.log.open("rb") as log:
-                log.seek(max(0, self.log.stat().st_size - 2_000))
-                lines = log.read().decode(errors="replace").split("\n")
-            return next((line.strip()[:200] for line in reversed(lines) if line.strip()), "")
+                log.seek(max(self._logged_bytes, self.log.stat().st_size - TOLD_BYTES))
+                lines = [line.strip() for line in log.read().decode(errors="replace").split("\n")]
+            said = [line for line in lines if line]
+            return next((line for line in reversed(said) if ERROR.search(line)), said[-1] if said else "")[:200]
         return ""
 
 

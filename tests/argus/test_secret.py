@@ -2,8 +2,10 @@ import stat
 import threading
 from pathlib import Path
 
+import pytest
+
 from argus.secret import FILE, derived_key, secret_of
-from argus.settings import Settings
+from argus.settings import Settings, SettingsError
 
 
 def test_the_setting_goes_before_the_file_and_makes_none(tmp_path: Path) -> None:
@@ -50,3 +52,20 @@ def test_a_key_for_one_purpose_says_nothing_of_another() -> None:
     assert len(keys) == 3
     assert {len(key) for key in keys} == {32}
     assert derived_key("s", b"snapshot") in keys
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [(b"", "is empty"), (b" \n", "is empty"), (b"\xff\xfe", "it is not text"), (None, "directory")],
+)
+def test_a_secret_file_that_is_none_is_a_wrong_setting_that_names_it(
+    tmp_path: Path, content: bytes | None, why: str
+) -> None:
+    path = tmp_path / FILE
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    with pytest.raises(SettingsError, match=why) as wrong:
+        secret_of(Settings(data_dir=tmp_path))
+    assert str(path) in str(wrong.value)

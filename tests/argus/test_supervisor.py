@@ -6,6 +6,8 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
+
 from argus.supervisor import Backoff, Child, Spec, keep, stop_all
 from tests.kafka.until import until_async
 
@@ -102,3 +104,44 @@ def test_a_large_log_is_set_aside_at_a_start(tmp_path: Path) -> None:
     asyncio.run(scenario())
     assert (tmp_path / "child.log").read_text() == "new\n"
     assert (tmp_path / "child.log.1").stat().st_size == 5 << 20
+
+
+def test_one_that_fails_says_why_and_not_where(tmp_path: Path) -> None:
+    said: list[str] = []
+    told = "argus: no broker answers on 127.0.0.1:1"
+    lines = ["an old line", "Traceback (most recent call last):", '  File "x.py", line 1', told, "going down"]
+    code = f"import sys; print({chr(10).join(lines)!r}); sys.exit(1)"
+
+    async def scenario() -> None:
+        one = child(tmp_path, code)
+        keeping = asyncio.create_task(keep(one, said.append, Backoff(first_s=0.01, most_s=0.02)))
+        await until_async(lambda: said)
+        keeping.cancel()
+        await stop_all([one], 10)
+
+    asyncio.run(scenario())
+    assert said[0] == f"child ended (status 1) and is started again: {told}"
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (["2026-03-01T12:00:00.000Z critical argus.process: it stops: X", "Traceback", "X: y"], "critical argus"),
+        (['{"time":"t","level":"error","logger":"l","message":"m"}', "closing"], '"level":"error"'),
+        (["argus worker: no such option --x (see `argus worker --help`)"], "no such option"),
+        (["2026-03-01T12:00:00.000Z info a: no error here", "last"], "last"),
+        ([], ""),
+    ],
+)
+def test_what_a_log_says_of_the_end_is_its_last_error(tmp_path: Path, lines: list[str], words: str) -> None:
+    (tmp_path / "child.log").write_text("2026-03-01T12:00:00.000Z error a: of an earlier run\n")
+
+    async def scenario() -> str:
+        one = child(tmp_path, f"import sys; sys.stdout.write({''.join(line + chr(10) for line in lines)!r})")
+        await one.start()
+        await one.wait()
+        return one.last_words()
+
+    found = asyncio.run(scenario())
+    assert words in found
+    assert "earlier" not in found
