@@ -119,12 +119,12 @@ class Story:
         # Dormant accounts were last seen long before: the first hundredth of events may lie months back.
         ordered = sorted(times_ms)
         self.span_ms = ordered[-1] - ordered[len(ordered) // 100] if ordered else 0
+        self.right: set[str] = set()
         self.false: dict[str, tuple[Told, int]] = {}
         self.reports = 0
         self._take(list(alerts))
 
     def _take(self, alerts: list[Told]) -> None:
-        right: set[str] = set()
         worst: dict[str, int] = {}
         first: dict[str, Told] = {}
         for alert in alerts:
@@ -136,13 +136,13 @@ class Story:
                 if severity >= MEDIUM and in_time and alert.time_ms < (campaign.caught_ms or 1 << 62):
                     campaign.caught_ms, campaign.caught_by = alert.time_ms, alert.rule_id
             if about:
-                right.add(alert.alert_id)
+                self.right.add(alert.alert_id)
             first.setdefault(alert.alert_id, alert)
             worst[alert.alert_id] = max(severity, worst.get(alert.alert_id, 0))
         for alert_id, alert in first.items():
             if alert.kind == "COMPLIANCE":
-                self.reports += alert_id not in right
-            elif alert_id not in right:
+                self.reports += alert_id not in self.right
+            elif alert_id not in self.right:
                 self.false[alert_id] = (alert, worst[alert_id])
 
     def _about(self, alert: Told) -> set[str]:
@@ -208,10 +208,7 @@ def bothered(story: Story, locks: Iterable[tuple[str, str, str, int]] = (), user
             traps[label.trap][SEVERITIES[severity]] += 1
         for bound in least:
             least[bound] += severity >= bound
-    held: dict[str, set[str]] = {"locked": set(), "challenged": set()}
-    for user_id, state, by, since_ms in locks:
-        if by == "rule" and state in held and story.innocent(user_id, since_ms):
-            held[state].add(user_id)
+    held = held_innocent(story, locks)
     share = PER_EVENTS / max(1, story.honest)
     scale = 1_000 * 100 * DAY / max(1.0, users * story.span_ms * story.honest_share)
     return {
@@ -224,6 +221,16 @@ def bothered(story: Story, locks: Iterable[tuple[str, str, str, int]] = (), user
         "innocent_locked_per_1000_users_100_days": len(held["locked"]) * scale,
         "innocent_challenged_per_1000_users_100_days": len(held["challenged"]) * scale,
     }
+
+
+def held_innocent(story: Story, locks: Iterable[tuple[str, str, str, int]]) -> dict[str, set[str]]:
+    """Users whom nobody had attacked yet when a rule locked or challenged them, by that state. locks: as `bothered`
+    takes them."""
+    held: dict[str, set[str]] = {"locked": set(), "challenged": set()}
+    for user_id, state, by, since_ms in locks:
+        if by == "rule" and state in held and story.innocent(user_id, since_ms):
+            held[state].add(user_id)
+    return held
 
 
 def ranking(labels: Sequence[Known], risks: Sequence[float]) -> dict[str, float]:

@@ -96,7 +96,7 @@ Sent = tuple[str, int, tuple[int, ...]]
 
 def evaluate(decisions: Path, alerts: Path, labels: Path, locks: Path | None = None) -> dict[str, Any]:
     """Read the files of a run and measure it. Raises `BadInput`."""
-    truth = join(_read(decisions, Decided), _read(labels, Label))
+    truth = join(_read(decisions, Decided), read_labels(labels))
     place = {decided.event_id: i for i, decided in enumerate(truth.decided)}
     sent: list[Sent] = []
     told: list[Alerted] = []
@@ -125,6 +125,11 @@ def evaluate(decisions: Path, alerts: Path, labels: Path, locks: Path | None = N
     result["bothered"] = bothered(story, changes, users)
     result["ranking"] = ranking(truth.labels, scores.tolist())
     return result
+
+
+def read_labels(path: Path) -> Iterable[Label]:
+    """The truth in a file, one JSON object a line. Raises `BadInput` naming the line."""
+    return _read(path, Label)
 
 
 def join(decisions: Iterable[Decided], labels: Iterable[Label]) -> Truth:

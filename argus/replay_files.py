@@ -6,17 +6,22 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
+from argus.back_test import Comparing, Comparison, Run
 from argus.progress import bar
 from argus.replay import BLOCK_LINES, Block, make_engine
 from argus.settings import Settings
 from core.events import Rejected, decode_action, nowhere, read_feedback
-from core.records import Alert, Feedback, encode
+from core.records import Feedback, encode
+
+if TYPE_CHECKING:
+    from argus.back_test_truth import Truth
 
 # A line's number in the file, from 1, and the line without its end.
 Line = tuple[int, bytes]
 FOREVER_MS: Final = 1 << 62
+COUNTED: Final = ("lines", "decisions", "updates", "locks", "repeats", "rejected")
 
 
 def run(
@@ -29,12 +34,16 @@ def run(
     rejected: Path | None = None,
     feedback: Path | None = None,
     rules: Path | None = None,
+    truth: "Truth | None" = None,
+    as_json: bool = False,
 ) -> int:
-    """Replay a file; the exit status. The summary goes to stderr. rules: user-defined ones instead of those in force,
-    which then run beside them, to tell what becomes of the alerts."""
+    """Replay a file; the exit status. The summary goes to stderr, as_json: to stdout as one object. rules:
+    user-defined ones instead of those in force, which then run beside them, to tell what becomes of alerts and locks.
+    truth: about the events, to tell what that is worth."""
     engine = make_engine(settings, rules)
     in_force = make_engine(settings) if rules is not None else None
-    found, before = Found(), Found()
+    found = Run()
+    comparing = Comparing(keep_live=truth is not None) if rules is not None else None
     labels = Labels(feedback)
     totals: Counter[str] = Counter()
     with ExitStack() as stack:
@@ -49,21 +58,25 @@ def run(
             come = labels.until(_first_time(lines) if lines else FOREVER_MS)
             values = [line for _, line in lines]
             block = engine.block(values, come)
-            if in_force is not None:
-                before.add(in_force.block(values, come).alerts)
+            found.add(block)
+            if in_force is not None and comparing is not None:
+                comparing.add(in_force.block(values, come), block)
+                if truth is not None:
+                    truth.add(block.decisions)
             _write(to_decisions, block.decisions)
             _write(to_alerts, block.alerts)
             if to_locks is not None:
                 _write(to_locks, block.locks)
             if to_rejected is not None:
                 _write(to_rejected, (_rejected_line(lines[index], why) for index, why in block.rejected))
-            found.add(block.alerts)
             totals.update(_counts(lines, block))
             if advance is not None:
                 advance(sum(map(len, values)) + len(values))
-    sys.stderr.write(summary(totals, found))
-    if in_force is not None:
-        sys.stderr.write(comparison(before, found))
+    compared = None
+    if comparing is not None:
+        judged = truth.judge(comparing.before, comparing.after) if truth is not None else None
+        compared = comparing.result(judged)
+    _tell(totals, found, compared, as_json=as_json)
     return 0
 
 
@@ -95,17 +108,6 @@ class Labels:
         while self._labels and _ms(self._labels[-1]) <= time_ms:
             come.append(self._labels.pop())
         return come
-
-
-class Found:
-    """What a run found: each alert's rule, severity and count as its latest record has them."""
-
-    def __init__(self) -> None:
-        self.alerts: dict[str, tuple[str, str, int]] = {}
-
-    def add(self, alerts: Iterable[Alert]) -> None:
-        for alert in alerts:
-            self.alerts[alert.alert_id] = (alert.rule_id, alert.severity, alert.count)
 
 
 def _ms(label: Feedback) -> int:
@@ -148,10 +150,22 @@ def _counts(lines: list[Line], block: Block) -> dict[str, int]:
     }
 
 
-def summary(totals: Counter[str], found: Found) -> str:
+def _tell(totals: Counter[str], found: Run, compared: Comparison | None, *, as_json: bool) -> None:
+    if as_json:
+        severities = _severities(found)
+        told = {**{name: totals[name] for name in COUNTED}, "alerts": len(found.alerts), "severities": severities}
+        sys.stdout.buffer.write(encode({**told, "against": compared}) + b"\n")
+        return
+    sys.stderr.write(summary(totals, found))
+    if compared is not None:
+        from argus.back_test_view import lines
+
+        sys.stderr.writelines(f"{line}\n" for line in lines(compared))
+
+
+def summary(totals: Counter[str], found: Run) -> str:
     """One line for people. An alert counts once, with the severity that it rose to."""
-    severities = Counter(severity for _, severity, _ in found.alerts.values())
-    by_severity = ", ".join(f"{severities[name]} {name}" for name in ("CRITICAL", "HIGH", "MEDIUM", "LOW"))
+    by_severity = ", ".join(f"{count} {name}" for name, count in _severities(found).items())
     return (
         f"{totals['lines']} lines: {totals['decisions']} decisions, {len(found.alerts)} alerts ({by_severity}) with "
         f"{totals['updates']} updates, {totals['locks']} locks and challenges, {totals['repeats']} repeated events, "
@@ -159,21 +173,6 @@ def summary(totals: Counter[str], found: Found) -> str:
     )
 
 
-def comparison(before: Found, after: Found) -> str:
-    """What other rules make of the alerts: a line in all, and one for each rule that it is about."""
-    by_rule: dict[str, Counter[str]] = {}
-    for alert_id in before.alerts.keys() | after.alerts.keys():
-        was, is_now = before.alerts.get(alert_id), after.alerts.get(alert_id)
-        if was == is_now:
-            continue
-        what = "new" if was is None else "lost" if is_now is None else "changed"
-        rule_id = (is_now or was or ("",))[0]
-        by_rule.setdefault(rule_id, Counter())[what] += 1
-    totals = sum(by_rule.values(), Counter[str]())
-    lines = [f"against the rules in force: {_changes(totals)}"]
-    lines += [f"  {rule_id}: {_changes(by_rule[rule_id])}" for rule_id in sorted(by_rule)]
-    return "\n".join(lines) + "\n"
-
-
-def _changes(counts: Counter[str]) -> str:
-    return f"{counts['new']} new, {counts['lost']} lost, {counts['changed']} changed alerts"
+def _severities(found: Run) -> dict[str, int]:
+    counts = Counter(told.severity for told in found.alerts.values())
+    return {name: counts[name] for name in ("CRITICAL", "HIGH", "MEDIUM", "LOW")}

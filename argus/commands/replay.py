@@ -1,10 +1,14 @@
 """`argus replay`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from argus.commands import FILE_IN, FILE_OUT, Shell, files_apart
+
+if TYPE_CHECKING:
+    from argus.back_test_truth import Truth
 
 
 @click.command("replay")
@@ -19,6 +23,8 @@ from argus.commands import FILE_IN, FILE_OUT, Shell, files_apart
     type=FILE_IN,
     help="User-defined rules (YAML) to run instead of those in force, and to compare with them.",
 )
+@click.option("--labels", type=FILE_IN, help="The truth about the events: what --rules would cost and gain.")
+@click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object on standard output.")
 @click.pass_obj
 def command(
     shell: Shell,
@@ -29,19 +35,24 @@ def command(
     rejected: Path | None,
     feedback: Path | None,
     rules: Path | None,
+    labels: Path | None,
+    as_json: bool,
 ) -> int:
     """Run the very same detection and response over a file; two runs give the same bytes."""
+    if labels is not None and rules is None:
+        raise click.UsageError("--labels is for --rules; `argus evaluate` measures a run by itself")
+    settings = shell.settings()
     from argus.replay_files import run
     from core.events import Rejected
     from core.rules.nodes import BadRule
 
     files_apart(
         {"--alerts": alerts, "--decisions": decisions, "--locks": locks, "--rejected": rejected},
-        {"--events": events, "--feedback": feedback, "--rules": rules},
+        {"--events": events, "--feedback": feedback, "--rules": rules, "--labels": labels},
     )
     try:
         return run(
-            shell.settings(),
+            settings,
             events=events,
             alerts=alerts,
             decisions=decisions,
@@ -49,7 +60,19 @@ def command(
             rejected=rejected,
             feedback=feedback,
             rules=rules,
+            truth=_truth(labels) if labels is not None else None,
+            as_json=as_json,
         )
     except (BadRule, Rejected) as error:
         # Events that can't be read are counted; rules and labels that can't be used are a wrong command.
+        raise click.UsageError(str(error)) from None
+
+
+def _truth(labels: Path) -> "Truth":
+    from argus.back_test_truth import Truth
+    from argus.evaluate import BadInput, read_labels
+
+    try:
+        return Truth(read_labels(labels))
+    except BadInput as error:
         raise click.UsageError(str(error)) from None

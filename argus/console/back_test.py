@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from argus.api.lately import Past
 from argus.children import environment
@@ -69,9 +70,9 @@ async def _replayed(settings: Settings, rule_id: str, text: str, events: Sequenc
     lines.write_bytes(b"".join(past.raw.replace(b"\n", b" ") + b"\n" for past in events))
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "argus", "replay", "--events", str(lines), "--alerts", str(alerts),
-        "--decisions", str(decisions), "--rules", str(rules),
+        "--decisions", str(decisions),
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
-        env=environment(settings),
+        env=environment(replace(settings, rules_file=rules)),
     )  # fmt: skip
     try:
         async with asyncio.timeout(WITHIN_S):
