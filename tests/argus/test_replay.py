@@ -207,9 +207,10 @@ def test_candidate_rules_run_instead_of_those_in_force_and_are_compared_with_the
     rules.write_text(RULE.format(severity="MEDIUM", mode="live"))
     out = replay(tmp_path / "new", till(3), rules=rules)
     assert [alert["rule_id"] for alert in out["alerts"]] == ["candidate"] * 3
-    assert capsys.readouterr().err.splitlines()[1:] == [
+    assert capsys.readouterr().err.splitlines()[1:4] == [
         "against the rules in force: 3 new, 0 lost, 0 changed alerts",
         "  candidate: 3 new, 0 lost, 0 changed alerts",
+        "against the rules in force: 0 new, 0 lost, 0 changed locks and challenges",
     ]
     in_force.write_text(RULE.format(severity="LOW", mode="live"))
     (tmp_path / "events").write_bytes(b"\n".join(till(3)))
