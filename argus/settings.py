@@ -114,7 +114,6 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = "argus"
     partitions: Annotated[Positive, Meta(description="partitions of every topic keyed by user", le=1_024)] = 4
     replication: Annotated[Positive, Meta(description="replicas of every topic", le=32)] = 1
-    standby_replicas: Annotated[int, Meta(description="standby copies of every table", ge=0, le=8)] = 0
     data_dir: Annotated[Path, Meta(description="where tables and everything else on disk is kept")] = Path("data")
     metrics_host: Annotated[str, Meta(description="address that /metrics, /health and /live listen on")] = "127.0.0.1"
     metrics_port: Annotated[Port, Meta(description="port of /metrics, /health and /live; 0 picks a free one")] = 9_108
