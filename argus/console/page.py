@@ -124,7 +124,7 @@ class Page(Struct, frozen=True, kw_only=True):
 
 
 def page(row: Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """The row as aiohttp serves it. Errors are pages too."""
+    """The row as aiohttp serves it. Errors are pages too, for browsers."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         services, caller = request.app[SERVICES], NOBODY
@@ -134,7 +134,9 @@ def page(row: Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
                 return _stranger(request)
             visit = await _checked(row, services, caller, request)
             return await row.handler(visit)
-        except Exception as error:  # noqa: BLE001 - `error_page` has the API's own words for each
+        except Exception as error:
+            if not is_browser(request):
+                raise
             return error_page(request, error, caller)
 
     return handle

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
+from msgspec import UNSET
+
 from argus.api.lately import Past
 from argus.store.reads import UserOverview
 from core.clock import rfc3339
@@ -67,7 +69,10 @@ def _decision(decision: Decision) -> Step:
     rules = ", ".join(decision.rules)
     text = f"risk {decision.risk_score:.0f}" + (f" by {rules}" if rules else "")
     tone = {"block": "bad", "challenge": "warn"}.get(decision.decision, "")
-    return Step(decision.time, "decision", decision.decision.capitalize(), text, tone)
+    what = "" if decision.type is UNSET else decision.type.replace("_", " ").capitalize() + ": "
+    if decision.amount is not UNSET:
+        text = f"{decision.amount:,.2f} {'' if decision.currency is UNSET else decision.currency} · {text}"
+    return Step(decision.time, "decision", what + decision.decision, text, tone)
 
 
 def _alert(alert: Alert) -> Step:

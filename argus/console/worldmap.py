@@ -14,7 +14,11 @@ RATIO: Final = 2.0
 MARGIN: Final = 1.35
 TOP: Final = 84.0
 BOTTOM: Final = -60.0
-RADIUS_MAX: Final = 9.0
+# Countries are no circles: large ones are drawn flatter than they reach.
+PEOPLED: Final = 0.7
+RADIUS_MAX: Final = 10.0
+STRETCHED_MAX: Final = 2.4
+COLUMNS: Final = 64
 STEPS: Final = 48
 
 
@@ -27,15 +31,6 @@ class Spot(NamedTuple):
     weight: float = 1.0
 
 
-class Shape(NamedTuple):
-    """An ellipse of the map: the middle and the radii in its units."""
-
-    x: float
-    y: float
-    rx: float
-    ry: float
-
-
 class Dot(NamedTuple):
     x: float
     y: float
@@ -44,11 +39,11 @@ class Dot(NamedTuple):
 
 
 class Map(NamedTuple):
-    """view: of the SVG, in degrees; land: countries; dots: places; lines: ways between them, each as the points of a
-    polyline; unit: what is a hundredth of the width, to draw by."""
+    """view: of the SVG, in degrees; land: a path of points, each to be drawn as a dot by round ends; dots: places;
+    lines: ways between them, each as the points of a polyline; unit: a hundredth of the width, to draw by."""
 
     view: str
-    land: list[Shape]
+    land: str
     dots: list[Dot]
     lines: list[str]
     unit: float
@@ -83,26 +78,35 @@ def drawn(spots: list[Spot], ways: Iterable[tuple[Spot, Spot]] = ()) -> Map:
     ]
     lines = [points for way in ways for points in _way(*way)]
     view = f"{left:.1f} {top:.1f} {width:.1f} {height:.1f}"
-    return Map(view, _land(), dots, lines, round(unit, 3))
+    return Map(view, _land(window), dots, lines, round(unit, 3))
 
 
 def _window(spots: list[Spot]) -> tuple[float, float, float, float]:
     lons, lats = [one.lon for one in spots], [one.lat for one in spots]
     width = max(WIDTH_MIN, (max(lons) - min(lons)) * MARGIN, (max(lats) - min(lats)) * MARGIN * RATIO)
-    width = min(360.0, width, (TOP - BOTTOM) * RATIO)
-    height = width / RATIO
+    width = min(360.0, width)
+    height = min(width / RATIO, TOP - BOTTOM)
     left = (max(lons) + min(lons)) / 2 - width / 2
     top = -(max(lats) + min(lats)) / 2 - height / 2
     return max(-180.0, min(180.0 - width, left)), max(-TOP, min(-BOTTOM - height, top)), width, height
 
 
-def _land() -> list[Shape]:
-    found = []
+def _land(window: tuple[float, float, float, float]) -> str:
+    """A lattice of points, finer on a smaller window, where countries are."""
+    left, top, width, height = window
+    step = width / COLUMNS
+    found = set()
     for lat, lon, radius_km in COUNTRIES.values():
-        ry = min(RADIUS_MAX, radius_km * 0.62 / KM_PER_DEGREE)
-        rx = min(RADIUS_MAX * 2.2, radius_km * 0.62 / KM_PER_DEGREE / max(0.35, cos(radians(lat))))
-        found.append(Shape(lon, -lat, round(rx, 2), round(ry, 2)))
-    return found
+        ry = min(RADIUS_MAX, radius_km * PEOPLED / KM_PER_DEGREE)
+        rx = min(RADIUS_MAX * STRETCHED_MAX, radius_km * PEOPLED / KM_PER_DEGREE / max(0.35, cos(radians(lat))))
+        for row in range(int((-lat - ry) / step), int((-lat + ry) / step) + 2):
+            for column in range(int((lon - rx) / step), int((lon + rx) / step) + 2):
+                # Every other row is half a step aside.
+                x, y = (column + row % 2 / 2) * step, row * step
+                inside = left <= x <= left + width and top <= y <= top + height
+                if inside and ((x - lon) / rx) ** 2 + ((y + lat) / ry) ** 2 <= 1:
+                    found.add((round(x, 1), round(y, 1)))
+    return "".join(f"M{x},{y}h0" for x, y in sorted(found))
 
 
 def _way(start: Spot, end: Spot) -> list[str]:
