@@ -18,11 +18,16 @@ from core.events import EARLIEST_MS, LATEST_MS
 from core.records import Alert, Id, Kind, SeverityName
 
 LIMIT_MAX: Final = 500
-NUMBER: Final = re.compile(r"\d{1,14}")
+NUMBER: Final = re.compile(r"[0-9]{1,14}")
 
 Limit = Annotated[int, Meta(ge=1, le=LIMIT_MAX, description="at most so many; 50 by default")]
 Cursor = Annotated[str, Meta(max_length=1_024, description="`next` of the page before")]
-When = Annotated[str, Meta(min_length=1, max_length=40, description="RFC 3339, or milliseconds since the epoch")]
+# A `+` that was not escaped has become a space on its way.
+TIME: Final = (
+    r"^([0-9]{1,14}|[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
+    r"([Zz]|[+ -]([01][0-9]|2[0-3]):[0-5][0-9]))$"
+)
+When = Annotated[str, Meta(pattern=TIME, description="RFC 3339, or milliseconds since the epoch")]
 SEVERAL: Final = Meta(min_length=1, max_length=VALUES_MAX)
 Text = Annotated[str, Meta(max_length=200)]
 NoteText = Annotated[str, Meta(max_length=2_000)]
@@ -80,8 +85,7 @@ def when_ms(name: str, text: str | None) -> int | None:
     if text is None:
         return None
     try:
-        # A `+` that was not escaped has become a space on its way.
-        found = int(text) if NUMBER.fullmatch(text) else to_ms(datetime.fromisoformat(text.replace(" ", "+")))
+        found = int(text) if NUMBER.fullmatch(text) else to_ms(datetime.fromisoformat(text.upper().replace(" ", "+")))
     except (ValueError, TypeError, OverflowError):
         raise invalid("expected RFC 3339 with a zone, or milliseconds since the epoch", name) from None
     return max(EARLIEST_MS, min(found, LATEST_MS))

@@ -47,7 +47,8 @@ class CaseChange(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
     resolution: Literal["confirmed_fraud", "false_positive", "inconclusive"] | None = None
     note: NoteText | None = None
     escalate: bool = False
-    version: Annotated[int, Meta(ge=0, le=2**53)] | None = None
+    # Without a fraction: to JSON, 3 and 3.0 are the same.
+    version: Annotated[float, Meta(ge=0, le=2**53, multiple_of=1)] | None = None
 
 
 async def listed(call: Call) -> CasePage:

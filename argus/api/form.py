@@ -15,7 +15,8 @@ from argus.api.route import Call
 WEIGHTS: Final = (-4.6065, 0.6073, 0.8811, 2.0362, -0.0686)
 BIAS: Final = 0.0725
 
-Count = Annotated[int, Meta(ge=0, le=1_000_000)]
+# A number without a fraction: to JSON, 3 and 3.0 are the same.
+Count = Annotated[float, Meta(ge=0, le=1_000_000, multiple_of=1)]
 
 
 class Form(Struct, frozen=True, kw_only=True):

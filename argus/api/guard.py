@@ -63,6 +63,12 @@ async def admitted(services: Services, route: Route, request: web.Request) -> Ca
     if caller.role not in route.roles:
         services.meter.refused("role")
         raise Problem(403, "forbidden", f"This is for the role {' or '.join(route.roles)}")
+    if caller.scopes is not None and route.scope is not None and route.scope not in caller.scopes:
+        services.meter.refused("scope")
+        asked = {
+            "WWW-Authenticate": f'{CHALLENGE["WWW-Authenticate"]}, error="insufficient_scope", scope="{route.scope}"'
+        }
+        raise Problem(403, "scope", f"The token is narrowed, and not to {route.scope}", headers=asked)
     rates = services.service_rates if caller.role == "service" else services.rates
     wait_s = rates.take(caller.key)
     if wait_s:

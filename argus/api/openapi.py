@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document, read off the table of paths and the structs that it names."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, get_type_hints
 
 import msgspec
@@ -13,6 +13,7 @@ from argus.api.problems import ProblemDocument
 from argus.api.query import is_list
 from argus.api.route import Route
 from argus.schema import MEANINGS
+from core.events import EARLIEST_MS, LATEST_MS
 from core.records import ID_MAX_CHARS, Event
 
 Schema = dict[str, Any]
@@ -23,6 +24,18 @@ PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
 ALWAYS: Final = {400: "Something about the request is not as it should be", 503: "Something that it takes is away"}
 GUARDED: Final = {401: "The token is missing or not taken", 403: "Not for this role", 429: "Too many requests"}
 WITH_BODY: Final = {408: "The body came too slowly", 413: "The body is too large"}
+ID: Final[Schema] = {"type": "string", "maxLength": ID_MAX_CHARS}
+# What is asked of an event beyond its struct (`core.events`); that it is not from the future no schema can say.
+EVENT: Final[Mapping[str, Sequence[Schema]]] = {
+    "time": (
+        {"type": "string", "format": "date-time"},
+        {"type": "integer", "minimum": EARLIEST_MS, "exclusiveMaximum": LATEST_MS},
+    ),
+    "ip": ({"type": "string", "format": "ipv4"}, {"type": "string", "format": "ipv6"}, {"type": "null"}),
+    "country": ({"type": "string", "pattern": "^[A-Za-z]{2}$"}, {"type": "null"}),
+    "currency": ({"type": "string", "pattern": "^[A-Za-z]{3}$"}, {"type": "null"}),
+    **dict.fromkeys(("device_id", "session_id", "merchant_id", "card_id", "payee_id"), (ID, {"type": "null"})),
+}
 DESCRIPTION: Final = (
     "Real-time fraud and account security. Reads come from the database and may be a second behind; what is asked "
     "for is answered by the stream, with 202 where that takes longer. Errors are RFC 9457 problem documents."
@@ -44,7 +57,7 @@ def openapi(routes: Sequence[Route]) -> Schema:
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
         "paths": paths,
         "components": {
-            "schemas": {name: _told(schema) for name, schema in sorted(components.items())},
+            "schemas": {name: _told(name, schema) for name, schema in sorted(components.items())},
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
                 "session": {"type": "apiKey", "in": "cookie", "name": "argus_session"},
@@ -70,11 +83,13 @@ def _operation(route: Route) -> Schema:
     if route.public:
         told["security"] = []
     else:
-        told["security"] = [{"bearer": []}, {"session": []}]
+        told["security"] = [{"bearer": [route.scope] if route.scope else []}, {"session": []}]
         told["description"] = f"For the role {' or '.join(route.roles)}." + (
             " A member may ask about its own account only." if route.own else ""
         )
         told["x-roles"] = list(route.roles)
+        if route.scope:
+            told["description"] += f" A token that is narrowed needs the scope {route.scope}."
     if not told["parameters"]:
         del told["parameters"]
     return told
@@ -165,7 +180,7 @@ def _reference(type_: Any) -> Schema:
     return reference
 
 
-def _told(schema: Schema) -> Schema:
+def _told(record: str, schema: Schema) -> Schema:
     told = dict(schema)
     if "description" in told:
         told["description"] = " ".join(told["description"].split())
@@ -174,4 +189,7 @@ def _told(schema: Schema) -> Schema:
             name: {**value, "description": MEANINGS[name]} if name in MEANINGS else value
             for name, value in told["properties"].items()
         }
+    if record == Event.__name__:
+        for name, choices in EVENT.items():
+            told["properties"][name] = {**told["properties"][name], "anyOf": list(choices)}
     return told

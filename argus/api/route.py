@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 from aiohttp import web
 from msgspec import Struct
 
+from argus.api.scopes import needed
+
 if TYPE_CHECKING:
     from argus.api.services import Services
 
@@ -16,13 +18,15 @@ SMALL_BODY_BYTES: Final = 64 * 1024
 
 class Caller(Struct, frozen=True, kw_only=True):
     """Who asks. user: the token's subject, for a member the user whose account it is; key: what rates go by;
-    expires_s: when the token ends, in seconds since the epoch; csrf: for a session, what its requests must carry."""
+    expires_s: when the token ends, in seconds since the epoch; csrf: for a session, what its requests must carry;
+    scopes: what the token is narrowed to, None where its role is all that counts."""
 
     role: Role
     user: str
     key: str
     expires_s: float
     csrf: str | None = None
+    scopes: frozenset[str] | None = None
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -70,3 +74,8 @@ class Route(Struct, frozen=True, kw_only=True):
     @property
     def public(self) -> bool:
         return not self.roles
+
+    @property
+    def scope(self) -> str | None:
+        """What a token that is narrowed must name."""
+        return None if self.public else needed(self.method, self.path)

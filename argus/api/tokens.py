@@ -8,7 +8,7 @@ import time
 import uuid
 from base64 import urlsafe_b64decode
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from typing import Any, Final, Protocol
 
@@ -19,6 +19,7 @@ from joserfc.jwk import KeySet, OctKey
 from msgspec import Struct
 
 from argus.api.route import ROLES, Caller, Role
+from argus.api.scopes import BadScope, granted, written
 from argus.secret import derived_key
 from core.records import ID_MAX_CHARS
 
@@ -78,10 +79,11 @@ class Tokens:
         self._audience = audience
         self._clock = clock
 
-    def create(self, role: Role, user: str, lifetime_s: float) -> str:
-        """A token of ours."""
+    def create(self, role: Role, user: str, lifetime_s: float, scopes: Iterable[str] = ()) -> str:
+        """A token of ours. scopes: what it is narrowed to, to nothing in particular where there are none. Raises
+        `argus.api.scopes.BadScope`."""
         now = int(self._clock())
-        claims = {
+        claims: dict[str, Any] = {
             "iss": ISSUER,
             "aud": ISSUER,
             "sub": user,
@@ -90,6 +92,8 @@ class Tokens:
             "exp": int(now + lifetime_s),
             "jti": uuid.uuid4().hex,
         }
+        if scope := written(scopes):
+            claims["scope"] = scope
         return jwt.encode({"alg": "HS256", "typ": "JWT"}, claims, self._own[0], algorithms=list(OWN_ALGORITHMS))
 
     async def check(self, token: str) -> Caller:
@@ -146,7 +150,11 @@ class Tokens:
         user = claims.get("sub", "" if role == "member" else role)
         if not isinstance(user, str) or not 1 <= len(user) <= ID_MAX_CHARS or "\0" in user:
             raise Refused("The token does not say whose it is")
-        return Caller(role=role, user=user, key=f"{role}:{user}", expires_s=float(claims["exp"]))
+        try:
+            scopes = granted(claims.get("scope"))
+        except BadScope as reason:
+            raise Refused(f"The token's {reason}") from None
+        return Caller(role=role, user=user, key=f"{role}:{user}", expires_s=float(claims["exp"]), scopes=scopes)
 
 
 def _role(claims: Mapping[str, Any]) -> Role | None:

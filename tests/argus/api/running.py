@@ -1,12 +1,10 @@
 """A whole `argus serve` in a thread, on a real broker and SQLite, with a stand-in for the workers."""
 
 import asyncio
-import http.client
-import json
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import msgspec
 from aiokafka import AIOKafkaProducer
@@ -19,23 +17,18 @@ from argus.store.engine import database_url
 from argus.store.rows import Rows
 from argus.store.store import Store
 from argus.topics import ensure_topics
+from tests.argus.api.asking import Answer, Asking
 from tests.argus.api.stream import Stream
 from tests.kafka.until import until
+
+__all__ = ["MEMBER", "PASSWORD", "SECRET", "Answer", "Running", "settings_for"]
 
 SECRET = "a secret that is long enough for tests"
 MEMBER = "ada"
 PASSWORD = "correct horse battery"
+# A bound for what hangs, not for what is slow on a busy machine.
+WITHIN_S = 240.0
 Result = TypeVar("Result")
-
-
-class Answer(NamedTuple):
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
 
 
 def settings_for(bootstrap: str, data_dir: Path, prefix: str, **changed: Any) -> Settings:
@@ -46,7 +39,7 @@ def settings_for(bootstrap: str, data_dir: Path, prefix: str, **changed: Any) ->
     return Settings(**(values | changed))
 
 
-class Running:
+class Running(Asking):
     """The server and the stream while the context is open."""
 
     def __init__(self, settings: Settings, seeded: Callable[[Store], Awaitable[None]] | None = None) -> None:
@@ -60,10 +53,10 @@ class Running:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._up.wait(60), "the server did not start"
+        assert self._up.wait(WITHIN_S), "the server did not start"
         if self._error is not None:
             raise self._error
-        until(lambda: self.get("/ready").status == 200, what="/ready")
+        until(lambda: self.get("/ready").status == 200, WITHIN_S, "/ready")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -85,6 +78,7 @@ class Running:
         await store.migrate()
         await accounts.create(store, "ann", "analyst", None, PASSWORD)
         await accounts.create(store, "ada@home", "member", MEMBER, PASSWORD)
+        await accounts.create(store, "root", "admin", None, PASSWORD)
         if self._seeded is not None:
             await self._seeded(store)
         await store.close()
@@ -92,7 +86,7 @@ class Running:
         working = asyncio.create_task(self.stream.run(ready))
         await ready.wait()
         async with Serving(self.settings) as serving:
-            self.services, self.url = serving.services, serving.url
+            self.serving, self.services, self.url = serving, serving.services, serving.url
             self.port = int(serving.url.rpartition(":")[2])
             self._up.set()
             await self._stop.wait()
@@ -110,45 +104,14 @@ class Running:
     def token(self, role: str, user: str | None = None) -> str:
         return self.tokens.create(role, user or (MEMBER if role == "member" else role), 600)  # type: ignore[arg-type]
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        *,
-        role: str | None = None,
-        token: str | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Answer:
-        """body: bytes as they are, anything else as JSON."""
-        sent = dict(headers or {})
-        if role is not None or token is not None:
-            sent["Authorization"] = f"Bearer {token or self.token(role or '')}"
-        raw = body if isinstance(body, bytes | None) else json.dumps(body).encode()
-        if raw is not None:
-            sent.setdefault("Content-Type", "application/json")
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        try:
-            connection.request(method, path, raw, sent)
-            response = connection.getresponse()
-            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
-        finally:
-            connection.close()
-
-    def get(self, path: str, **how: Any) -> Answer:
-        return self.request("GET", path, **how)
-
-    def post(self, path: str, body: Any = None, **how: Any) -> Answer:
-        return self.request("POST", path, body, **how)
-
     def produce(self, topic: str, *records: msgspec.Struct) -> None:
-        """Put records into a topic, as a worker would."""
+        """Put records into a topic, as a worker would: in their order, and there when it returns."""
 
         async def send() -> None:
             producer = AIOKafkaProducer(bootstrap_servers=self.settings.broker)
             await producer.start()
             for record in records:
-                await producer.send_and_wait(self.settings.topic(topic), msgspec.json.encode(record), partition=0)
+                await producer.send(self.settings.topic(topic), msgspec.json.encode(record), partition=0)
             await producer.stop()
 
         asyncio.run(send())

@@ -17,20 +17,23 @@ from tests.argus.store.records import Raw, alert, raw, rows
 
 pytestmark = pytest.mark.broker
 
+# A bound for what hangs, not for what is slow on a busy machine.
+WITHIN_S = 240.0
 numbers = itertools.count()
 
 
 def live(api: Running, story: Callable[[aiohttp.ClientSession, str], Awaitable[None]], token: str = "") -> None:
     async def run() -> None:
         headers = {"Authorization": f"Bearer {token or api.token('analyst')}"}
-        async with asyncio.timeout(60), aiohttp.ClientSession(headers=headers) as session:
+        async with asyncio.timeout(WITHIN_S), aiohttp.ClientSession(headers=headers) as session:
             await story(session, f"{api.url}/ws/alerts")
 
     asyncio.run(run())
 
 
-async def listening(api: Running, count: int = 1) -> None:
-    while api.services.feed.clients < count:  # noqa: ASYNC110 - it is another thread's
+async def listening(api: Running, count: int) -> None:
+    """Until so many listen: a client that has gone may be counted a little longer than it is there."""
+    while api.services.feed.clients != count:  # noqa: ASYNC110 - it is another thread's
         await asyncio.sleep(0.01)
 
 
@@ -45,7 +48,6 @@ def fresh(**changed: Any) -> Any:
 def test_an_alert_comes_as_it_is_to_all_who_want_it(api: Running) -> None:
     async def story(session: aiohttp.ClientSession, url: str) -> None:
         async with session.ws_connect(url) as every, session.ws_connect(f"{url}?severity=CRITICAL&user=zoe") as few:
-            await listening(api, 2)
             sent = [fresh(severity="LOW"), fresh(severity="CRITICAL"), fresh(severity="CRITICAL", user_id="zoe")]
             await produced(api, *sent)
             assert [(await every.receive()).data for _ in sent] == [encode(one).decode() for one in sent]
@@ -58,7 +60,6 @@ def test_after_a_break_what_was_missed_comes_first(api: Running) -> None:
     async def story(session: aiohttp.ClientSession, url: str) -> None:
         first, missed, later = fresh(), fresh(), fresh()
         async with session.ws_connect(url) as before:
-            await listening(api)
             await produced(api, first)
             seen = (await before.receive_json())["alert_id"]
         await produced(api, missed)
@@ -106,26 +107,25 @@ def test_a_feed_gives_up_a_client_that_does_not_keep_up_and_keeps_the_others() -
 
 
 def test_a_client_that_does_not_read_is_dropped(api: Running) -> None:
+    dropped = api.services.metrics.number("argus_live_clients_dropped_total")
+
     async def story(session: aiohttp.ClientSession, url: str) -> None:
+        await listening(api, 0)
         narrow = socket.socket()
         narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         narrow.connect(("127.0.0.1", api.port))
         head = f"GET /ws/alerts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api.token('analyst')}\r\n"
         head += "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
         narrow.sendall(f"{head}Sec-WebSocket-Key: {'A' * 22}==\r\n\r\n".encode())
-        await listening(api)
-        large = [fresh(summary="x" * 20_000) for _ in range(100)]
-        for _ in range(12):
-            for one in large:
-                one.count += 1
-            await produced(api, *large)
-        async with asyncio.timeout(30):
-            while api.services.feed.clients:  # noqa: ASYNC110 - it is another thread's
-                await asyncio.sleep(0.05)
+        await listening(api, 1)
+        # More than the buffers of both ends hold, and than may wait: 500 of them.
+        await produced(api, *(fresh(summary="x" * 20_000) for _ in range(1_200)))
+        await listening(api, 0)
         narrow.close()
 
+    before = dropped.value
     live(api, story)
-    assert api.services.metrics.number("argus_live_clients_dropped_total").value == 1
+    assert dropped.value == before + 1
     assert TOO_SLOW == 4_008
 
 
@@ -153,7 +153,6 @@ def test_another_sites_page_hears_nothing(api: Running) -> None:
 def test_many_clients_hear_the_same_alert(api: Running) -> None:
     async def story(session: aiohttp.ClientSession, url: str) -> None:
         sockets = await asyncio.gather(*(session.ws_connect(url) for _ in range(90)))
-        await listening(api, 90)
         one = fresh()
         await produced(api, one)
         heard = await asyncio.gather(*(each.receive_json() for each in sockets))

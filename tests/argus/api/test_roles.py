@@ -1,12 +1,16 @@
 """Every role is tried against every path, and gets what is its own."""
 
+import re
 from typing import Any
 
 import pytest
 
 from argus.api.route import ROLES, Route
 from argus.api.routes import ROUTES
-from tests.argus.api.running import MEMBER, Running
+from argus.api.scopes import SCOPES
+from argus.console.attach import PAGES
+from argus.console.page import Page
+from tests.argus.api.running import MEMBER, PASSWORD, Running
 
 pytestmark = pytest.mark.broker
 
@@ -50,17 +54,85 @@ MAY = {
     "GET /v1/session": "service member analyst admin",
     "DELETE /v1/session": "service member analyst admin",
 }
+# What a token must name once it names anything; the rest takes no scope.
+SCOPE = {
+    "POST /v1/events": "events:write",
+    "POST /v1/score": "score:write",
+    "POST /risk_score": "score:write",
+    "GET /v1/alerts": "alerts:read",
+    "GET /v1/alerts/recent": "alerts:read",
+    "GET /alerts/recent": "alerts:read",
+    "GET /v1/alerts/{alert_id}": "alerts:read",
+    "GET /ws/alerts": "alerts:read",
+    "POST /v1/alerts/{alert_id}/acknowledge": "alerts:write",
+    "POST /v1/alerts/{alert_id}/resolve": "alerts:write",
+    "POST /v1/alerts/{alert_id}/false-positive": "alerts:write",
+    "POST /v1/alerts/{alert_id}/dispute": "alerts:write",
+    "GET /v1/users/{user_id}": "users:read",
+    "POST /v1/users/{user_id}/lock": "users:write",
+    "POST /v1/users/{user_id}/unlock": "users:write",
+    "POST /v1/users/{user_id}/otp": "users:write",
+    "POST /v1/users/{user_id}/otp/verify": "users:write",
+    "GET /v1/cases": "cases:read",
+    "GET /v1/cases/{case_id}": "cases:read",
+    "PATCH /v1/cases/{case_id}": "cases:write",
+    "GET /v1/analytics/summary": "analytics:read",
+}
 NAMES = [f"{route.method} {route.path}" for route in ROUTES]
 BY_NAME = dict(zip(NAMES, ROUTES, strict=True))
 
 
-def tried(api: Running, route: Route, role: str | None) -> int:
+def tried(api: Running, route: Route, role: str | None = None, token: str | None = None) -> int:
     path = route.path.format(user_id=MEMBER, alert_id="mine", case_id="c1", command_id="none")
-    return api.request(route.method, path, BODIES.get(route.path), role=role).status
+    return api.request(route.method, path, BODIES.get(route.path), role=role, token=token).status
 
 
 def test_the_table_of_paths_is_the_contracts() -> None:
     assert {name: " ".join(route.roles) for name, route in BY_NAME.items()} == MAY
+
+
+def test_nothing_is_served_that_is_in_no_table(api: Running) -> None:
+    """The console's pages have a table of their own, with roles; its files and the document are for everybody."""
+    pages = {f"{page.method} {page.path}" for page in PAGES}
+    served = {
+        f"{route.method} {route.resource.canonical}"
+        for route in api.serving._runner.app.router.routes()
+        if route.resource is not None and route.method != "HEAD"
+    }
+    assert served - set(NAMES) - pages == {"GET /openapi.json", "GET /static/{name}"}
+
+
+@pytest.fixture(scope="module")
+def logged_in(api: Running) -> dict[str, dict[str, str]]:
+    """Cookie and CSRF token of a login of each role that has logins."""
+    found = {}
+    for role, name in (("member", "ada@home"), ("analyst", "ann"), ("admin", "root")):
+        answer = api.post("/v1/session", {"name": name, "password": PASSWORD})
+        cookie = answer.headers["set-cookie"].partition(";")[0]
+        found[role] = {"Cookie": cookie, "X-CSRF-Token": answer.json["csrf_token"]}
+    return found
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.roles], ids=lambda page: f"{page.method} {page.path}"
+)
+def test_each_page_is_for_its_roles_alone(api: Running, logged_in: dict[str, dict[str, str]], page: Page) -> None:
+    path = re.sub(r"\{\w+\}", MEMBER, page.path)
+    form = {"Content-Type": "application/x-www-form-urlencoded", "Origin": api.url}
+    for role, headers in logged_in.items():
+        allowed = role in page.roles
+        if page.method == "POST" and allowed:
+            continue  # what each does has tests of its own
+        status = api.request(page.method, path, headers=headers | form).status
+        # A page that a setting takes away is there for nobody.
+        assert status != 403 if allowed else status in (403, 404), role
+        assert status < 500
+    assert api.request(
+        page.method, path, headers={"Authorization": f"Bearer {api.token('admin')}"} | form
+    ).status in (
+        303,
+        401,
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -77,6 +149,30 @@ def test_each_role_gets_what_is_its_own_and_nothing_else(api: Running, name: str
 @pytest.mark.parametrize("name", [name for name in NAMES if MAY[name]])
 def test_nobody_gets_in_without_a_token(api: Running, name: str) -> None:
     assert tried(api, BY_NAME[name], None) == 401
+
+
+def test_each_path_that_is_not_for_all_takes_its_scope() -> None:
+    assert {name: route.scope for name, route in BY_NAME.items() if route.scope} == SCOPE
+    assert set(SCOPE.values()) == set(SCOPES)
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_narrowed_token_opens_what_it_names_and_nothing_else(api: Running, scope: str) -> None:
+    for role in ROLES:
+        user = MEMBER if role == "member" else role
+        token = api.tokens.create(role, user, 600, [scope])  # type: ignore[arg-type]
+        for name, route in BY_NAME.items():
+            if route.public or route.path == "/v1/session":
+                continue
+            status = tried(api, route, token=token)
+            open_ = role in MAY[name].split() and SCOPE.get(name, scope) == scope
+            assert (status != 403) is open_, (name, role, status)
+
+
+def test_a_narrowed_token_is_told_what_it_lacks(api: Running) -> None:
+    answer = api.get("/v1/cases", token=api.tokens.create("analyst", "ann", 600, ["alerts:read"]))
+    assert (answer.status, answer.json["type"]) == (403, "urn:argus:problem:scope")
+    assert 'error="insufficient_scope", scope="cases:read"' in answer.headers["www-authenticate"]
 
 
 @pytest.mark.parametrize("path", ["/v1/users/bob", "/v1/users/bob/otp", "/v1/users/bob/otp/verify"])

@@ -9,16 +9,21 @@ from typing import Any
 import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
+from joserfc.jws import JWSRegistry
 
 from argus.api.jwks import Jwks, NoKeys
 from argus.api.route import ROLES, Caller
-from argus.api.tokens import Refused, Tokens
+from argus.api.scopes import BadScope
+from argus.api.tokens import KNOWN_S, Refused, Tokens
 from argus.secret import derived_key
 
 SECRET = "a secret that is long enough"
 NOW = 1_790_000_000
 RSA = RSAKey.generate_key(2048, {"kid": "k1"})
 EC = ECKey.generate_key("P-256", {"kid": "k2"})
+OTHER = RSAKey.generate_key(2048)
+# Whoever forges a token puts into its head what they like.
+LAX = JWSRegistry(strict_check_header=False)
 
 
 class Fetches:
@@ -94,6 +99,8 @@ def test_a_service_that_has_the_secret_may_sign_with_it() -> None:
         (own(sub=""), "whose"),
         (own(sub="x" * 129), "whose"),
         (own(sub=7), "not valid"),
+        (own(scope=7), "scope is neither"),
+        (own(scope=["alerts:read", 7]), "scope is neither"),
         (unsigned("none"), "in a way"),
         (unsigned("None"), "in a way"),
         (unsigned("HS256"), "signature"),
@@ -107,6 +114,33 @@ def test_a_service_that_has_the_secret_may_sign_with_it() -> None:
 def test_what_is_not_a_good_token_is_refused(token: str, reason: str) -> None:
     with pytest.raises(Refused, match=reason):
         check(token)
+
+
+@pytest.mark.parametrize(
+    ("scope", "left"),
+    [
+        (None, None),
+        ("openid profile", None),
+        (["openid"], None),
+        ("alerts:read", {"alerts:read"}),
+        ("openid alerts:read cases:read", {"alerts:read", "cases:read"}),
+        (["cases:write"], {"cases:write"}),
+        ("alert:read", set()),
+        ("openid alert:read", set()),
+        ("", set()),
+        ([], set()),
+    ],
+)
+def test_a_scope_narrows_a_role_and_a_wrong_one_leaves_nothing(scope: Any, left: set[str] | None) -> None:
+    assert check(own(scope=scope)).scopes == left
+    assert check(issued(scope=scope), public(RSA)).scopes == left
+
+
+def test_our_own_tokens_name_only_scopes_that_there_are() -> None:
+    caller = check(tokens().create("analyst", "ann", 60, ["alerts:read", "cases:read", "alerts:read"]))
+    assert caller.scopes == {"alerts:read", "cases:read"}
+    with pytest.raises(BadScope, match="no scope 'alert:read'"):
+        tokens().create("analyst", "ann", 60, ["alert:read"])
 
 
 def test_each_changed_part_of_a_token_spoils_it() -> None:
@@ -149,6 +183,30 @@ def test_an_issuers_public_key_is_no_secret_to_sign_with() -> None:
         check(forged, public(RSA))
 
 
+@pytest.mark.parametrize("kid", ["k2", "k9", "../../dev/null", "' OR 1=1", ""])
+def test_a_key_id_opens_nothing_that_the_key_does_not(kid: str) -> None:
+    token = jwt.encode({"alg": "RS256", "kid": kid}, claims(aud="argus-api"), OTHER, algorithms=["RS256"])
+    with pytest.raises(Refused, match="issuer's"):
+        check(token, public(RSA, EC))
+
+
+def test_a_key_or_an_address_of_keys_that_a_token_brings_is_not_looked_at() -> None:
+    header = {"alg": "RS256", "jku": "http://127.0.0.1:1/jwks", "jwk": OTHER.as_dict(private=False)}
+    token = jwt.encode(header, claims(aud="argus-api"), OTHER, algorithms=["RS256"], registry=LAX)
+    with pytest.raises(Refused):
+        check(token, public(RSA))
+
+
+def test_a_token_of_ours_signed_as_an_issuers_is_refused_and_the_other_way_round() -> None:
+    with pytest.raises(Refused, match="issuer's"):
+        check(jwt.encode({"alg": "RS256"}, claims(aud="argus", iss="argus"), OTHER), public(RSA))
+    with pytest.raises(Refused, match="not ours"):
+        check(
+            jwt.encode({"alg": "HS256", "kid": "k1"}, claims(aud="argus-api"), OctKey.import_key("x" * 32)),
+            public(RSA),
+        )
+
+
 def test_a_symmetric_key_among_an_issuers_keys_is_not_used() -> None:
     shared = OctKey.import_key("0123456789abcdef0123456789abcdef", {"kid": "k3"})
     document = {"keys": [*public(RSA)["keys"], shared.as_dict(private=True)]}
@@ -186,6 +244,23 @@ def test_keys_are_read_again_for_a_new_one_but_not_all_the_time() -> None:
         assert fetches.count == 2
         assert isinstance(keys, KeySet)
         assert {key.kid for key in keys.keys} == {"k1", "k2"}
+
+    asyncio.run(story())
+
+
+def test_a_key_that_the_issuer_withdraws_opens_nothing_once_the_keys_are_read_again() -> None:
+    now = [0.0]
+    jwks = Jwks(Fetches(public(RSA), public(EC)), clock=lambda: now[0])
+    checking = Tokens(SECRET, issuer=jwks, audience="argus-api", clock=lambda: NOW + now[0])
+    old, new = issued(exp=NOW + 9_999), issued(EC, "ES256", exp=NOW + 9_999)
+
+    async def story() -> None:
+        await checking.check(old)
+        now[0] = 11.0
+        assert (await checking.check(new)).user == "ada"
+        now[0] = KNOWN_S + 1
+        with pytest.raises(Refused, match="issuer's"):
+            await checking.check(old)
 
     asyncio.run(story())
 
