@@ -4,6 +4,7 @@ headers). Each becomes the raw records that the stream reads; whether they are e
 from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import unquote
 
 import msgspec
 
@@ -24,8 +25,7 @@ def records(body: bytes, content_type: str, headers: Mapping[str, str]) -> list[
     """The records in a body, each as it came, a CloudEvent as the event that it holds. content_type: in small
     letters, without parameters. Raises `NotInShape`."""
     if "ce-specversion" in headers:
-        envelope: dict[str, Any] = {name[3:]: headers[name] for name in headers if name.startswith("ce-")}
-        return [_opened(envelope, _data(body))]
+        return [_opened(_from_headers(headers), _data(body))]
     found = _cut(body, content_type)
     if content_type.startswith(CLOUD):
         return [_from_cloud(raw) for raw in found]
@@ -70,6 +70,14 @@ def _from_cloud(raw: bytes) -> bytes:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise NotInShape(f"The CloudEvent cannot be read: {error}") from None
     return _opened(envelope, data)
+
+
+def _from_headers(headers: Mapping[str, str]) -> dict[str, Any]:
+    """What a header cannot hold as it is, is percent-encoded UTF-8 there."""
+    try:
+        return {name[3:]: unquote(text, errors="strict") for name, text in headers.items() if name.startswith("ce-")}
+    except UnicodeDecodeError:
+        raise NotInShape("A header of the CloudEvent is not percent-encoded UTF-8") from None
 
 
 def _opened(envelope: Mapping[str, Any], data: Any) -> bytes:

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from argus.secret import derived_key
+from core.clock import rfc3339
 from core.otp import otp_hash
 from core.records import Command
 from tests.argus.api.running import MEMBER, SECRET, Running
-from tests.argus.store.records import alert, outcome
+from tests.argus.store.records import NOW_MS, alert, outcome, rows
 from tests.kafka.until import until
 
 pytestmark = pytest.mark.broker
@@ -194,6 +195,26 @@ def test_pages_follow_each_other_by_their_cursors(api: Running) -> None:
         seen += [one["alert_id"] for one in page["items"]]
         cursor = page["next"]
     assert seen == ["many", "theirs", "mine"]
+
+
+def test_pages_stay_right_while_alerts_come(api: Running) -> None:
+    """New ones, of before and after what was read, are no reason to see an alert twice or never."""
+    user = f"paged-{uuid.uuid4().hex}"
+
+    def come(*seconds: int) -> None:
+        made = [alert(f"{user}-{s:02}", user_id=user, time=rfc3339(NOW_MS + s * 1_000)) for s in seconds]
+        api.write(rows("alerts", made))
+
+    come(*range(10, 20))
+    seen, path, newer = [], f"/v1/alerts?user={user}&limit=3", iter(range(20, 40))
+    page = api.get(path, role="analyst").json
+    while True:
+        seen += [int(one["alert_id"][-2:]) for one in page["items"]]
+        if page["next"] is None:
+            break
+        come(next(newer), next(newer))
+        page = api.get(f"{path}&cursor={page['next']}", role="analyst").json
+    assert seen == list(range(19, 9, -1))
 
 
 def test_a_user_page_has_health_with_reasons_and_the_lock_in_force(api: Running) -> None:

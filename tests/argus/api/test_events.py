@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -66,6 +67,29 @@ def test_a_cloudevent_is_opened_and_gives_what_its_event_leaves_out(api: Running
     assert value == {
         "event_id": id_, "type": "login", "user_id": "ada", "time": "2026-09-21T12:00:00Z", "ip": "192.0.2.1",
     }  # fmt: skip
+
+
+def test_cloudevents_come_as_a_batch_and_in_headers_too(api: Running) -> None:
+    ids = [uuid.uuid4().hex for _ in range(3)]
+    cloud = {"specversion": "1.0", "source": "/shop", "type": "org.shop.login", "time": "2026-09-21T12:00:00Z"}
+    batch = [cloud | {"id": id_, "subject": "ada", "data": {}} for id_ in ids[:2]]
+    headers = {"Content-Type": "application/cloudevents-batch+json; charset=utf-8"}
+    assert api.post("/v1/events", batch, role="service", headers=headers).json == {"accepted": 2}
+    headers = {f"ce-{name}": text for name, text in (cloud | {"id": ids[2], "subject": "s%C3%B8ren"}).items()}
+    assert api.post("/v1/events", {"ip": "192.0.2.1"}, role="service", headers=headers).json == {"accepted": 1}
+    told = [(value["event_id"], value["user_id"], value["type"]) for _, _, value in came(api, *ids)]
+    assert told == [(ids[0], "ada", "login"), (ids[1], "ada", "login"), (ids[2], "søren", "login")]
+
+
+def test_of_several_posts_at_once_with_one_key_one_is_sent_and_all_have_its_answer(api: Running) -> None:
+    sent, headers = event(), {"Idempotency-Key": uuid.uuid4().hex}
+    with ThreadPoolExecutor(8) as pool:
+        posts = [pool.submit(api.post, "/v1/events", sent, role="service", headers=headers) for _ in range(8)]
+    assert {(post.result().status, post.result().body) for post in posts} == {(202, b'{"accepted":1}')}
+    last = event()
+    api.post("/v1/events", last, role="service")
+    came(api, last["event_id"])
+    assert len([one for one in api.stream.events if sent["event_id"].encode() in one[2]]) == 1
 
 
 def test_what_is_rejected_is_told_by_its_place_and_nothing_is_sent(api: Running) -> None:

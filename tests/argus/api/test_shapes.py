@@ -48,6 +48,14 @@ def test_a_cloudevent_in_the_headers_has_the_event_as_its_body() -> None:
     assert json.loads(event) == {"event_id": "c1", "user_id": "ada", "type": "login", "ip": "192.0.2.1"}
 
 
+def test_headers_of_a_cloudevent_are_percent_encoded() -> None:
+    headers = {"ce-specversion": "1.0", "ce-id": "a%2Fb", "ce-type": "login", "ce-subject": "s%C3%B8ren%20k"}
+    (event,) = records(b"{}", "application/json", headers)
+    assert json.loads(event) == {"event_id": "a/b", "user_id": "søren k", "type": "login"}
+    with pytest.raises(NotInShape):
+        records(b"{}", "application/json", headers | {"ce-subject": "%ff"})
+
+
 def test_data_in_base64_is_read() -> None:
     (event,) = opened(CLOUD | {"data_base64": b64encode(b'{"amount":3}').decode()})
     assert event["amount"] == 3
