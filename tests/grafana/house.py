@@ -82,7 +82,7 @@ class House(Asking):
         self._start("serve", "--port", str(self.port))
         self._ports["api"] = [self.port]
         self._watch(self._watcher)
-        until(lambda: self._answers(f"http://{LOOPBACK}:{self.port}/ready"), 60, "the API")
+        until(lambda: self._answers(f"http://{LOOPBACK}:{self.port}/ready"), 150, "the API")
 
     def worker(self) -> None:
         """One worker more."""
@@ -103,7 +103,7 @@ class House(Asking):
         """What Prometheus answers; a query that it refuses is an error that says why."""
         body = urllib.parse.urlencode(parameters).encode()
         try:
-            with urllib.request.urlopen(f"{self._prometheus}/api/v1/{path}", body, timeout=30) as answer:
+            with urllib.request.urlopen(f"{self._prometheus}/api/v1/{path}", body or None, timeout=30) as answer:
                 return json.load(answer)["data"]
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{error.read().decode()[:500]}: {parameters}") from None
@@ -180,7 +180,7 @@ class House(Asking):
             self._started.append(
                 subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=functools.partial(die_with, os.getpid()))
             )
-        until(lambda: self._answers(f"{self._prometheus}/-/ready"), 30, "Prometheus")
+        until(lambda: self._answers(f"{self._prometheus}/-/ready"), 60, "Prometheus")
 
     def _answers(self, url: str) -> bool:
         with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5) as answer:

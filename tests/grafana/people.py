@@ -67,7 +67,7 @@ def be_busy(house: House) -> None:
     house.get("/v1/alerts", token="forged")
     house.get("/v1/alerts", role="member")
 
-    until(lambda: len(cases_of(house, victims)) == len(victims), 60, "a case of each victim")
+    until(lambda: len(cases_of(house, victims)) == len(victims), 150, "a case of each victim")
     cases = cases_of(house, victims)
     house.post(f"/v1/alerts/{cases['victim-1']}/acknowledge", role="analyst")
     house.post(f"/v1/alerts/{cases['victim-2']}/resolve", {"resolution": "confirmed_fraud"}, role="analyst")
@@ -90,7 +90,7 @@ def have_faults(house: House) -> None:
     refused = (
         'sum(alertmanager_notifications_failed_total) > 0 and sum(argus_notifications_total{outcome="dead"}) > 0'
     )
-    until(lambda: house.asked("query", query=refused)["result"], 60, "a refused page and a refused message")
+    until(lambda: house.asked("query", query=refused)["result"], 120, "a refused page and a refused message")
     house.inbox.status = 200
     house.worker()
 

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from grafana.__main__ import FOLDER
 
 EVERYTHING: Final = ".+"
-SCRAPE_S: Final = 1
+SCRAPE_S: Final = 2
 Board = dict[str, Any]
 Panel = dict[str, Any]
 
@@ -52,7 +52,7 @@ def queries(board: Board) -> Iterator[Query]:
             yield Query("variable", variable["query"], where, True, {})
 
 
-def filled(text: str, range_s: float, rate_s: float = 10 * SCRAPE_S, span: tuple[float, float] = (0, 0)) -> str:
+def filled(text: str, range_s: float, rate_s: float = 5 * SCRAPE_S, span: tuple[float, float] = (0, 0)) -> str:
     """The query as it is sent. range_s: the shown range; rate_s: `$__rate_interval`; span: its ends, in seconds."""
     known = {
         "__rate_interval": f"{rate_s:.0f}s",
