@@ -8,7 +8,10 @@ from grafana.query import count, of, promql, quantile, rate, share, total
 
 ONE: Final = 'agent=~"$agent"'
 FAILED: Final = share(rate("argus_agent_events_total", 'outcome="error"', ONE), rate("argus_agent_events_total", ONE))
-IDLE: Final = f"time() - max by (agent) ({of('argus_agent_last_success_timestamp_seconds', ONE)} > 0)"
+STUCK: Final = (
+    f"(time() - max by (agent) ({of('argus_agent_last_success_timestamp_seconds', ONE)})) "
+    f"* on (agent) (sum by (agent) ({of('argus_consumer_lag_records', ONE)}) > bool 0)"
+)
 
 WELL: Final = Row("Is it well", (
     number(
@@ -57,9 +60,9 @@ WHERE: Final = Row("Where not", (
         "eps", promql(rate("argus_agent_events_total", ONE, by="agent"), "{{agent}}"),
     ),
     bars(
-        "Since the last success",
-        "Time since each agent last finished a batch. An agent without work is idle, not stuck: see its lag.",
-        "s", promql(f"sort_desc({IDLE})", "{{agent}}", instant=True), rising(120, 180), none="No agent yet",
+        "Nothing done although records wait",
+        "Time since an agent with records waiting last finished a batch; 0 where none wait. 180 s page.",
+        "s", promql(f"sort_desc({STUCK})", "{{agent}}", instant=True), rising(120, 180), none="No agents seen",
     ),
     lines(
         "Batch time by agent, p99", "How long an agent takes for a batch. Exemplars open the alert in it.",
@@ -78,7 +81,7 @@ WHERE: Final = Row("Where not", (
 
 WHY: Final = Row("Why", (
     lines(
-        "Time by stage", "Seconds that each stage of batches takes, per second: what the workers' time goes into.",
+        "Time by stage", "Seconds that each stage of batches takes, waits too, per second of all workers.",
         "percentunit", promql(rate("argus_stage_duration_seconds_sum", by="stage"), "{{stage}}"), stacked=True,
     ),
     lines(
@@ -135,7 +138,7 @@ WHY: Final = Row("Why", (
         "Newest event by partition",
         "How far each partition's clock is behind; one that stays behind has no senders, or a broken one.",
         "s", promql(
-            f"sort_desc(time() - max by (partition) ({of('argus_watermark_timestamp_seconds')}))",
+            f"sort_desc(clamp_min(time() - max by (partition) ({of('argus_watermark_timestamp_seconds')}), 0))",
             "{{partition}}", instant=True,
         ), rising(300, 3600), none="No events yet", width=24, height=4,
     ),

@@ -6,7 +6,9 @@ from grafana.board import Board, Row, choice
 from grafana.panel import NONE_IS_WELL, ONE_IS_WELL, bars, grid, lines, number, rising, spread
 from grafana.query import count, of, promql, quantile, rate, share, total
 
+PUSHED: Final = total(of("argus_alertmanager_push_last_success_timestamp_seconds"), how="max")
 CHANNEL: Final = 'channel=~"$channel"'
+ASKED: Final = 'route!="/metrics"'
 UNSENT: Final = 'outcome="dead"'
 PAGER_FAILED: Final = share(
     total("increase(alertmanager_notifications_failed_total[$__range])"),
@@ -28,8 +30,7 @@ WELL: Final = Row("Is it well", (
         "Last push to Alertmanager", "Time since Alertmanager took all cases that are held; over 90 s they end "
         "there by themselves.",
         "s",
-        promql(f"time() - {total(of('argus_alertmanager_push_last_success_timestamp_seconds'), how='max')}",
-               instant=True), rising(60, 90), none="None known",
+        promql(f"clamp_min(time() - {PUSHED}, 0)", instant=True), rising(60, 90), none="None known",
     ),
     number(
         "Messages given up", "Messages of any channel, in the shown range, that could not be sent at all.",
@@ -169,7 +170,8 @@ WHY: Final = Row("Why", (
     ),
     lines(
         "Request time by route, p95", "The slowest eight.",
-        "s", promql(f"topk(8, {quantile(0.95, 'argus_http_request_duration_seconds', by='route')})", "{{route}}"),
+        "s",
+        promql(f"topk(8, {quantile(0.95, 'argus_http_request_duration_seconds', ASKED, by='route')})", "{{route}}"),
         width=6,
     ),
     lines(
@@ -183,9 +185,11 @@ WHY: Final = Row("Why", (
         promql(rate("argus_score_timeouts_total"), "score time-outs"), width=6,
     ),
     lines(
-        "Time of Prometheus' rules", "Of each group's last round; it must stay far under its interval.",
+        "Time of Prometheus' rules",
+        "Of the last round, of the slowest group and of all; far less than their interval of 30 s.",
         "s",
-        promql("max by (rule_group) (prometheus_rule_group_last_duration_seconds)", "{{rule_group}}"), width=6,
+        promql("max(prometheus_rule_group_last_duration_seconds)", "slowest"),
+        promql("sum(prometheus_rule_group_last_duration_seconds)", "all"), width=6,
     ),
     bars(
         "Series by process", "Samples of the last scrape. The bound is 5,000 a worker.",

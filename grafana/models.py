@@ -71,7 +71,7 @@ WHERE: Final = Row("Where not", (
         "Rules that hit", "Hits in the shown range, grouped ones too. A rule that never hits is on no list.",
         "short",
         promql(f"topk(12, {count('argus_rule_hits_total', by='rule')} > 0)", "{{rule}}", instant=True),
-        none="No hits", width=12,
+        none="No hits", decimals=0, width=12,
     ),
 ))  # fmt: skip
 
@@ -81,7 +81,7 @@ WHY: Final = Row("Why", (
         "short",
         promql(total(of("argus_model_info", ONE), "model, version, algorithm"), instant=True, fmt="table"),
         promql(total(of("argus_model_threshold", ONE), "model", "max"), instant=True, fmt="table"),
-        promql(count("argus_model_swaps_total", ONE, by="model"), instant=True, fmt="table"),
+        promql(f"round({count('argus_model_swaps_total', ONE, by='model')})", instant=True, fmt="table"),
         columns={
             "model": "Model", "algorithm": "Algorithm", "version": "Version", "Value #B": "Tail begins at",
             "Value #C": "Fitted anew",

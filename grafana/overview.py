@@ -49,8 +49,9 @@ WELL: Final = Row("Is it well", (
         "Canary last seen",
         "Time since the canary of the worst partition came back. One goes through the whole stream every 15 s; three "
         "minutes without one page.",
-        "s", promql(f"max(time() - {of('argus_canary_last_seen_timestamp_seconds')})", instant=True), rising(60, 180),
-        none="None seen",
+        "s",
+        promql(f"clamp_min(max(time() - {of('argus_canary_last_seen_timestamp_seconds')}), 0)", instant=True),
+        rising(60, 180), none="None seen",
     ),
     number(
         "Critical cases waiting",
@@ -147,13 +148,13 @@ WHERE: Final = Row("Where not", (
         units={"Records/s": "eps", "Failed": "percentunit", "Batch, p99": "s", "Oldest record": "s"},
         cells={"Failed": rising(0.01, 0.05), "Batch, p99": rising(0.5, 2.5), "Oldest record": rising(30, 120)},
         links={"Agent": TO_AGENT},
-        width=12,
+        width=12, height=10,
     ),
     states(
         "Processes", "Whether each process could be scraped, and says that it can work.",
         {"0": ("down", "red"), "1": ("not ready", "orange"), "2": ("ready", "green")},
         promql(READY, "{{job}} {{instance}}"),
-        width=12,
+        width=12, height=10,
     ),
 ))  # fmt: skip
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from grafana_foundation_sdk.builders import bargauge, common, dashboard, gauge, heatmap, stat, statetimeline, table
+from grafana_foundation_sdk.builders import bargauge, common, dashboard, heatmap, stat, statetimeline, table
 from grafana_foundation_sdk.builders import timeseries as series
 from grafana_foundation_sdk.models import common as kinds
 from grafana_foundation_sdk.models.dashboard import (
@@ -121,23 +121,16 @@ def lines(
 
 def bars(
     title: str, about: str, unit: str, query: Any, at: Steps = ((None, "blue"),), *, none: str = NO_DATA,
-    most: float | None = None, width: int = 8, height: int = 8,
+    most: float | None = None, decimals: int | None = None, width: int = 8, height: int = 8,
 ) -> Any:  # fmt: skip
     """One bar for each, the longest first if the query sorts so."""
     panel = _dress(bargauge.Panel(), title, about, unit, [query], width, height).thresholds(steps(at)).no_value(none)
     panel = panel.orientation(kinds.VizOrientation.HORIZONTAL).display_mode(kinds.BarGaugeDisplayMode.BASIC)
     panel = panel.value_mode(kinds.BarGaugeValueMode.COLOR).show_unfilled(show_unfilled=True).min(0)
     panel = panel.reduce_options(_last())
+    if decimals is not None:
+        panel = panel.decimals(decimals)
     return panel if most is None else panel.max(most)
-
-
-def dial(
-    title: str, about: str, unit: str, query: Any, at: Steps, most: float, *, none: str = NO_DATA, width: int = 6,
-    height: int = 4,
-) -> Any:  # fmt: skip
-    """Numbers between two bounds."""
-    panel = _dress(gauge.Panel(), title, about, unit, [query], width, height).thresholds(steps(at)).no_value(none)
-    return panel.min(0).max(most).reduce_options(_last()).show_threshold_markers(show_threshold_markers=True)
 
 
 def grid(

@@ -85,7 +85,7 @@ ATTACKS: Final = Row("Where: attacks", (
         "Detections", "Alerts and updates in the shown range, by what detected them.",
         "short",
         promql(f"topk(12, {count('argus_alerts_total', by='detection')} > 0)", "{{detection}}", instant=True),
-        none="No alerts",
+        none="No alerts", decimals=0,
     ),
     lines(
         "Share challenged and blocked", "Of all decisions.",

@@ -54,9 +54,10 @@ def robbed(names: Iterable[str]) -> list[tuple[str, bytes]]:
     return records
 
 
-def be_busy(house: House) -> None:
-    """Everything once, in order; each step waits for what it needs."""
-    victims = [f"victim-{number}" for number in range(6)]
+def be_busy(house: House, who: str = "victim") -> None:
+    """Everything once, in order; each step waits for what it needs. who: the beginning of the users' names."""
+    victims = [f"{who}-{number}" for number in range(6)]
+    first, second, third, fourth, fifth, _ = victims
     produce(house, "events", robbed(victims))
     produce(house, "events", [("x", b"no JSON"), ("x", b"{}"), ("x", b'{"event_id":1}')] * 4)
     produce(house, "rules", [(rule["id"], json.dumps(rule).encode()) for rule in (RULE, WRONG_RULE)])
@@ -69,18 +70,18 @@ def be_busy(house: House) -> None:
 
     until(lambda: len(cases_of(house, victims)) == len(victims), 150, "a case of each victim")
     cases = cases_of(house, victims)
-    house.post(f"/v1/alerts/{cases['victim-1']}/acknowledge", role="analyst")
-    house.post(f"/v1/alerts/{cases['victim-2']}/resolve", {"resolution": "confirmed_fraud"}, role="analyst")
-    house.post(f"/v1/alerts/{cases['victim-3']}/false-positive", role="analyst")
-    house.post(f"/v1/alerts/{cases['victim-4']}/dispute", token=house.token("member", "victim-4"))
-    house.post("/v1/users/victim-3/unlock", {"reason": "it was her"}, role="admin")
+    house.post(f"/v1/alerts/{cases[second]}/acknowledge", role="analyst")
+    house.post(f"/v1/alerts/{cases[third]}/resolve", {"resolution": "confirmed_fraud"}, role="analyst")
+    house.post(f"/v1/alerts/{cases[fourth]}/false-positive", role="analyst")
+    house.post(f"/v1/alerts/{cases[fifth]}/dispute", token=house.token("member", fifth))
+    house.post(f"/v1/users/{fourth}/unlock", {"reason": "it was her"}, role="admin")
 
-    member = house.token("member", "victim-0")
-    house.post("/v1/users/victim-0/otp", token=member)
-    until(house.passwords.exists, 30, "the password")
-    house.post("/v1/users/victim-0/otp/verify", {"code": "000000"}, token=member)
-    code = json.loads(house.passwords.read_text().splitlines()[-1])["code"]
-    house.post("/v1/users/victim-0/otp/verify", {"code": code}, token=member)
+    member = house.token("member", first)
+    house.post(f"/v1/users/{first}/otp", token=member)
+    until(lambda: passwords_of(house, first), 30, "the password")
+    house.post(f"/v1/users/{first}/otp/verify", {"code": "000000"}, token=member)
+    (code, *_) = passwords_of(house, first)
+    house.post(f"/v1/users/{first}/otp/verify", {"code": code}, token=member)
 
 
 def have_faults(house: House) -> None:
@@ -93,6 +94,13 @@ def have_faults(house: House) -> None:
     until(lambda: house.asked("query", query=refused)["result"], 120, "a refused page and a refused message")
     house.inbox.status = 200
     house.worker()
+
+
+def passwords_of(house: House, user: str) -> list[str]:
+    """What a user was sent, once the line is whole."""
+    told = house.passwords.read_text().splitlines(keepends=True) if house.passwords.exists() else []
+    whole = [json.loads(line) for line in told if line.endswith("\n")]
+    return [each["code"] for each in whole if each["user_id"] == user]
 
 
 def cases_of(house: House, users: Iterable[str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from grafana.board import TAG
 from tests.grafana.reading import boards, panels, queries
 
 ALL = pytest.mark.parametrize("board", boards(), ids=lambda board: board["uid"])
-ONE_NUMBER = ("stat", "gauge", "bargauge", "table")
+ONE_NUMBER = ("stat", "bargauge", "table")
 # Units that Grafana 11 knows and the boards use.
 UNITS = {
     "short", "none", "string", "percentunit", "s", "bytes", "Bps", "eps", "ops", "reqps", "dateTimeAsIso",

@@ -79,6 +79,8 @@ def busy(house: House) -> Asked:
     with contextlib.suppress(AssertionError):
         until(answered, ANSWERS_WITHIN_S)
     if PICTURES:
+        until(lambda: house.age_s() > RANGE_S / 2, RANGE_S, "half a picture")
+        people.be_busy(house, "neighbour")
         until(lambda: house.age_s() > RANGE_S, RANGE_S, "a full picture")
     return Asked(house, frozenset(query.where for query in left))
 
