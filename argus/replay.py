@@ -1,13 +1,14 @@
 """The very same detection and response as in the stream, in memory: what `argus replay` runs over a file.
 
 The file's order is the order of arrival, and users live in the partitions of a real run, each with its own models.
-Work goes in blocks of `BLOCK_LINES`; what the sources say in one block is known from the next on. Every clock is the
-events', so that two runs give the same bytes.
+Work goes in blocks of `BLOCK_LINES`, whose events are scored together. Within a block events are settled in the order
+of the lines, and what the sources say after each `SLICE_LINES` is known from the next slice on: about the moment that
+it takes in a stream. Every clock is the events', so that two runs give the same bytes.
 """
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -16,21 +17,24 @@ from argus.geo import make_locate
 from argus.intelligence import ThreatLists, known_reputations
 from argus.rule_files import compiler, read_rules
 from argus.settings import Settings
-from core.detect import judge
+from core.detect import Hearing, hear
 from core.events import Action, Locate, Rejected, decode_action
 from core.features import FEATURES
 from core.feedback import label_signals
+from core.judged import Case
 from core.policy import Policy
 from core.records import Alert, Decision, Feedback, Lock
 from core.reputation import Reputations
 from core.respond import expire
 from core.rules.book import RuleBook
 from core.rules.custom import CustomRules
+from core.signal import Signal
 from core.sources import Out, SourceState, judge_sources
 from core.state import UserState
 from models.ensemble import Ensemble
 
 BLOCK_LINES: Final = 500
+SLICE_LINES: Final = 25
 
 
 class Block(Struct):
@@ -93,6 +97,7 @@ class Engine:
             users = self._partitions[self._place(label.user_id)].users
             label_signals(label, users.get(label.user_id), signals)
         by_partition: dict[int, list[Action]] = {}
+        lines_of: dict[int, int] = {}
         place = self._place
         for index, line in enumerate(lines):
             try:
@@ -101,18 +106,25 @@ class Engine:
                 out.rejected.append((index, rejected))
                 continue
             by_partition.setdefault(place(action.user_id), []).append(action)
-        for number in sorted(by_partition):
-            self._judge(self._partitions[number], by_partition[number], signals, out)
-        judged = judge_sources(
-            signals, self._sources, book=self._book, policy=self._policy, custom=self._custom, now_ms=None
-        )
-        out.alerts += judged.alerts
-        for key, reputation in judged.reputations.items():
-            self._reputations.learn(key, reputation)
+            lines_of[id(action)] = index
+        hearings = {number: self._hear(number, by_partition[number]) for number in sorted(by_partition)}
+        told = self._settle(hearings.values(), lines_of, signals)
+        for number, hearing in hearings.items():
+            hearing.learn()
+            judged, partition = hearing.judged, self._partitions[number]
+            partition.clock_ms = max(partition.clock_ms, *(action.time_ms for action in by_partition[number]))
+            partition.due += judged.due
+            out.decisions += judged.decisions
+            out.alerts += judged.alerts
+            out.locks += judged.locks
+            out.locks += partition.expired()
+            out.duplicates += judged.duplicates
+        out.alerts += told
         return out
 
-    def _judge(self, partition: Partition, actions: list[Action], signals: Out, out: Block) -> None:
-        judged = judge(
+    def _hear(self, number: int, actions: list[Action]) -> Hearing:
+        partition = self._partitions[number]
+        return hear(
             actions,
             partition.users,
             book=self._book,
@@ -122,15 +134,56 @@ class Engine:
             reputation=self._reputations,
             now_ms=None,
         )
-        for key, told in judged.signals.items():
-            signals.setdefault(key, []).extend(told)
-        partition.clock_ms = max(partition.clock_ms, *(action.time_ms for action in actions))
-        partition.due += judged.due
-        out.decisions += judged.decisions
-        out.alerts += judged.alerts
-        out.locks += judged.locks
-        out.locks += partition.expired()
-        out.duplicates += judged.duplicates
+
+    def _settle(self, hearings: Iterable[Hearing], lines_of: dict[int, int], signals: Out) -> list[Alert]:
+        """Settle a block's cases slice by slice, and let the sources hear of each slice before the next. Answers the
+        alerts about sources. lines_of: the place in the block of an action, by its identity."""
+        cases: list[tuple[int, Hearing, Case]] = []
+        told: list[tuple[int, str, Signal]] = []
+        for hearing in hearings:
+            cases += [(lines_of[id(case.action)], hearing, case) for case in hearing.cases]
+            at = {case.action.event_id: lines_of[id(case.action)] for case in hearing.cases}
+            told += [
+                (at[sign.event_id], key, sign) for key, signs in hearing.judged.signals.items() for sign in signs
+            ]
+            hearing.judged.signals = {}
+        cases.sort(key=_first)
+        told.sort(key=_first)
+        alerts: list[Alert] = []
+        taken = 0
+        for start in range(0, max(len(cases), 1), SLICE_LINES):
+            part = cases[start : start + SLICE_LINES]
+            for _, hearing, case in part:
+                hearing.settle(case)
+                if hearing.judged.signals:
+                    _join(signals, hearing.judged.signals)
+                    hearing.judged.signals = {}
+            last = part[-1][0] if part else 0
+            while taken < len(told) and told[taken][0] <= last:
+                signals.setdefault(told[taken][1], []).append(told[taken][2])
+                taken += 1
+            if signals:
+                alerts += self._ask_sources(signals)
+                signals = {}
+        return alerts
+
+    def _ask_sources(self, signals: Out) -> list[Alert]:
+        judged = judge_sources(
+            signals, self._sources, book=self._book, policy=self._policy, custom=self._custom, now_ms=None
+        )
+        for key, reputation in judged.reputations.items():
+            self._reputations.learn(key, reputation)
+        return judged.alerts
+
+
+def _first(entry: tuple[Any, ...]) -> int:
+    line: int = entry[0]
+    return line
+
+
+def _join(signals: Out, more: Out) -> None:
+    for key, told in more.items():
+        signals.setdefault(key, []).extend(told)
 
 
 def make_engine(settings: Settings, rules: Path | None = None) -> Engine:

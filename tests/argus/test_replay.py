@@ -7,7 +7,7 @@ import pytest
 
 from argus import cli
 from argus.geo import make_locate
-from argus.replay import BLOCK_LINES, Engine, make_engine
+from argus.replay import BLOCK_LINES, SLICE_LINES, Engine, make_engine
 from argus.replay_files import Labels, run
 from argus.settings import Settings
 from core.clock import DAY
@@ -153,11 +153,12 @@ def test_labels_that_come_after_the_last_event_still_count(tmp_path: Path) -> No
     assert not of_sources(replay(tmp_path / "without", till(40)))
 
 
-def test_labels_count_from_the_first_block_after_their_time_on_and_what_they_say_of_a_place_from_the_next(
+def test_labels_count_from_the_first_block_after_their_time_on_and_what_they_say_of_a_place_from_its_next_slice(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "labels").write_bytes(labels(40, START_MS + 600 * 1_000))
-    paid = {*range(40), *range(1_400, 1_440), *range(1_500, 1_540)}
+    first = 2 * BLOCK_LINES
+    paid = {*range(40), *range(first, first + SLICE_LINES), *range(1_400, 1_440), *range(1_500, 1_540)}
     lines = [
         till(1, number)[0] if number in paid else event(number, f"user-{number}", "page_view")
         for number in range(1_540)
@@ -169,7 +170,20 @@ def test_labels_count_from_the_first_block_after_their_time_on_and_what_they_say
         for decision in out["decisions"]
         if "payment_at_compromised_merchant" in decision["rules"]
     }
-    assert told == {f"e{number}" for number in range(1_500, 1_540)}
+    assert told == {f"e{number}" for number in (*range(1_400, 1_440), *range(1_500, 1_540))}
+
+
+def test_what_the_sources_say_of_one_slice_is_known_in_the_next() -> None:
+    def guess(number: int, **fields: Any) -> bytes:
+        place = {"ip": "203.0.113.9", "device_id": "bot", "outcome": "failure"}
+        return event(number, f"user-{number}", "login", **{**place, **fields})
+
+    engine = make_engine(SETTINGS)
+    lines = [guess(number) for number in range(2 * SLICE_LINES)]
+    block = engine.block([*lines, guess(99, outcome="success")])
+    assert [one.event_id for one in block.decisions if "attacker_logged_in" in one.rules] == ["e99"]
+    risks = {decision.event_id: decision.risk_score for decision in block.decisions}
+    assert risks[f"e{2 * SLICE_LINES - 1}"] > 60 > risks["e0"]
 
 
 def test_labels_are_handed_out_once_in_the_order_of_their_times(tmp_path: Path) -> None:
