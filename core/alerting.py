@@ -67,7 +67,7 @@ def alert(
         rule_id=rule.id,
         kind=rule.kind,
         severity=_SEVERITY_NAMES[group.severity],
-        risk_score=risk_score,
+        risk_score=round(risk_score, 2),
         title=rule.title,
         summary=f"{about}: {hit.text.rstrip('.')}{repeats}.",
         reasons=reasons,

@@ -6,7 +6,7 @@ from typing import Final
 from core.clock import HOUR
 from core.events import Action
 from core.seen import PAYMENT_TYPES, Seen
-from core.state import UserState
+from core.state import Amounts, UserState
 
 AMOUNTS_REMEMBERED: Final = 200
 TYPICAL_SHARE: Final = 0.1
@@ -27,7 +27,13 @@ def learn_user(state: UserState, action: Action, seen: Seen) -> None:
     usd = seen.usd
     if usd <= 0 or action.failed or action.type not in PAYMENT_TYPES:
         return
-    amounts = state.amounts
+    learn_amount(state.amounts, usd)
+    if action.type == "payout":
+        learn_amount(state.sent, usd)
+
+
+def learn_amount(amounts: Amounts, usd: float) -> None:
+    """One more payment of more than nothing."""
     if amounts.n >= AMOUNTS_REMEMBERED:
         amounts.log_m2 *= 1 - 1 / AMOUNTS_REMEMBERED
     else:

@@ -8,12 +8,18 @@ from core.clock import SECOND
 from core.events import Action
 from core.money import rough_dollars
 from core.seen import FAMILIAR_S, Seen
-from core.state import Payment, UserState, mark, meet, short
+from core.state import PRIOR_LOG_SD, Payment, UserState, mark, meet, short
 from core.windows import insert, insert_entry, insert_money
 
 # A payment of this many times the typical is odd, once there are some to compare it with.
 ODD_RATIO: Final = 3.0
 ODD_AFTER: Final = 5
+# What people send is about so many times what they pay in shops, until so many payouts of their own speak.
+SENT_RATIO: Final = 2.5
+LOG_SENT_RATIO: Final = log(SENT_RATIO)
+SENT_PRIOR_N: Final = 3
+# One payment in so many without device and network is a habit: a till, a standing order.
+UNPLACED_PART: Final = 10
 # Who always pays about the same is not held to the cent.
 LEAST_LOG_SD: Final = 0.15
 # Rough dollars, all of them. Less than LEAST is no amount, and would make ratios boundless.
@@ -47,6 +53,9 @@ def place_payment(state: UserState, action: Action, seen: Seen) -> None:
         del payments[0]
     if len(merchant_text) > 12:
         _shorten(payments)
+    if action.device_id is None and action.network is None:
+        seen.unplaced = state.amounts.n >= ODD_AFTER and state.unplaced * UNPLACED_PART <= state.amounts.n
+        state.unplaced += 1
     insert(state.paid, time_ms, bounds.PAID_MAX, clock_ms - bounds.PAID_MS)
     amount = action.amount
     usd = 0.0 if amount is None else rough_dollars(amount, action.currency)
@@ -56,10 +65,8 @@ def place_payment(state: UserState, action: Action, seen: Seen) -> None:
     if usd < LEAST_USD:
         return
     seen.usd = usd
-    amounts = state.amounts
-    if amounts.n >= ODD_AFTER:
-        seen.ratio = usd / amounts.typical
-        seen.z = (log(usd) - amounts.log_mean) / max(amounts.log_sd, LEAST_LOG_SD)
+    if state.amounts.n >= ODD_AFTER:
+        _compare(state, action, seen)
         if seen.ratio >= ODD_RATIO:
             insert(state.odd, time_ms, bounds.ODD_MAX, clock_ms - bounds.ODD_MS)
     if not action.failed:
@@ -69,6 +76,23 @@ def place_payment(state: UserState, action: Action, seen: Seen) -> None:
             amount = action.amount or 0.0
             if amount % ROUND_USD == 0 and seen.payee_age_s < FAMILIAR_S:
                 insert(state.round, time_ms, bounds.ROUND_MAX, clock_ms - bounds.ROUND_MS)
+
+
+def _compare(state: UserState, action: Action, seen: Seen) -> None:
+    """What the sum is to the user's own past. People send more than they pay in shops, and more seldom: a payout is
+    held against payouts, as far as some are known, and for the rest against `SENT_RATIO` times the usual payment."""
+    amounts = state.amounts
+    log_mean, log_sd, typical, mean = amounts.log_mean, amounts.log_sd, amounts.typical, amounts.mean
+    if action.type == "payout":
+        sent = state.sent
+        share = sent.n / (sent.n + SENT_PRIOR_N)
+        log_mean = share * sent.log_mean + (1 - share) * (log_mean + LOG_SENT_RATIO)
+        log_sd = share * sent.log_sd + (1 - share) * max(log_sd, PRIOR_LOG_SD)
+        typical = share * sent.typical + (1 - share) * SENT_RATIO * typical
+        mean = share * sent.mean + (1 - share) * SENT_RATIO * mean
+    seen.usual = mean
+    seen.ratio = seen.usd / typical
+    seen.z = (log(seen.usd) - log_mean) / max(log_sd, LEAST_LOG_SD)
 
 
 def _meet_merchant(merchants: list[int], merchant: int) -> bool:

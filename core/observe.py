@@ -104,6 +104,8 @@ def _whose(state: UserState, action: Action, seen: Seen, time_s: int) -> None:
             seen.had_countries = True
             if own and time_s < countries[country]:
                 countries[country] = time_s
+        if seen.known_s >= FAMILIAR_S and not action.vpn and len(countries) > int(own):
+            seen.abroad = time_s - countries.get(country, time_s) < FAMILIAR_S
 
 
 def _activity(state: UserState, seen: Seen, time_ms: int) -> None:

@@ -21,6 +21,8 @@ from core.respond import LockFacts, lock_at
 
 _STRICTNESS: Final[dict[Verdict, int]] = {"approve": 0, "challenge": 1, "block": 2}
 RISK_MAX: Final = 100.0
+# Of the threshold of a challenge.
+REPORTS_MOST: Final = 0.99
 
 
 def rule_weight(weight: float, steps: int) -> float:
@@ -60,6 +62,12 @@ class Fusion:
             if weights:
                 clear *= 1.0 - self._rank_weight * total / weights
         return RISK_MAX * (1.0 - clear)
+
+    def with_reports(self, risk_score: float, clear: float) -> float:
+        """0..100: a risk with what has to be reported. Reports accuse nobody: they rank an event, and by themselves
+        never bring it to the threshold of a challenge. clear: the product of 1 - weight."""
+        most = max(risk_score, self._challenge * REPORTS_MOST)
+        return min(most, RISK_MAX - (RISK_MAX - risk_score) * clear)
 
     def _tail(self, score: float) -> float:
         if score >= 1.0:

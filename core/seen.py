@@ -17,14 +17,17 @@ class Seen(Struct, gc=False):
     """What an event was against the state before it.
 
     late: older than the user's clock; known_s: since the user's first event; gap_ms: since the user's newest
-    activity, -1 for a first or late one; new_*: never met before (False where the event doesn't name one); *_age_s:
-    since it was first met, 0 if new, -1 if not named; had_*: there was one before, without which "new" means little;
-    own: made by the user as far as anybody can tell; outsider: a failed login from none of the user's places; usd:
-    rough dollars, 0 for none; ratio: of usd to the typical payment, -1 with too few to compare; z: its deviations
-    above the mean, both of logarithms, 0 with too few; kilometres, travel_ms: from last_place, -1 if either is
-    not known; vpn: either end is behind one; same_ip: as at the last place; strange: from a device (a network, where
-    none is named) less than a day old, of a user who was known for a day when it appeared; session_*: what changed
-    within the session.
+    activity, -1 for a first or late one; new_*: never met before (False where the event doesn't name one);
+    *_age_s: since it was first met, 0 if new, -1 if not named; had_*: there was one before, without which "new"
+    means little; own: made by the user as far as anybody can tell; outsider: a failed login from none of the
+    user's places; usd: rough dollars, 0 for none; usual: what the user pays in this way on average, in rough
+    dollars, 0 with too few to compare; ratio: of usd to the typical one, -1 with too few; z: its deviations above
+    the mean, both of logarithms, 0 with too few; unplaced: a payment that names neither device nor network, of a
+    user whose payments do; kilometres, travel_ms: from last_place, -1 if either is not known; vpn: either end
+    is behind one; same_ip: as at the last place; strange: from a device (a network, where none is named) less
+    than a day old, of a user who was known for a day when it appeared; abroad: in a country first seen less than
+    a day ago, of a user known for longer and from elsewhere, and no VPN; session_*: what changed within the
+    session.
     """
 
     late: bool = False
@@ -45,18 +48,26 @@ class Seen(Struct, gc=False):
     network_age_s: int = UNKNOWN
     payee_age_s: int = UNKNOWN
     usd: float = 0.0
+    usual: float = 0.0
     ratio: float = UNKNOWN
     z: float = 0.0
+    unplaced: bool = False
     kilometres: float = UNKNOWN
     travel_ms: int = UNKNOWN
     last_place: Place | None = None
     vpn: bool = False
     same_ip: bool = False
     strange: bool = False
+    abroad: bool = False
     session_holder: bool = False
     session_network: bool = False
     session_country: bool = False
     network_mark: int = 0
+
+    @property
+    def away(self) -> bool:
+        """In a network that has not been the user's for a day, and that is no VPN."""
+        return 0 <= self.network_age_s < FAMILIAR_S and not self.vpn
 
     @property
     def at_home(self) -> bool:

@@ -18,10 +18,10 @@ from core.respond import ACTING_KINDS, NOTHING, STRENGTH, answer, change, lock_a
 from core.risk import Fusion, rule_weight, with_weight
 from core.rules.entry import Hit, Rule, Severity
 from core.seen import FAMILIAR_S, Seen
-from core.signal import lock_signal
+from core.signal import ALL, lock_signal
 
 # What a source's standing adds to the risk of an event on a device that is not long the user's, by its level.
-LEVEL_WEIGHTS: Final = (0.0, 0.3, 0.6, 0.75)
+LEVEL_WEIGHTS: Final = (0.0, 0.35, 0.65, 0.8)
 
 
 class Bench:
@@ -56,7 +56,7 @@ class Bench:
         if hits is None:
             self.decide(case, self.fusion.risk(case.clear, scores), scores, [])
             return
-        clear = case.clear
+        clear, reported = case.clear, 1.0
         weights: list[float] = []
         reasons: list[Reason] = []
         for rule, hit, flags in hits:
@@ -67,9 +67,14 @@ class Bench:
                 reasons.append(Reason(rule.id, weight, hit.text))
                 if rule.kind in ACTING_KINDS:
                     clear *= 1.0 - weight
-        risk_score = self.fusion.risk(clear, scores)
+                elif rule.kind == "COMPLIANCE":
+                    reported *= 1.0 - weight
+        accused = risk_score = self.fusion.risk(clear, scores)
+        if reported < 1.0:
+            risk_score = self.fusion.with_reports(accused, reported)
         for (rule, hit, flags), weight in zip(hits, weights, strict=True):
-            group = self._tell(case, rule, hit, flags, weight, risk_score, scores, reasons)
+            known = risk_score if rule.kind in ACTING_KINDS else accused
+            group = self._tell(case, rule, hit, flags, weight, known, scores, reasons)
             if not flags & SHADOW and hit.severity >= Severity.HIGH:
                 self._respond(case, rule, hit, group)
         self.decide(case, risk_score, scores, [reason.rule_id for reason in reasons])
@@ -121,14 +126,16 @@ class Bench:
                 if live and hit.severity >= Severity.MEDIUM and bound.rule.kind in ACTING_KINDS:
                     case.tainted = True
         if self._reputation:
-            level = self._worst_level(action)
+            level = self._worst_level(action, seen)
             if level:
                 case.tainted = case.tainted or level >= BAD
                 if seen.device_age_s < FAMILIAR_S:
                     case.clear *= 1.0 - LEVEL_WEIGHTS[min(level, LISTED)]
 
-    def _worst_level(self, action: Action) -> int:
+    def _worst_level(self, action: Action, seen: Seen) -> int:
         keys = (
+            # While accounts are attacked from everywhere, a failure from nowhere known is one of many.
+            ALL if seen.outsider else "",
             f"ip:{action.ip}",
             f"network:{action.network}",
             f"device:{action.device_id}",

@@ -229,7 +229,7 @@ class _Bench:
             self._tell(state, source, signal, own.rule, hit, SHADOW if own.mode == "shadow" else 0, users)
 
     def _accuse(self, state: SourceState, source: Source, signal: Signal, rule: Rule, hit: Hit) -> None:
-        if state.key == ALL:
+        if state.key == ALL and signal.kind != FAILED_LOGIN:
             return
         share = fraud_share(state)[0] if signal.kind == FRAUD else 0.0
         told = standing(state.reputation, source.type, rule.id, hit, signal.time_ms, share)

@@ -1,29 +1,51 @@
 """What an event's risk takes over from before: what rules said of the user in the last hours, and where it comes
 from.
 
-A thief's login raises an alarm, and the page views and payments that follow in the same session are the thief's too.
-So a user's alarms linger, halving every `HALF_LIFE_MS`, and weigh on what comes from a place that is not long the
-user's; the user's own devices and networks hardly suffer. All of it is made of the user's own events, so that a
-replay and the stream agree. It adds to the risk only, and opens no alert.
+A thief's login raises an alarm, and the page views and payments that follow in the same session or from the same
+device are the thief's too. So a user's alarms linger, halving every `HALF_LIFE_MS`, with the device, session and
+network that they came from: they weigh most on what comes from there, on other places that are not long the user's,
+and hardly on the user's own devices and networks. Then there are circumstances that no rule is about: a device, a
+network and a country that are all new at once; a sum far out of what the user pays; a guess at an account that nobody
+has used. All of it is made of the user's own events, so that a replay and the stream agree. It adds to the risk only,
+opens no alert, and with nothing else stays below a challenge.
 """
 
 from typing import Final
 
 from core.clock import DAY, HOUR
 from core.events import Action
-from core.seen import FAMILIAR_S, Seen
-from core.state import UserState
+from core.seen import FAMILIAR_S, PAYMENT_TYPES, Seen
+from core.state import UserState, mark, short
 
 HALF_LIFE_MS: Final = 6 * HOUR
 FORGOTTEN_MS: Final = 2 * DAY
-# The share of a lingering alarm that weighs on an event from strange places, and on one from the user's own
-# or from none at all.
-STRANGE_SHARE: Final = 0.7
-FAMILIAR_SHARE: Final = 0.1
-# What circumstances weigh that are no rule's business: most strangers are honest people with a new phone.
-OUTSIDER_WEIGHT: Final = 0.12
-STRANGE_WEIGHT: Final = 0.08
-DENIED_WEIGHT: Final = 0.04
+# The share of a lingering alarm that weighs on an event from where it came from, from other strange places, and from
+# the user's own or from none at all.
+CULPRIT_SHARE: Final = 0.9
+STRANGE_SHARE: Final = 0.3
+FAMILIAR_SHARE: Final = 0.04
+# What circumstances weigh that are no rule's business: most strangers are honest people with a new phone. OUTSIDER:
+# a failed login from none of the user's places; abroad, or without the device that the user always has, it is less
+# likely to be a typing error; on an account that was never seen, a leaked list.
+OUTSIDER_WEIGHT: Final = 0.15
+OUTSIDER_ABROAD_WEIGHT: Final = 0.3
+NOBODY_WEIGHT: Final = 0.3
+STRANGE_WEIGHT: Final = 0.1
+ABROAD_WEIGHT: Final = 0.45
+DENIED_WEIGHT: Final = 0.05
+DENIED_STRANGE_WEIGHT: Final = 0.2
+# A payment without device or network, of a user whose payments have them.
+UNPLACED_WEIGHT: Final = 0.25
+# A sum's deviations above the user's mean begin to weigh at the first figure; each weighs so much; at most so much.
+Z_FROM: Final = 2.5
+Z_WEIGHT: Final = 0.12
+Z_MOST: Final = 0.4
+# Each further odd sum in the user's last day, at most so much.
+ODD_WEIGHT: Final = 0.15
+ODD_MOST: Final = 0.45
+# A large payment, or one declined, in an account's first day.
+YOUNG_USD: Final = 150.0
+YOUNG_WEIGHT: Final = 0.25
 
 
 def lingering(state: UserState, time_ms: int) -> float:
@@ -39,27 +61,66 @@ def lingering(state: UserState, time_ms: int) -> float:
 def clear_of(action: Action, state: UserState, seen: Seen) -> float:
     """0..1: 1 less the risk that an observed event brings along. Call it before `raise_suspicion` for the event."""
     device_age_s, network_age_s = seen.device_age_s, seen.network_age_s
-    nowhere = device_age_s < 0 and network_age_s < 0
-    at_home = device_age_s >= FAMILIAR_S or (device_age_s < 0 and network_age_s >= FAMILIAR_S)
     clear = 1.0
     if state.suspicion:
+        at_home = device_age_s >= FAMILIAR_S or (device_age_s < 0 and network_age_s >= FAMILIAR_S)
+        nowhere = device_age_s < 0 and network_age_s < 0
         share = FAMILIAR_SHARE if at_home or nowhere else STRANGE_SHARE
+        if _from_culprit(action, state, seen, at_home):
+            share = CULPRIT_SHARE
         clear = 1.0 - share * lingering(state, action.time_ms)
     if seen.own:
-        if seen.strange and not at_home and network_age_s < FAMILIAR_S:
-            clear *= 1.0 - STRANGE_WEIGHT
-    elif seen.outsider:
-        clear *= 1.0 - OUTSIDER_WEIGHT
+        if seen.strange and device_age_s < FAMILIAR_S and seen.away:
+            clear *= 1.0 - (ABROAD_WEIGHT if seen.abroad else STRANGE_WEIGHT)
+        if action.type in PAYMENT_TYPES:
+            clear *= _payment(action, state, seen)
     elif action.type == "otp":
-        clear *= 1.0 - DENIED_WEIGHT
+        clear *= 1.0 - (DENIED_STRANGE_WEIGHT if device_age_s == 0 else DENIED_WEIGHT)
+    elif state.events == 1:
+        clear *= 1.0 - NOBODY_WEIGHT
+    elif seen.outsider:
+        unlikely = seen.abroad or (action.device_id is None and bool(state.devices))
+        clear *= 1.0 - (OUTSIDER_ABROAD_WEIGHT if unlikely else OUTSIDER_WEIGHT)
     return clear
 
 
-def raise_suspicion(state: UserState, time_ms: int, weight: float) -> None:
+def _from_culprit(action: Action, state: UserState, seen: Seen, at_home: bool) -> bool:
+    """Whether an event comes from where the alarm did. A shared network alone says nothing of a device at home."""
+    session_id = action.session_id
+    if session_id is not None and state.culprit_session and short(mark(session_id)) == state.culprit_session:
+        return True
+    if action.device_id is not None and state.culprit_device:
+        return not at_home and short(mark(action.device_id)) == state.culprit_device
+    return not at_home and seen.network_mark != 0 and short(seen.network_mark) == state.culprit_network
+
+
+def _payment(action: Action, state: UserState, seen: Seen) -> float:
+    """1 less what a payment's sum and way weigh."""
+    clear = 1.0
+    if seen.unplaced:
+        clear *= 1.0 - UNPLACED_WEIGHT
+    if seen.z > Z_FROM and seen.payee_age_s < FAMILIAR_S:
+        clear *= 1.0 - min(Z_MOST, Z_WEIGHT * (seen.z - Z_FROM))
+        since_ms = action.time_ms - DAY
+        again = len([1 for at_ms in state.odd if since_ms < at_ms <= action.time_ms]) - 1
+        if again > 0:
+            clear *= 1.0 - min(ODD_MOST, ODD_WEIGHT * again)
+    if seen.known_s < FAMILIAR_S and state.signup_ms and (seen.usd >= YOUNG_USD or action.failed):
+        clear *= 1.0 - YOUNG_WEIGHT
+    return clear
+
+
+def raise_suspicion(state: UserState, action: Action, seen: Seen | None, weight: float) -> None:
     """A rule of that weight spoke about an event of the user."""
+    time_ms = action.time_ms
     if time_ms < state.suspicion_ms:
         weight *= 0.5 ** ((state.suspicion_ms - time_ms) / HALF_LIFE_MS)
         state.suspicion = max(state.suspicion, weight)
         return
-    state.suspicion = max(lingering(state, time_ms), weight)
+    left = lingering(state, time_ms)
+    if weight >= left:
+        state.culprit_device = short(mark(action.device_id)) if action.device_id is not None else 0
+        state.culprit_session = short(mark(action.session_id)) if action.session_id is not None else 0
+        state.culprit_network = short(seen.network_mark) if seen is not None else 0
+    state.suspicion = max(left, weight)
     state.suspicion_ms = time_ms

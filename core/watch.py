@@ -16,7 +16,8 @@ from core.observe import observe
 from core.policy import Policy
 from core.respond import ACTING_KINDS
 from core.risk import rule_weight
-from core.rules.entry import Hit, Rule, Severity, Thresholds
+from core.rules.entry import Hit, Rule, Severity, Thresholds, adds_up
+from core.seen import Seen
 from core.signal import signals
 from core.state import UserState, is_repeat, record_hit, remember
 from core.suspicion import clear_of, raise_suspicion
@@ -66,7 +67,7 @@ def watch(
                     if case.hits is None:
                         case.hits = []
                     case.hits.append((rule, hit, flags))
-                    if not flags:
+                    if not flags and adds_up(rule, hit):
                         record_hit(state, rule.id, action.time_ms)
             if check_custom is not None:
                 for own, hit in check_custom(action, state, seen, judged.signals):
@@ -77,7 +78,7 @@ def watch(
                         record_hit(state, own.rule.id, action.time_ms)
             case.clear = clear_of(action, state, seen)
             if case.hits is not None:
-                suspect(state, action.time_ms, case.hits)
+                suspect(state, action, seen, case.hits)
                 worst = _worst(case.hits)
                 case.tainted = worst >= Severity.MEDIUM
                 if worst >= Severity.HIGH:
@@ -97,14 +98,14 @@ def watch(
     return cases
 
 
-def suspect(state: UserState, time_ms: int, hits: list[Found]) -> None:
+def suspect(state: UserState, action: Action, seen: Seen, hits: list[Found]) -> None:
     """What live hits of rules that act leave behind for the user's next events."""
     clear = 1.0
     for rule, hit, flags in hits:
         if not flags and rule.kind in ACTING_KINDS:
             clear *= 1.0 - rule_weight(rule.weight, hit.severity - rule.severity)
     if clear < 1.0:
-        raise_suspicion(state, time_ms, 1.0 - clear)
+        raise_suspicion(state, action, seen, 1.0 - clear)
 
 
 def _worst(hits: list[Found]) -> int:

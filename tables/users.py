@@ -38,10 +38,15 @@ def _from_1(items: list[Any]) -> list[Any]:
     return items
 
 
+def _from_2(items: list[Any]) -> list[Any]:
+    """Version 2 told payouts and payments not apart, nor where an alarm came from. It stands at the end."""
+    return items
+
+
 _COUNTRIES: Final = UserState.__struct_fields__.index("countries")
 _FIRST_MS: Final = UserState.__struct_fields__.index("first_ms")
 # From a version to the next, on the bare list of items (the version is the first).
-UPGRADES: Final[Mapping[int, Callable[[list[Any]], list[Any]]]] = {0: _from_0, 1: _from_1}
+UPGRADES: Final[Mapping[int, Callable[[list[Any]], list[Any]]]] = {0: _from_0, 1: _from_1, 2: _from_2}
 
 _encoder = msgspec.msgpack.Encoder()
 _decode = msgspec.msgpack.Decoder(UserState).decode

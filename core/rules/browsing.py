@@ -10,6 +10,7 @@ from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, e
 from core.seen import Seen
 from core.state import UserState
 from core.windows import count_around, distinct_around
+from core.wording import duration
 
 
 def suspicious(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -21,15 +22,15 @@ def suspicious(action: Action, state: UserState, seen: Seen, t: Thresholds) -> A
         if len(state.probes) >= t["many_paths"]:
             many = distinct_around(state.probes, action.time_ms, int(t["many_window_s"] * SECOND), 1)
     if many >= t["many_paths"]:
-        return Hit(Severity.MEDIUM, f"{many} sensitive paths within {t['many_window_s'] / 60:.0f} minutes")
+        return Hit(Severity.MEDIUM, f"{many} sensitive paths within {duration(t['many_window_s'] * SECOND)}")
     fast, probing = views >= t["views"], paths >= t["sensitive_paths"]
     if not fast and not probing:
         return None
     told = []
     if fast:
-        told.append(f"{views} pages or more within {t['views_window_s']:.0f} seconds")
+        told.append(f"{views} pages or more within {duration(t['views_window_s'] * SECOND)}")
     if probing:
-        told.append(f"{paths} sensitive paths within {t['paths_window_s'] / 60:.0f} minutes")
+        told.append(f"{paths} sensitive paths within {duration(t['paths_window_s'] * SECOND)}")
     return Hit(Severity.MEDIUM if fast and probing else Severity.LOW, " and ".join(told))
 
 

@@ -10,6 +10,7 @@ from core.rules.entry import NOT_ENOUGH, Answer, Example, Hit, Rule, Severity, T
 from core.seen import Seen
 from core.state import UserState
 from core.windows import entries_around, most_around
+from core.wording import duration
 
 
 def testing(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -25,13 +26,13 @@ def testing(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answ
             if any(card == 0 for _, card, _, _ in part):
                 cards = max(cards, 2)
     if best >= t["declines"] and (cards > 1 or best >= t["same_card_declines"]):
-        return Hit(Severity.HIGH, f"{best} small payments declined within {t['window_s'] / 60:.0f} minutes")
+        return Hit(Severity.HIGH, f"{best} small payments declined within {duration(t['window_s'] * SECOND)}")
     weekly = max(len({card for _, card, _, _ in part}) for part in entries_around(small, action.time_ms, 7 * DAY))
     if weekly >= t["week_cards"]:
         return Hit(Severity.MEDIUM, f"Small payments declined on {weekly} cards within a week")
     if best >= t["declines"]:
         return Hit(
-            Severity.MEDIUM, f"{best} small payments on one card declined within {t['window_s'] / 60:.0f} minutes"
+            Severity.MEDIUM, f"{best} small payments on one card declined within {duration(t['window_s'] * SECOND)}"
         )
     return None
 
@@ -67,7 +68,7 @@ def many_cards(action: Action, state: UserState, seen: Seen, t: Thresholds) -> A
     quick = len([first_s for first_s in firsts if since_s <= first_s <= at_s])
     sure = declined or count > t["cards"] or quick >= t["cards"]
     return Hit(
-        Severity.HIGH if sure else Severity.MEDIUM, f"{count} new cards within {t['window_s'] / 3600:.0f} hours"
+        Severity.HIGH if sure else Severity.LOW, f"{count} new cards within {duration(t['window_s'] * SECOND)}"
     )
 
 
@@ -154,7 +155,7 @@ RULES: Final = (
         attack=("OAT-001", "OAT-010"),
         suggest=("Stop new cards for this user", "Compare the names on the cards"),
         words="3 cards that the user never used before, within 24 hours. HIGH from the fourth on, with a decline, "
-        "or within 2 hours; a purse that is emptied over a day is MEDIUM. Old cards don't count.",
+        "or within 2 hours; a purse that is emptied over a day informs. Old cards don't count.",
         default_source="own",
         gaps="For a user without a signup, whose first day with Argus this is, 2 more are needed. 6 cards are known.",
         examples=(

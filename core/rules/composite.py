@@ -11,6 +11,7 @@ from core.records import EVENT_TYPES
 from core.rules.entry import NOT_ENOUGH, Answer, Example, Hit, Rule, Severity, Thresholds, event
 from core.seen import FAMILIAR_S, Seen
 from core.state import UserState
+from core.wording import duration
 
 WEAK_SIGNALS: Final = "several_weak_signals"
 # Rules that speak of one and the same thing count once.
@@ -39,13 +40,16 @@ def weak_signals(action: Action, state: UserState, seen: Seen, t: Thresholds) ->
     stories = {SAME_STORY.get(rule_id, rule_id) for rule_id in recent}
     if len(stories) < t["rules"]:
         return None
-    at_home = seen.device_age_s >= FAMILIAR_S or seen.network_age_s >= FAMILIAR_S
-    if not at_home and len(stories) == t["rules"] and action.country is not None:
-        first_s = state.countries.get(action.country)
-        at_home = first_s is not None and action.time_ms // SECOND - first_s >= FAMILIAR_S
+    own = seen.device_age_s >= FAMILIAR_S or seen.network_age_s >= FAMILIAR_S
+    if seen.at_home:
+        severity = Severity.LOW
+    elif own or seen.known_s < FAMILIAR_S or action.vpn:
+        severity = Severity.MEDIUM
+    else:
+        severity = Severity.HIGH if seen.abroad or len(stories) > t["rules"] else Severity.MEDIUM
     return Hit(
-        Severity.MEDIUM if at_home else Severity.HIGH,
-        f"{len(recent)} rules spoke within {t['window_s'] / 3600:.0f} hours: {', '.join(sorted(recent))}",
+        severity,
+        f"{len(recent)} rules spoke within {duration(t['window_s'] * SECOND)}: {', '.join(sorted(recent))}",
     )
 
 
@@ -85,15 +89,17 @@ RULES: Final = (
         weight=0.55,
         attack=("T1078",),
         suggest=("Look at the user's last day as a whole", "Ask for a second factor"),
-        words="3 different rules on one user within 24 hours, whatever their severity. Rules about the same thing "
-        "(a new device and its new country) count once, reporting duties not at all. MEDIUM where the last of them "
-        "came from a device or network that has been the user's for a day; or, for just 3, from the user's country.",
+        words="3 different rules on one user within 24 hours, whatever their severity. Rules about the same "
+        "thing (a new device and its new country) count once, reporting duties and what a rule lowered to "
+        "LOW not at all. It informs where the last of them came from a device and network that have been "
+        "the user's for a day. HIGH takes a strange device and network of a user known for a day, no VPN, "
+        "and a fourth rule or a new country; else MEDIUM.",
         default_source="asked for in SigmaHQ/pySigma#317",
         gaps="Rules that need reputation or models don't count; the 8 newest are remembered.",
         examples=(
             Example(
                 name="a new device, quick payments and probing",
-                events=(event("login", 0, **_HOME), event("login", 8_990, **_NEW), *_BURST, *_PROBES),
+                events=(event("login", -2 * 86_400, **_HOME), event("login", 8_990, **_NEW), *_BURST, *_PROBES),
                 hit=True,
                 severity=Severity.HIGH,
             ),

@@ -4,11 +4,13 @@
 # ruff: noqa: ARG001
 from typing import Final
 
-from core.clock import HOUR, SECOND
+from core.clock import SECOND
 from core.events import Action
 from core.rules.entry import NOT_ENOUGH, Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.rules.takeover import second_factor
 from core.seen import FAMILIAR_S, Seen
 from core.state import UserState
+from core.wording import duration
 
 
 def new_device(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -35,31 +37,33 @@ def large_payment(action: Action, state: UserState, seen: Seen, t: Thresholds) -
         return None
     if len(state.devices) == 1:
         return NOT_ENOUGH
-    mean = state.amounts.mean
     young = seen.known_s - age_s < FAMILIAR_S and seen.usd <= t["large_usd"]
     if young and state.amounts.n < t["least_payments"]:
         return NOT_ENOUGH
-    far = away = True
+    far, big, against = False, seen.usd > t["large_usd"], ""
     if seen.ratio >= 0:
-        ratio = seen.usd / mean
-        far = seen.z > t["sigmas"] and ratio > t["far_ratio"] and seen.usd >= t["far_usd"]
-        away = seen.network_age_s < FAMILIAR_S
-        if seen.usd <= state.amounts.largest or (ratio <= t["mean_ratio"] and seen.usd <= t["large_usd"]):
+        ratio = seen.usd / seen.usual
+        if seen.usd <= state.amounts.largest or (ratio <= t["mean_ratio"] and not big):
             return None
+        far = seen.z > t["sigmas"] and ratio > t["far_ratio"] and seen.usd >= t["far_usd"]
+        big = big and ratio > t["mean_ratio"]
         against = f", {ratio:.1f} times the usual"
-    elif seen.usd > t["large_usd"]:
-        against = ""
-    else:
+    elif not big:
         return None
-    proven = state.otp_ok_ms >= action.time_ms - age_s * SECOND - HOUR > 0
-    if seen.usd > t["large_usd"] or (far and away):
-        severity = Severity.MEDIUM if proven or young else Severity.HIGH
+    proven = second_factor(action, state, seen)
+    settled = seen.abroad or seen.known_s - age_s >= t["settled_s"]
+    if not far and not big:
+        severity = Severity.LOW
+    elif seen.away and settled and not young and not proven:
+        severity = Severity.HIGH
     else:
-        severity = Severity.MEDIUM if far else Severity.LOW
+        at_home = seen.network_age_s >= FAMILIAR_S
+        severity = Severity.LOW if at_home and (proven or not (far and big)) else Severity.MEDIUM
     return Hit(
         severity,
         f"{action.amount:,.2f} {action.currency or ''}".rstrip()
-        + f" paid{against}, from a device that is {age_s / 3600:.1f} hours old",
+        + f" paid{against}, from a device "
+        + (f"first seen {duration(age_s * SECOND)} before" if age_s else "never seen before"),
     )
 
 
@@ -160,17 +164,20 @@ RULES: Final = (
             "large_usd": 1_000,
             "least_usd": 100,
             "least_payments": 10,
+            "settled_s": 3 * _DAY,
         },
         period_s=21_600,
         weight=0.6,
         attack=("T1078", "OAT-012"),
         suggest=("Hold the payment", "Ask for a second factor", "Ask the user whether the device is theirs"),
-        words="A payment from a device that was first seen within 24 hours, over 3 times the user's mean or over "
-        "1,000 dollars, and more than the user ever paid. A user with no other device has no new one, and a payee "
-        "known for a day is no news. HIGH above 1,000 dollars, or from a network that is new as well at 5 times the "
-        "mean, 3 deviations (of logarithms) and 200 dollars; as far out but in the user's own network it is MEDIUM, "
-        "and less informs: a new phone is often paid with on its first day. At most MEDIUM after a second factor on "
-        "the device, or where the user was known for less than a day when it appeared and the sum is below 1,000.",
+        words="A payment from a device that was first seen within 24 hours, over 3 times the user's mean or "
+        "over 1,000 dollars, and more than the user ever paid. A user with no other device has no new "
+        "one, and a payee known for a day is no news. Notable are more than 1,000 dollars, or 5 times the "
+        "mean and 3 deviations (of logarithms) and 200 dollars. HIGH takes such a sum and a network that "
+        "is new as well and no VPN, of a user known for 3 days before the device appeared or in a country "
+        "that is new too, and no second factor passed on the device. Without one of them it is MEDIUM, "
+        "and in the user's own network it informs, unless all of that is true of the sum: a new phone is "
+        "often paid with on its first day.",
         default_source="seeds",
         gaps="With fewer than 5 payments (10 on the first day) there is no mean, and only the sum of 1,000 counts. "
         "Payments under 100 dollars never count.",
@@ -189,8 +196,8 @@ RULES: Final = (
                 name="little is known, but the sum is large",
                 events=(
                     event("login", 0, **_HOME),
-                    event("login", _DAY, **_NEW),
-                    event("payout", _DAY + 60, amount=1_500, currency="USD", payee_id="p1", **_NEW),
+                    event("login", 4 * _DAY, **_NEW),
+                    event("payout", 4 * _DAY + 60, amount=1_500, currency="USD", payee_id="p1", **_NEW),
                 ),
                 hit=True,
                 severity=Severity.HIGH,

@@ -87,6 +87,12 @@ class Rule(Struct, frozen=True, kw_only=True):
     sources: tuple[SourceType | Literal["all"], ...] = ()
 
 
+def adds_up(rule: Rule, hit: Hit) -> bool:
+    """Whether a hit counts for rules that add up what others say. What a rule itself found so much less of than it is
+    about that it only informs has been explained."""
+    return hit.severity > Severity.LOW or rule.severity == Severity.LOW
+
+
 def event(type_: EventType, at: float, **fields: Any) -> dict[str, Any]:
     """An event of an example story; see `Example.events`."""
     return {"type": type_, "at": at, **fields}

@@ -10,10 +10,15 @@ from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, e
 from core.seen import Seen
 from core.state import UserState
 from core.windows import count_around
+from core.wording import duration
 
 
 def guessing(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
-    if not action.failed or len(state.denials) < t["wrong_codes"] or is_push(action):
+    if is_push(action) or len(state.denials) < t["wrong_before_right"]:
+        return None
+    if not action.failed:
+        return _right_at_last(action, state, seen, t)
+    if len(state.denials) < t["wrong_codes"]:
         return None
     denials = state.denials
     if not seen.late:
@@ -22,7 +27,17 @@ def guessing(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Ans
     if count < t["wrong_codes"]:
         return _slowly(state, action, t, t["slow_codes"], "wrong codes")
     severity = Severity.HIGH if count >= t["challenge_codes"] else Severity.MEDIUM
-    return Hit(severity, f"{count} wrong codes within {t['window_s'] / 60:.0f} minutes")
+    return Hit(severity, f"{count} wrong codes within {duration(t['window_s'] * SECOND)}")
+
+
+def _right_at_last(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
+    """A code that fits after several that did not, on a device and in a network strange to the user."""
+    if not seen.strange or not seen.away:
+        return None
+    count = count_around(state.denials, action.time_ms, int(t["slow_window_s"] * SECOND))
+    if count < t["wrong_before_right"]:
+        return None
+    return Hit(Severity.MEDIUM, f"A right code from a strange device after {count} wrong ones")
 
 
 def bombing(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -34,7 +49,7 @@ def bombing(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answ
     if not action.failed:
         return Hit(Severity.HIGH, f"A login was approved after {count} denials: the user may have given in")
     severity = Severity.HIGH if count >= t["challenge_denials"] else Severity.MEDIUM
-    return Hit(severity, f"{count} login requests denied within {t['window_s'] / 60:.0f} minutes")
+    return Hit(severity, f"{count} login requests denied within {duration(t['window_s'] * SECOND)}")
 
 
 def _slowly(state: UserState, action: Action, t: Thresholds, least: float, what: str) -> Answer:
@@ -44,7 +59,7 @@ def _slowly(state: UserState, action: Action, t: Thresholds, least: float, what:
     count = count_around(state.denials, action.time_ms, int(t["slow_window_s"] * SECOND))
     if count < least:
         return None
-    return Hit(Severity.MEDIUM, f"{count} {what} within {t['slow_window_s'] / 3600:.0f} hours")
+    return Hit(Severity.MEDIUM, f"{count} {what} within {duration(t['slow_window_s'] * SECOND)}")
 
 
 def is_push(action: Action) -> bool:
@@ -72,6 +87,7 @@ RULES: Final = (
         thresholds={
             "wrong_codes": 5,
             "challenge_codes": 8,
+            "wrong_before_right": 4,
             "window_s": 600,
             "slow_codes": 7,
             "slow_window_s": 43_200,
@@ -83,8 +99,9 @@ RULES: Final = (
             "Void the code and wait before sending another",
             "Change the password: whoever guesses codes has it",
         ),
-        words="Counts wrong codes in any 10 minutes since the last right one: 5 warn, 8 challenge. 7 in any 12 hours "
-        "warn as well.",
+        words="Counts wrong codes in any 10 minutes since the last right one: 5 warn, 8 challenge. 7 in any 12 "
+        "hours warn as well, and so does a right one after 4 wrong ones, on a device and in a network "
+        "strange to the user.",
         default_source="Elastic",
         gaps="Codes of different requests are counted together, since events do not say which code was tried.",
         examples=(
@@ -97,6 +114,16 @@ RULES: Final = (
             ),
             Example(name="7 wrong codes in 6 hours", events=_otps(7, 3_600), hit=True, severity=Severity.MEDIUM),
             Example(name="5 wrong codes in a day", events=_otps(5, 7_200), hit=False),
+            Example(
+                name="right at last, on a strange device",
+                events=(
+                    event("login", -3 * 86_400, ip="192.0.2.10", device_id="d1"),
+                    *_otps(4, 1_800, ip="203.0.113.9", device_id="x"),
+                    event("otp", 4 * 1_800, ip="203.0.113.9", device_id="x"),
+                ),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
         ),
     ),
     Rule(

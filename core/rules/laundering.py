@@ -4,12 +4,13 @@
 # ruff: noqa: ARG001
 from typing import Final
 
-from core.clock import DAY, SECOND
+from core.clock import SECOND
 from core.events import Action
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
 from core.seen import Seen
 from core.state import UserState
 from core.windows import count_around, sum_around
+from core.wording import duration
 
 
 def _moved(action: Action, state: UserState, window_ms: int) -> float:
@@ -25,7 +26,7 @@ def threshold(action: Action, state: UserState, seen: Seen, t: Thresholds) -> An
     if total < t["report_usd"]:
         return None
     way = "came in" if action.type == "deposit" else "went out"
-    return Hit(Severity.CRITICAL, f"About {total:,.0f} dollars {way} within {t['window_s'] / 3600:.0f} hours")
+    return Hit(Severity.CRITICAL, f"About {total:,.0f} dollars {way} within {duration(t['window_s'] * SECOND)}")
 
 
 def structuring(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -35,7 +36,7 @@ def structuring(action: Action, state: UserState, seen: Seen, t: Thresholds) -> 
     if count < t["payments"]:
         return None
     return Hit(
-        Severity.HIGH, f"{count} sums just under the reporting threshold within {t['window_s'] / 3600:.0f} hours"
+        Severity.HIGH, f"{count} sums just under the reporting threshold within {duration(t['window_s'] * SECOND)}"
     )
 
 
@@ -45,7 +46,7 @@ def volume(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answe
     total = _moved(action, state, int(t["window_s"] * SECOND))
     if total <= t["volume_usd"]:
         return None
-    return Hit(Severity.MEDIUM, f"About {total:,.0f} dollars moved within {t['window_s'] / 3600:.0f} hours")
+    return Hit(Severity.MEDIUM, f"About {total:,.0f} dollars moved within {duration(t['window_s'] * SECOND)}")
 
 
 def round_amounts(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -56,7 +57,7 @@ def round_amounts(action: Action, state: UserState, seen: Seen, t: Thresholds) -
         return None
     return Hit(
         Severity.MEDIUM,
-        f"{count} round sums of thousands to new payees within {t['window_s'] * SECOND / DAY:.0f} days",
+        f"{count} round sums of thousands to new payees within {duration(t['window_s'] * SECOND)}",
     )
 
 

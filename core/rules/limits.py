@@ -11,7 +11,7 @@ _COUNTS: Final[Mapping[str, tuple[int, tuple[str, ...]]]] = {
     "distributed_brute_force": (bounds.FAILURES_MAX, ("failures", "ips", "networks", "countries", "many_ips")),
     "slow_brute_force": (bounds.FAILURES_MAX, ("day_failures", "week_failures")),
     "success_after_attack": (bounds.FAILURES_MAX, ("failures", "strange_failures")),
-    "otp_guessing": (bounds.DENIALS_MAX, ("wrong_codes", "challenge_codes", "slow_codes")),
+    "otp_guessing": (bounds.DENIALS_MAX, ("wrong_codes", "challenge_codes", "slow_codes", "wrong_before_right")),
     "mfa_bombing": (bounds.DENIALS_MAX, ("denials", "challenge_denials", "slow_denials")),
     "payment_velocity": (bounds.PAID_MAX, ("low", "medium", "high", "critical", "slow", "slow_strange")),
     "card_testing": (bounds.DECLINES_MAX, ("declines", "same_card_declines", "week_cards")),

@@ -10,6 +10,7 @@ from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, e
 from core.seen import Seen
 from core.state import UserState
 from core.windows import entries_around, most_around
+from core.wording import duration
 
 
 def brute_force(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -19,7 +20,7 @@ def brute_force(action: Action, state: UserState, seen: Seen, t: Thresholds) -> 
     if count < t["warn_failures"]:
         return None
     severity = Severity.HIGH if count >= t["challenge_failures"] else Severity.MEDIUM
-    return Hit(severity, f"{count} failed logins within {t['window_s'] / 60:.0f} minutes")
+    return Hit(severity, f"{count} failed logins within {duration(t['window_s'] * SECOND)}")
 
 
 def distributed(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -36,7 +37,7 @@ def distributed(action: Action, state: UserState, seen: Seen, t: Thresholds) -> 
             return Hit(
                 Severity.MEDIUM,
                 f"{len(part)} failed logins from {ips} addresses, {networks} networks and {countries} countries "
-                f"within {t['window_s'] / 60:.0f} minutes",
+                f"within {duration(t['window_s'] * SECOND)}",
             )
     return None
 

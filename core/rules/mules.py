@@ -3,11 +3,12 @@
 # Every check has one signature, used or not.
 from typing import Final
 
-from core.clock import DAY, HOUR, SECOND
+from core.clock import DAY, SECOND
 from core.events import Action
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
 from core.seen import Seen
 from core.state import UserState
+from core.wording import duration
 
 
 def fan_out(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -37,7 +38,7 @@ def _fanned(
     return Hit(
         severity,
         f"About {gone_usd:,.0f} of {came_usd:,.0f} dollars went on to {payees} new payees within "
-        f"{(action.time_ms - first_ms) / HOUR:.1f} hours",
+        + duration(action.time_ms - first_ms),
     )
 
 

@@ -11,6 +11,7 @@ from core.rules.entry import NOT_ENOUGH, Answer, Example, Hit, Rule, Severity, T
 from core.seen import FAMILIAR_S, Seen
 from core.state import UserState
 from core.windows import count_around
+from core.wording import duration
 
 
 def velocity(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -19,9 +20,10 @@ def velocity(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Ans
     count = count_around(state.paid, action.time_ms, int(t["window_s"] * SECOND))
     if count < t["medium"]:
         slow = count_around(state.paid, action.time_ms, int(t["slow_window_s"] * SECOND))
-        strange = seen.strange and seen.network_age_s < FAMILIAR_S
+        settled = seen.abroad or seen.known_s >= t["settled_s"]
+        strange = settled and seen.strange and seen.network_age_s < FAMILIAR_S
         if slow >= (t["slow_strange"] if strange else t["slow"]):
-            return Hit(Severity.MEDIUM, f"{slow} payments within {t['slow_window_s'] / 60:.0f} minutes")
+            return Hit(Severity.MEDIUM, f"{slow} payments within {duration(t['slow_window_s'] * SECOND)}")
     if count < t["low"]:
         return None
     if count >= t["critical"]:
@@ -30,7 +32,7 @@ def velocity(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Ans
         severity = Severity.HIGH
     else:
         severity = Severity.MEDIUM if count >= t["medium"] else Severity.LOW
-    return Hit(severity, f"{count} payments within {t['window_s']:.0f} seconds")
+    return Hit(severity, f"{count} payments within {duration(t['window_s'] * SECOND)}")
 
 
 def spike(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -42,16 +44,16 @@ def spike(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer
         return NOT_ENOUGH
     if seen.payee_age_s >= FAMILIAR_S:
         return None
-    ratio = usd / amounts.mean
+    ratio = usd / seen.usual
     if usd <= t["largest_ratio"] * amounts.largest:
         # The first of a series may just have been learnt.
         since_ms = action.time_ms - int(t["series_s"] * SECOND)
         series = len([1 for at_ms in state.odd if since_ms < at_ms <= action.time_ms])
-        if series < 2 or ratio <= t["mean_ratio"] or usd < t["far_usd"]:
+        if series < 2 or ratio <= t["series_ratio"] or usd < t["far_usd"]:
             return None
         return Hit(
             Severity.MEDIUM,
-            f"{series} odd payments within {t['series_s'] / 60:.0f} minutes, {ratio:.1f} times the usual",
+            f"{series} odd payments within {duration(t['series_s'] * SECOND)}, {ratio:.1f} times the usual",
         )
     if ratio <= t["least_ratio"] or (seen.z <= t["sigmas"] and ratio <= t["mean_ratio"]):
         return None
@@ -67,7 +69,8 @@ def spike(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer
 def large(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
     if seen.usd < t["ceiling_usd"] or action.failed or seen.payee_age_s >= FAMILIAR_S:
         return None
-    return Hit(Severity.MEDIUM, f"A payment of {action.amount:,.2f} {action.currency or ''}".rstrip())
+    severity = Severity.LOW if seen.at_home else Severity.MEDIUM
+    return Hit(severity, f"A payment of {action.amount:,.2f} {action.currency or ''}".rstrip())
 
 
 def dormant(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -106,6 +109,7 @@ RULES: Final = (
             "window_s": 60,
             "slow": 16,
             "slow_strange": 6,
+            "settled_s": 3 * _DAY,
             "slow_window_s": 3_600,
         },
         period_s=1_800,
@@ -113,8 +117,8 @@ RULES: Final = (
         attack=("OAT-012",),
         suggest=("Ask for a second factor", "Look at what was bought"),
         words="Counts payments and attempts at them in any 60 seconds: 3 inform, 6 wait for an analyst, 8 "
-        "challenge, 10 lock. 16 in any hour wait for an analyst too, and 6 where device and network are strange "
-        "to the user.",
+        "challenge, 10 lock. 16 in any hour wait for an analyst too, and 6 where device and network are "
+        "strange to a user known for 3 days or in a new country.",
         default_source="seed Sentinel Stream",
         gaps="A till that sends its day at once, all of one time, looks the same.",
         examples=(
@@ -139,10 +143,11 @@ RULES: Final = (
         thresholds={
             "sigmas": 3.0,
             "mean_ratio": 5.0,
-            "far_sigmas": 4.0,
+            "far_sigmas": 3.5,
             "far_ratio": 20.0,
             "far_usd": 200,
             "series_s": 3_600,
+            "series_ratio": 3.5,
             "least_payments": 10,
             "least_ratio": 2.5,
             "least_usd": 50,
@@ -152,12 +157,13 @@ RULES: Final = (
         weight=0.2,
         attack=(),
         suggest=("Ask the user whether the payment was theirs",),
-        words="A payment over 3 deviations (of logarithms: sums are skewed) and 2.5 times the user's mean, or over "
-        "5 times it, once 10 are known, and clearly above the largest that the user ever made, informs: with so "
-        "many payments, honest ones come so far out too. MEDIUM from 4 deviations or 20 times the mean on, or where "
-        "it is the second odd payment in a day, or comes from a strange device, and only from 200 dollars on; so is "
-        "the second odd payment within an hour, 5 times the mean, where only the first was far above the largest. "
-        "Small sums and payees known for a day don't count.",
+        words="A payment over 3 deviations (of logarithms: sums are skewed) and 2.5 times the user's mean, or "
+        "over 5 times it, once 10 are known, and clearly above the largest that the user ever made, "
+        "informs: with so many payments, honest ones come so far out too. MEDIUM from 3.5 deviations or "
+        "20 times the mean on, or where it is the second odd payment in a day, or comes from a strange "
+        "device, and only from 200 dollars on; so is the second odd payment within an hour, 3.5 times the "
+        "mean, where only the first was far above the largest. Small sums and payees known for a day "
+        "don't count.",
         default_source="Fraud Detection Handbook",
         gaps="Who once bought a car may be robbed of less. A MEDIUM spike isn't learnt, so a real rise in spending "
         "is told again until payments in between close the gap.",
@@ -203,7 +209,8 @@ RULES: Final = (
         weight=0.3,
         attack=(),
         suggest=("Ask the user whether the payment was theirs",),
-        words="A plain ceiling, in rough dollars for each currency. Payees known for a day are exempt.",
+        words="A plain ceiling, in rough dollars for each currency. It informs where device and network have "
+        "been the user's for a day: who buys a car does so from home. Payees known for a day are exempt.",
         default_source="seeds; Fraud Detection Handbook, scenario 1",
         gaps="Whoever often pays so much to new merchants hears of it once a day.",
         examples=(

@@ -8,10 +8,11 @@ their users must fail, while people who change networks mostly get in. "All" als
 from collections import Counter
 from typing import Final
 
-from core.clock import MINUTE
+from core.clock import SECOND
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
 from core.signal import FAILED, FAILED_LOGIN, LOCKED, UNFAMILIAR, Signal
 from core.source_state import LOGINS, Ring, SourceState, usual, windows
+from core.wording import duration
 
 TYPOS: Final = 3
 
@@ -42,7 +43,7 @@ def _brute_force(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
             failed = users.total()
             if failed >= t["failures"] and share >= t["failed_share"]:
                 who = "1 user" if len(users) == 1 else f"{len(users)} users"
-                return Hit(Severity.MEDIUM, f"{failed} failed logins on {who} within {_minutes(t)} min")
+                return Hit(Severity.MEDIUM, f"{failed} failed logins on {who} {_within(t)}")
     return None
 
 
@@ -54,7 +55,7 @@ def _stuffing(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
                 continue
             few = sum(count <= t["attempts_each"] for count in users.values())
             if few >= t["users_share"] * len(users):
-                text = f"{users.total()} failed logins on {len(users)} users within {_minutes(t)} min, few on each"
+                text = f"{users.total()} failed logins on {len(users)} users {_within(t)}, few on each"
                 return Hit(Severity.HIGH, text)
     return None
 
@@ -65,7 +66,7 @@ def _spray(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
             users, share = _failures(window)
             tried = [count for count in users.values() if t["attempts_each_min"] <= count <= t["attempts_each_max"]]
             if len(tried) >= t["users"] and sum(tried) >= t["attempts"] and share >= t["failed_share"]:
-                text = f"{sum(tried)} failed logins spread over {len(tried)} users within {_minutes(t)} min"
+                text = f"{sum(tried)} failed logins spread over {len(tried)} users {_within(t)}"
                 return Hit(Severity.HIGH, text)
     return None
 
@@ -83,7 +84,7 @@ def _spray_many(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
         often = usual(state, FAILED_LOGIN, signal.time_ms, t["window_s"])
         if len(ips) >= t["ips"] and failed >= t["times_usual"] * often:
             who = f"{len(sprayed)} users from {len(ips)} addresses"
-            return Hit(Severity.HIGH, f"{failed} failed logins on {who} within {_minutes(t)} min")
+            return Hit(Severity.HIGH, f"{failed} failed logins on {who} {_within(t)}")
     return None
 
 
@@ -93,13 +94,14 @@ def _lockouts(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
         often = usual(state, LOCKED, signal.time_ms, t["window_s"])
         if len(window) >= t["locks"] and len(users) >= t["users"] and len(window) >= t["times_usual"] * often:
             return Hit(
-                Severity.HIGH, f"{len(window)} locks or challenges on {len(users)} users within {_minutes(t)} min"
+                Severity.HIGH,
+                f"{len(window)} locks or challenges on {len(users)} users {_within(t)}",
             )
     return None
 
 
-def _minutes(t: Thresholds) -> str:
-    return f"{t['window_s'] * 1000 / MINUTE:g}"
+def _within(t: Thresholds) -> str:
+    return "within " + duration(t["window_s"] * SECOND)
 
 
 def _failed(users: int, each: int, every_s: float, ips: int = 1, start: float = 0.0) -> tuple[dict[str, object], ...]:

@@ -1,18 +1,19 @@
 """Many users or cards where there should be few: on one device, at one address."""
 
-from core.clock import HOUR
+from core.clock import SECOND
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
 from core.signal import FAILED, LOGIN, MOVED, NEW_CARD, NEW_USER, SIGNUP, Signal
 from core.source_state import LOGINS, Ring, SourceState, windows
+from core.wording import duration
 
 
 def _signups(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
     for window in windows(state.rings[SIGNUP], signal.time_ms, t["window_s"]):
         if len(window) >= t["signups"]:
-            return Hit(Severity.MEDIUM, f"{len(window)} signups within {_hours(t)} h")
+            return Hit(Severity.MEDIUM, f"{len(window)} signups {_within(t)}")
     for window in windows(state.rings[SIGNUP], signal.time_ms, t["quick_window_s"]):
         if len(window) >= t["quick_signups"]:
-            return Hit(Severity.MEDIUM, f"{len(window)} signups within {t['quick_window_s'] / 60:.0f} minutes")
+            return Hit(Severity.MEDIUM, f"{len(window)} signups within {duration(t['quick_window_s'] * SECOND)}")
     return None
 
 
@@ -20,7 +21,7 @@ def _users_on_device(state: SourceState, signal: Signal, t: Thresholds) -> Answe
     for window in windows(state.rings[NEW_USER], signal.time_ms, t["window_s"]):
         users = _users(window)
         if users >= t["users"]:
-            return Hit(Severity.HIGH, f"{users} users are new on this device within {_hours(t)} h")
+            return Hit(Severity.HIGH, f"{users} users are new on this device {_within(t)}")
     return None
 
 
@@ -31,7 +32,10 @@ def _users_at_ip(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
         came = [entry for entry in window if not entry[3] & FAILED]
         users = _users([entry for entry in came if entry[3] & MOVED])
         if users >= t["users"] and users >= t["moved_share"] * _users(came):
-            return Hit(Severity.HIGH, f"{users} users moved here, each on a new device, within {_hours(t)} h")
+            return Hit(
+                Severity.HIGH,
+                f"{users} users moved here, each on a new device, {_within(t)}",
+            )
     return None
 
 
@@ -39,7 +43,7 @@ def _cards_on_device(state: SourceState, signal: Signal, t: Thresholds) -> Answe
     for window in windows(state.rings[NEW_CARD], signal.time_ms, t["window_s"]):
         cards = len({card for _, _, card, _ in window})
         if cards >= t["cards"]:
-            return Hit(Severity.HIGH, f"{cards} cards are new on this device within {_hours(t)} h")
+            return Hit(Severity.HIGH, f"{cards} cards are new on this device {_within(t)}")
     return None
 
 
@@ -47,8 +51,8 @@ def _users(window: Ring) -> int:
     return len({user for _, user, _, _ in window})
 
 
-def _hours(t: Thresholds) -> str:
-    return f"{t['window_s'] * 1000 / HOUR:g}"
+def _within(t: Thresholds) -> str:
+    return "within " + duration(t["window_s"] * SECOND)
 
 
 def _settled(people: int, **there: str) -> tuple[dict[str, object], ...]:

@@ -3,11 +3,12 @@
 # Every check has one signature, used or not.
 from typing import Final
 
-from core.clock import MINUTE, SECOND
+from core.clock import DAY, HOUR, SECOND
 from core.events import Action
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
 from core.seen import FAMILIAR_S, UNKNOWN, Seen
 from core.state import UserState, short
+from core.wording import count, duration
 
 
 def success_after_attack(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -28,7 +29,7 @@ def success_after_attack(action: Action, state: UserState, seen: Seen, t: Thresh
     where = "from a network that the attack came from" if from_there else "from a place new to the user"
     return Hit(
         Severity.CRITICAL if from_there and strange >= t["strange_failures"] else Severity.HIGH,
-        f"A login succeeded {where}, after {len(recent)} failures within {t['window_s'] / 60:.0f} minutes",
+        f"A login succeeded {where}, after {count(len(recent), 'failure')} within {duration(t['window_s'] * SECOND)}",
     )
 
 
@@ -41,28 +42,48 @@ def change_then_payout(action: Action, state: UserState, seen: Seen, t: Threshol
     age_ms = action.time_ms - change.time_ms
     if not 0 <= age_ms <= t["window_s"] * SECOND:
         return None
-    at_home = seen.at_home and change.familiar
     large = seen.usd >= t["large_usd"]
-    strange = seen.strange or (change.strange and seen.device_age_s < FAMILIAR_S)
+    unusual = (large or seen.usd >= t["strange_usd"]) and not 0 <= seen.ratio < t["usual_ratio"]
+    device = seen.strange or (change.strange and seen.device_age_s < FAMILIAR_S)
     if seen.payee_age_s >= FAMILIAR_S:
-        if at_home or not large:
+        if not large or not device or not seen.away:
             return None
         severity = Severity.HIGH
-        whom = "a known payee, not from where the user is at home"
+        whom = "a known payee"
     else:
-        own_device = seen.device_age_s >= FAMILIAR_S and not change.strange
-        notable = seen.usd >= t["strange_usd"] and not 0 <= seen.ratio < t["usual_ratio"]
-        if large or (notable and strange and not 0 <= seen.ratio < t["far_ratio"]):
-            severity = Severity.CRITICAL
-        elif notable and (strange or not (at_home or own_device or seen.known_s < FAMILIAR_S)):
-            severity = Severity.HIGH
-        else:
-            severity = Severity.MEDIUM if strange or (notable and seen.usd >= t["home_usd"]) else Severity.LOW
+        settled = seen.abroad or seen.known_s >= t["settled_s"]
+        severity = _how_sure(action, state, seen, unusual, large, device, settled)
         whom = "a payee new to the user" if action.payee_id is not None else "an unnamed payee"
     what = change.type.replace("_", " ")
-    return Hit(
-        severity, f"{seen.usd:,.0f} dollars or so went to {whom}, {age_ms / MINUTE:.0f} minutes after a {what}"
-    )
+    return Hit(severity, f"{seen.usd:,.0f} dollars or so went to {whom}, {duration(age_ms)} after a {what}")
+
+
+# Rules that, within a day, speak of somebody else in the account.
+INTRUSIONS: Final = ("success_after_attack", "session_hijack", "impossible_travel", "mfa_bombing", "otp_guessing")
+
+
+def _how_sure(
+    action: Action, state: UserState, seen: Seen, unusual: bool, large: bool, device: bool, settled: bool
+) -> Severity:
+    """Of a payment to somebody new after a change. A lock takes signs of a takeover from two sides (a strange device,
+    a strange network, what other rules saw), an unusual sum, no second factor passed on the device, and a user of
+    whom enough is known for all that to be strange."""
+    since_ms = action.time_ms - DAY
+    intruded = any(state.hits.get(rule_id, 0) > since_ms for rule_id in INTRUSIONS)
+    signs = int(device) + int(seen.away) + int(intruded)
+    if unusual and signs >= 2 and settled:
+        return Severity.HIGH if second_factor(action, state, seen) and not intruded else Severity.CRITICAL
+    if unusual and signs and (large or seen.abroad):
+        return Severity.HIGH
+    if (unusual and signs) or (large and not seen.at_home) or (signs >= 2 and seen.abroad):
+        return Severity.MEDIUM
+    return Severity.MEDIUM if large and unusual else Severity.LOW
+
+
+def second_factor(action: Action, state: UserState, seen: Seen) -> bool:
+    """Whether one was passed since the event's device appeared, or within the hour before."""
+    appeared_ms = action.time_ms - max(0, seen.device_age_s) * SECOND
+    return state.otp_ok_ms >= appeared_ms - HOUR > 0
 
 
 _HOME: Final = {"ip": "192.0.2.10", "device_id": "d1", "country": "DE"}
@@ -136,20 +157,23 @@ RULES: Final = (
             "large_usd": 1_000,
             "strange_usd": 100,
             "usual_ratio": 3.0,
-            "far_ratio": 5.0,
-            "home_usd": 200,
+            "settled_s": 3 * _DAY,
         },
         period_s=_DAY,
         weight=0.85,
         attack=("T1098", "T1657"),
         suggest=("Hold the payout", "Call the user on the number known before", "Undo the change"),
-        words="A password, second factor or contact changed, and within 24 hours a payout, or a payment to a payee, "
-        "that the user hasn't paid for a day before. CRITICAL for 1,000 dollars, or for 100 that are 5 times the "
-        "user's typical payment (where that is known) and change or payment came from a device less than a day old "
-        "of a user known for longer. HIGH from there, or from no device or network of the user's, for 100 dollars "
-        "and 3 times the typical. Else MEDIUM for such a sum of 200 dollars, or from a strange device, and a usual "
-        "one informs: people who reset a password go on to pay their friends. A payee known for a day is news only "
-        "for a large sum from elsewhere.",
+        words="A password, second factor or contact changed, and within 24 hours a payout, or a payment to a "
+        "payee, that the user hasn't paid for a day before. Two things are weighed. The sum: unusual are "
+        "100 dollars that are 3 times what the user sends as a rule, or where that is not known. Signs of "
+        "a takeover: a device less than a day old of a user known for longer (of the payment, or of the "
+        "change unless the payment is from the user's own), a network less than a day old that is no VPN, "
+        "and an intrusion that another rule saw within a day. CRITICAL with an unusual sum and two signs, "
+        "of a user known for 3 days or in a country new to the user; HIGH if a second factor was passed "
+        "since the device appeared. HIGH with one sign, for 1,000 dollars or from a country new to the "
+        "user; MEDIUM for less, and for 1,000 dollars from anywhere. Else it informs: people who reset a "
+        "password go on to pay their friends. A payee known for a day is news only for a large sum with "
+        "both signs.",
         default_source="own",
         gaps="A change that arrives after its payout isn't joined to it. A profile_change counts where an attribute "
         "names contact data, or it came from a strange device. On a user's first day nothing is strange.",
@@ -172,7 +196,35 @@ RULES: Final = (
                     event("payout", 2 * _DAY + 600, amount=2_500, currency="EUR", payee_id="mule", **_HOME),
                 ),
                 hit=True,
-                severity=Severity.CRITICAL,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="a new phone abroad, confirmed by a second factor",
+                events=(
+                    _LOGIN,
+                    event("otp", 2 * _DAY - 60, **_AWAY),
+                    event("password_change", 2 * _DAY, **_AWAY),
+                    event("payout", 2 * _DAY + 600, amount=300, currency="EUR", payee_id="friend", **_AWAY),
+                ),
+                hit=True,
+                severity=Severity.HIGH,
+            ),
+            Example(
+                name="a reset on the laptop at home, then a sum out of the usual",
+                events=(
+                    _LOGIN,
+                    event("password_change", 2 * _DAY, **{**_HOME, "device_id": "d2"}),
+                    event(
+                        "payout",
+                        2 * _DAY + 600,
+                        amount=300,
+                        currency="EUR",
+                        payee_id="friend",
+                        **{**_HOME, "device_id": "d2"},
+                    ),
+                ),
+                hit=True,
+                severity=Severity.MEDIUM,
             ),
             Example(
                 name="at home, a sum to somebody new",
@@ -182,7 +234,7 @@ RULES: Final = (
                     event("payout", 2 * _DAY + 600, amount=230, currency="EUR", payee_id="friend", **_HOME),
                 ),
                 hit=True,
-                severity=Severity.MEDIUM,
+                severity=Severity.LOW,
             ),
             Example(
                 name="at home, a small sum to somebody new",

@@ -10,6 +10,10 @@ from core.records import EVENT_TYPES
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
 from core.seen import FAMILIAR_S, Seen
 from core.state import UserState
+from core.wording import duration
+
+# No figure says more than that.
+AIRBORNE_KMH: Final = 10_000
 
 
 def impossible(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -22,18 +26,21 @@ def impossible(action: Action, state: UserState, seen: Seen, t: Thresholds) -> A
         return None
     if seen.device_age_s >= FAMILIAR_S and seen.network_age_s >= FAMILIAR_S:
         return None
-    quiet = seen.vpn or seen.network_age_s >= FAMILIAR_S
-    why = ", one end behind a VPN or in a network of the user's" if quiet else ""
+    own = seen.network_age_s >= FAMILIAR_S or (seen.device_age_s >= FAMILIAR_S and not seen.abroad)
+    quiet = seen.vpn or own
+    why = ", one end behind a VPN" if seen.vpn else ", on a device or in a network of the user's" if own else ""
+    speed = f"{speed_kmh:,.0f} km/h" if speed_kmh < AIRBORNE_KMH else "faster than any aircraft"
     return Hit(
         Severity.LOW if quiet else Severity.HIGH,
-        f"{kilometres:,.0f} km from the last place in {hours * 60:,.0f} minutes, {speed_kmh:,.0f} km/h{why}",
+        f"{kilometres:,.0f} km from the last place in {duration(seen.travel_ms)}, {speed}{why}",
     )
 
 
 def session_hijack(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
     if seen.session_holder:
         what = "device"
-        severity = Severity.HIGH
+        # A late event of the owner's can come in behind the thief's.
+        severity = Severity.MEDIUM if seen.at_home else Severity.HIGH
     elif seen.session_network:
         if action.device_id is not None or action.user_agent is not None:
             if not (seen.session_country and seen.new_network) or seen.vpn:
@@ -73,11 +80,12 @@ RULES: Final = (
         weight=0.6,
         attack=("T1078",),
         suggest=("Ask the user where they are", "End the sessions of the stranger place"),
-        words="Two successful events too far apart for their times: over 900 km/h and 500 km, within 24 hours. The "
-        "same address is skipped, and 500 km is more than what mobile networks and look-ups of addresses err by. "
-        "Where either end is behind a VPN (attribute vpn), or the network has been the user's for a day, it only "
-        "informs. A user who is on a device and in a network of a day or more is at home, and it was the other place "
-        "that was strange.",
+        words="Two successful events too far apart for their times: over 900 km/h and 500 km, within 24 hours. "
+        "The same address is skipped, and 500 km is more than what mobile networks and look-ups of "
+        "addresses err by. Where either end is behind a VPN (attribute vpn), or the network has been the "
+        "user's for a day, it only informs, and so it does on a device of a day or more in a country of "
+        "the user's. A user who is on a device and in a network of a day or more is at home, and it was "
+        "the other place that was strange.",
         default_source="Panther; Elastic has 800 km/h",
         gaps="Only the newest place is kept. Where events tell only countries, the distance is that of their "
         "borders, roughly, so neighbours never count. A VPN that nobody marks is told once, then its network is "

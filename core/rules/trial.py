@@ -11,7 +11,7 @@ from core.observe import learn_user, observe
 from core.records import Event
 from core.reputation import Reputation
 from core.rules.book import BoundRule, RuleBook
-from core.rules.entry import Answer, Example, Hit, Severity
+from core.rules.entry import Answer, Example, Hit, Severity, adds_up
 from core.state import UserState, is_repeat, record_hit
 
 STORY_BEGINS = "2026-03-02T09:00:00Z"
@@ -41,7 +41,8 @@ def answers(book: RuleBook, rule: BoundRule, example: Example) -> list[Answer]:
         for bound in book.user_rules(action.type):
             answer = bound.check(action, state, seen, bound.t)
             if isinstance(answer, Hit):
-                record_hit(state, bound.id, action.time_ms)
+                if adds_up(bound.rule, answer):
+                    record_hit(state, bound.id, action.time_ms)
                 tainted = tainted or (answer.severity >= Severity.MEDIUM and bound.rule.kind != "COMPLIANCE")
             if bound.id == rule.id:
                 said.append(answer)

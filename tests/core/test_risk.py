@@ -72,6 +72,12 @@ def test_risk_is_in_range_and_grows_with_every_score_and_every_rule(
     assert FUSION.risk(clear * 0.9, scores) >= risk - 1e-9
 
 
+def test_reports_rank_an_event_and_by_themselves_challenge_nobody() -> None:
+    assert FUSION.with_reports(20.0, 0.5) == pytest.approx(60.0)
+    assert FUSION.with_reports(70.0, 0.1) < Policy().fraud_score_threshold
+    assert FUSION.with_reports(90.0, 0.1) == 90.0
+
+
 def a_lock(state: LockState = "locked", scope: tuple[str, ...] = CHALLENGE_SCOPE) -> LockFacts:
     return LockFacts(state, scope, "why", "a", 1_000, 2_000, "rule")
 

@@ -163,7 +163,9 @@ def test_what_is_usual_everywhere_is_no_spray() -> None:
     ]
     states: dict[str, SourceState] = {}
     run({"all": told}, states)
-    assert run({"all": burst}, states).hits["password_spray_many"] > 0
+    judged = run({"all": burst}, states)
+    assert judged.hits["password_spray_many"] > 0
+    assert judged.reputations["all"].level == BAD
 
 
 def test_locks_by_rules_are_counted_over_all() -> None:

@@ -87,6 +87,7 @@ def test_no_hit_is_below_the_rules_own_severity_but_for_those_that_say_so(rule: 
         "card_testing",
         "new_device_large_payment",
         "credential_change_payout",
+        "payment_at_compromised_merchant",
     }
     said = [
         answer for example in rule.rule.examples for answer in answers(BOOK, rule, example) if isinstance(answer, Hit)

@@ -312,6 +312,45 @@ def test_a_repeated_event_is_told_once() -> None:
     assert len(answers(BOOK, BOOK.by_id["large_amount"], story)) == 1
 
 
+def test_what_a_user_sends_is_held_against_what_they_send_not_against_the_groceries() -> None:
+    def sent(amount: float) -> Severity | None:
+        rents = [act("payout", n * DAY, amount=500 + n, payee_id=f"p{n}", currency="EUR", **HOME) for n in range(10)]
+        shop = [
+            act("transaction", n * DAY + 60, amount=20 + n, merchant_id="m", currency="EUR", **HOME)
+            for n in range(10)
+        ]
+        paid = act("payout", 12 * DAY, amount=amount, payee_id="new", currency="EUR", **HOME)
+        return spoken([*rents, *shop, paid]).get("amount_spike")
+
+    assert sent(800) is None
+    assert sent(9_000) == Severity.MEDIUM
+
+
+def test_a_merchant_is_held_against_nobody_who_pays_there_with_a_device_of_their_own() -> None:
+    def paid(**place: Any) -> Severity | None:
+        payment = act("transaction", LATER, merchant_id="skimmed", **PAYMENT, **place)
+        known = {"merchant:skimmed": {**standing(2), "since_ms": SINCE_MS + LATER * 1_000}}
+        return spoken([*usual_life(), payment], reputation=known).get("payment_at_compromised_merchant")
+
+    assert paid(**HOME) == Severity.LOW
+    assert paid(country="DE") == Severity.HIGH
+    assert paid(**AWAY) == Severity.HIGH
+
+
+def test_one_new_thing_locks_nobody_and_two_of_a_user_known_for_long_do() -> None:
+    def sent(*before: dict[str, Any], **place: Any) -> Severity | None:
+        change = act("password_change", LATER, **place)
+        payout = act("payout", LATER + 600, amount=600, currency="EUR", payee_id="mule", **place)
+        return spoken([*usual_life(), *before, change, payout]).get("credential_change_payout")
+
+    laptop = {**HOME, "device_id": "d9"}
+    assert sent(**HOME) == Severity.LOW
+    assert sent(**laptop) == Severity.MEDIUM
+    assert sent(**{**laptop, "ip": "203.0.113.9"}) == Severity.CRITICAL
+    proven = act("otp", LATER - 60, **{**laptop, "ip": "203.0.113.9"})
+    assert sent(proven, **{**laptop, "ip": "203.0.113.9"}) == Severity.HIGH
+
+
 def test_a_series_of_odd_payments_is_told_though_its_first_was_learnt() -> None:
     shop = {"currency": "EUR", "merchant_id": "m1", **HOME}
     habits = [act("transaction", n * DAY, amount=(5, 20, 90)[n % 3], **shop) for n in range(15)]
