@@ -19,7 +19,10 @@ WARM_UP_DAYS: Final = 1.5
 LIVE_MIX: Final = {"blatant": 0.6, "typical": 0.4}
 LIVE_PACE: Final = 0.5
 EVENTS_PER_CAMPAIGN: Final = 60
-LIVE_FIRST: Final = "account_takeover"
+# Who watches a run begin sees at once what Argus does: hasty attacks that need no knowledge of their victims' habits,
+# since nobody has any yet. Then the account is taken over that everybody has in mind.
+LIVE_OPENING: Final = ("velocity", "login_brute_force", "account_takeover")
+OPENING_INTENSITY: Final = "blatant"
 # Months of silence cannot be shown within minutes.
 NOT_LIVE: Final = frozenset({"dormant_takeover"})
 
@@ -34,7 +37,8 @@ def attacks_in(config: Config) -> float:
 class Schedule:
     """Plays campaigns as their time comes. next_ms: when the next one does.
 
-    length_days: of the whole run, None if it is live: then a campaign comes every half to whole minute.
+    length_days: of the whole run, None if it is live: then `LIVE_OPENING` comes within seconds, and after it a
+    campaign every half to whole minute.
     """
 
     def __init__(
@@ -51,14 +55,14 @@ class Schedule:
         self._round: list[str] = []
         self._intensity = config.intensity
         self._live = length_days is None
-        self._campaigns = 0
+        self._campaigns = self._opening = 0
         self._events_per_day = events_per_day(life.world) * config.attack_share
         self._played = 0
         self._longest_gap_days = self._shortest_gap_days = 0.0
         if not names:
             self.next_ms = NEVER
         elif length_days is None:
-            self.next_ms = start_ms + int(self._rng.uniform(6, 14) * SECOND)
+            self.next_ms = start_ms + int(self._rng.uniform(3, 6) * SECOND)
         else:
             warm_up = min(WARM_UP_DAYS, WARM_UP * length_days)
             # All names fit in, even when each gap is drawn long.
@@ -73,12 +77,14 @@ class Schedule:
         if not self._round:
             self._round = list(self._names)
             rng.shuffle(self._round)
-            if self._live and not self._campaigns and LIVE_FIRST in self._round:
-                self._round.remove(LIVE_FIRST)
-                self._round.append(LIVE_FIRST)
+            if self._live and not self._campaigns:
+                opening: list[str] = [name for name in LIVE_OPENING if name in self._round]
+                self._round = [name for name in self._round if name not in opening] + opening[::-1]
+                self._opening = len(opening)
         name = self._round.pop()
         self._campaigns += 1
-        intensity, pace = self._draw()
+        opens = self._campaigns <= self._opening
+        intensity, pace = self._draw(OPENING_INTENSITY if opens else "mixed")
         stage = Stage(
             rng=rng,
             delivery=self._delivery,
@@ -91,7 +97,7 @@ class Schedule:
         )
         ATTACKS[name](stage)
         if self._live:
-            self.next_ms += int(rng.uniform(25, 55) * SECOND)
+            self.next_ms += int((rng.uniform(4, 7) if opens else rng.uniform(25, 55)) * SECOND)
         else:
             self._played += stage.events
             ahead = (self._first_ms - self.next_ms) / DAY + self._played / self._events_per_day
@@ -99,8 +105,9 @@ class Schedule:
                 ahead = min(ahead, self._longest_gap_days)
             self.next_ms += 1 + int(max(ahead, self._shortest_gap_days) * rng.uniform(0.6, 1.4) * DAY)
 
-    def _draw(self) -> tuple[str, Intensity]:
-        name = self._intensity
+    def _draw(self, otherwise: str) -> tuple[str, Intensity]:
+        """How hard the next attacker pushes; otherwise: where no intensity was asked for."""
+        name = self._intensity if self._intensity != "mixed" else otherwise
         if name == "mixed":
             mix = LIVE_MIX if self._live else MIXED
             name = self._rng.choices(tuple(mix), tuple(mix.values()))[0]

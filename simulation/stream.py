@@ -52,9 +52,9 @@ def _arrivals(config: Config) -> Iterator[Labelled]:
 
 def live(config: Config, rate: float, clock_ms: Callable[[], int]) -> Iterator[list[Labelled]]:
     """Endless: each `next` hands out what came in since the last one by the clock, perhaps nothing. The caller
-    sleeps in between. rate: events a second of normal life, on average; attacks come on top, the first within
-    seconds, then one each half to whole minute. Give each run its own `config.run`. There are `config.users`, or
-    more where the rate would have people begin their next visit before they end the last.
+    sleeps in between. rate: events a second of normal life, on average; attacks come on top, the first few within
+    seconds, then one each half to whole minute. Give each run its own `config.run`. There are `config.users`, or more
+    where the rate would have people begin their next visit before they end the last.
     """
     start = clock_ms()
     delivery = Delivery(_prefix(config))

@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 
 import simulation
+from core.detect import judge
 from core.events import FUTURE_MS, Rejected, decode_action, nowhere
+from core.policy import Policy
 from core.records import encode
+from core.rules.book import RuleBook
+from core.state import UserState
 from simulation.config import Config, Labelled
 from simulation.stream import generate, live, write
 
@@ -153,6 +157,17 @@ def test_a_live_attack_begins_within_seconds_and_others_follow(seed: int) -> Non
     frauds = [(now_ms, labelled) for now_ms, labelled in arrived if labelled.label == "fraud"]
     assert frauds[0][0] - START_MS < 25_000
     assert len({labelled.campaign for _, labelled in frauds}) >= 4
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whoever_watches_a_live_run_begin_sees_a_lock_within_half_a_minute(seed: int) -> None:
+    arrived = watch(Config(users=100, seed=seed, run="r1"), 10, 30)
+    users: dict[str, UserState] = {}
+    actions = [decode_action(encode(one.event), now_ms=None, locate=nowhere) for _, one in arrived]
+    judged = judge(actions, users, book=RuleBook(), policy=Policy())
+    assert {"HIGH", "CRITICAL"} <= {alert.severity for alert in judged.alerts}
+    locked = {lock.user_id for lock in judged.locks if lock.state == "locked"}
+    assert locked & {one.event["user_id"] for _, one in arrived if one.label == "fraud"}
 
 
 def test_two_live_runs_share_no_event_or_session_id() -> None:
