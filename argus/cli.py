@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "audit": "Check the audit chains, or export them.",
     "schema": "JSON Schema of every record, or the AsyncAPI document.",
     "settings": "Every setting with the value in force.",
+    "plan": "Workers, partitions, disk and memory for so many users and events, from what was measured.",
     "bench": "The benchmarks, side by side with the peers that are installed.",
 }
 

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Final
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -15,10 +16,11 @@ from agents.patience import Patience
 from argus import broker, children
 from argus.ports import pick
 from argus.settings import EMBEDDED, Settings
-from argus.topics import ensure_topics
+from argus.topics import TOPICS, ensure_topics
 from benchmarks.events import Events
 from benchmarks.process import BenchError, Child, Deadline, child
 
+TOPIC: Final = {topic.name: topic for topic in TOPICS}
 # A worker joins its group within seconds; a step takes less. Beyond this nothing will come.
 STALL_S = 90.0
 
@@ -80,7 +82,7 @@ class House:
             targets = [
                 TopicPartition(self.settings.topic(name), number)
                 for name in topics
-                for number in range(self.settings.partitions)
+                for number in range(TOPIC[name].partition_count(self.settings))
             ]
             consumer.assign(targets)
             yield Reader(consumer, targets, self.settings.fetch_max_wait_ms)

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from argus.settings import Settings
-from benchmarks import beside_faust, engine, latency, memory, metering, replay, stream
+from benchmarks import beside_faust, capacity, engine, latency, memory, metering, replay, stream
 from benchmarks.events import USERS, Events, simulated
 from benchmarks.figures import Figure, Result, told
 from benchmarks.machine import Machine, describe
@@ -77,6 +77,10 @@ class Bench:
             self.events(busy * memory.EVENTS_PER_BUSY_USER, busy),
         )
 
+    def capacity(self) -> Result:
+        count = self.count(capacity.EVENTS)
+        return capacity.run(self.settings, self.events(count, max(1, count // capacity.EVENTS_PER_USER)), count)
+
 
 BENCHMARKS: Final[dict[str, Callable[[Bench], Result]]] = {
     "stream": Bench.stream,
@@ -89,6 +93,7 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], Result]]] = {
 }
 # Run when they are named.
 MORE: Final[dict[str, Callable[[Bench], Result]]] = {
+    "capacity": Bench.capacity,
     "latency-500": lambda bench: bench.latency(500),
     "latency-2000": lambda bench: bench.latency(2_000),
 }
