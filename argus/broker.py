@@ -148,7 +148,7 @@ def spawn(data_dir: Path, port: int = 0) -> Broker:
     log = run_dir / "broker.log"
     # The log begins anew with each start, and RUST_LOG keeps it small (panics are written all the same).
     with open(log, "wb", opener=private) as out:
-        process = subprocess.Popen(  # noqa: S603 - our own command line
+        process = subprocess.Popen(  # noqa: S603 # nosec B603 # our own command line
             command(binary(run_dir), port),
             stdin=subprocess.DEVNULL,
             stdout=out,

@@ -44,7 +44,7 @@ def child(name: str, argv: Sequence[str], env: Mapping[str, str], directory: Pat
     """Run a process while the block runs. It is in a session of its own, and dies with this process."""
     log = directory / f"{name}.log"
     with log.open("wb") as out:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # nosec B603 # our own command line
             argv,
             stdin=subprocess.DEVNULL,
             stdout=out,
