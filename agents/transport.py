@@ -69,7 +69,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         if self._patience is None:
             consumer._fetcher._prefetch_backoff = PREFETCH_BACKOFF_S
             self._patience = Patience(consumer, self.app.batching.fetch_wait_ms)
-        self._patience.after(bool(records), active_partitions or ())
+        # A copy: it is the agents' thread that changes the set.
+        self._patience.after(bool(records), tuple(active_partitions or ()))
         return records
 
 
