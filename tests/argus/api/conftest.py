@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from argus.store.store import Store
 from core.clock import rfc3339
 from core.records import Source
 from tests.argus.api.running import MEMBER, Running, settings_for
+from tests.argus.api.whole import Whole
 from tests.argus.store.records import NOW_MS, alert, case, lock, rows, source_alert
 
 
@@ -36,3 +38,18 @@ def api(tansu: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runnin
     with Running(settings, seeded) as running:
         running.stream.cases = {name: case(name, user_id=user) for name, user in (("c1", MEMBER), ("c2", "bob"))}
         yield running
+
+
+WHOLE = pytest.StashKey[Whole]()
+
+
+@pytest.fixture(scope="module")
+def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """All of Argus in processes of its own, for the tests of this directory and ended with the last of them: name
+    your own users."""
+    folder = next(node for node in request.node.iter_parents() if node.path == Path(__file__).parent)
+    if WHOLE not in folder.stash:
+        running = Whole(tmp_path_factory.mktemp("whole"))
+        folder.addfinalizer(running.__exit__)
+        folder.stash[WHOLE] = running.__enter__()
+    return folder.stash[WHOLE]
