@@ -49,6 +49,7 @@ LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "by": ("rule", "admin", "otp", "expiry"),
     "challenge": ("sent", "limited", "passed", "wrong", "void", "expired", "none", "refused"),
     "class": (
+        "BadRule",
         "TimeoutError",
         "ConnectionError",
         "KafkaError",

@@ -91,7 +91,7 @@ def test_stuffing_from_one_address_is_told_as_an_alert_about_it_and_as_its_reput
     play(story)
 
 
-def test_an_alert_about_everybody_is_about_every_address_and_gives_nobody_a_reputation(town: Town) -> None:
+def test_a_spray_from_everywhere_is_about_every_address_and_makes_logins_from_strange_places_suspect(town: Town) -> None:
     async def story() -> None:
         partition = PLACE(ALL)
         work = await town.sources(partition)
@@ -102,8 +102,9 @@ def test_an_alert_about_everybody_is_about_every_address_and_gives_nobody_a_repu
         await work.apply(SIGNALS, town.topic(SIGNALS, [told(1, {ALL: sprayed})], partition))
         alert = town.sent("alerts")[0]
         assert alert["source"] == {"type": "network", "id": "0.0.0.0/0"}
-        assert {output.key for output in town.wire} == {b"network:0.0.0.0/0"}
-        assert not [output for output in town.wire if output.topic == TOPICS.reputation]
+        assert {output.key for output in town.wire if output.topic == TOPICS.alerts} == {b"network:0.0.0.0/0"}
+        # What everybody is accused of is a record of its own, and no address's.
+        assert {output.key for output in town.wire if output.topic == TOPICS.reputation} == {ALL.encode()}
         await work.stop(gracefully=True)
 
     play(story)
