@@ -8,11 +8,12 @@ import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import re2
 import yaml
 
+from core.records import RECORD_MAX_BYTES
 from core.rules.book import RuleBook
 from core.rules.custom import CustomRules
 from core.rules.definitions import definitions_in
@@ -23,9 +24,28 @@ REGEX_MAX_MEMORY: Final = 1024 * 1024
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader with the scalars of YAML 1.2's core schema."""
+    """SafeLoader with the scalars of YAML 1.2's core schema. What is nested too deeply is refused as it is read:
+    PyYAML takes a second to run out of stack, or to look ahead past a thousand brackets."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own shape
+    _depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        self._depth += 1
+        if self._depth > DEPTH_MAX + 1:
+            self._too_deep(self.peek_event().start_mark)  # type: ignore[no-untyped-call]
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
+
+    def fetch_flow_collection_start(self, token_class: Any) -> None:
+        if self.flow_level > DEPTH_MAX:
+            self._too_deep(self.get_mark())
+        super().fetch_flow_collection_start(token_class)
+
+    def _too_deep(self, mark: Any) -> NoReturn:
+        raise BadRule("", mark.line + 1, mark.column + 1, "nested too deeply")
 
 
 for _tag, _pattern, _first in (
@@ -70,6 +90,8 @@ def read_rules(path: Path | None) -> dict[str, Node]:
 def read_definition(value: bytes) -> Node:
     """The definition in a record of the rules topic: JSON, or the YAML that a file would have, of one rule; or JSON
     of `{"rule_id", "text"}`, where text is that. Raises `BadRule` with the line."""
+    if len(value) > RECORD_MAX_BYTES:
+        raise BadRule("", 0, 0, f"the record has {len(value)} bytes, more than {RECORD_MAX_BYTES}")
     node = parse(_text(value))
     if isinstance(node.value, dict) and set(node.value) == {"rule_id", "text"}:
         node = parse(node.value["text"].text("text", FILE_MAX_BYTES))

@@ -29,15 +29,21 @@ from core.records import (
 EARLIEST_MS: Final = to_ms(datetime(2000, 1, 1, tzinfo=UTC))
 LATEST_MS: Final = to_ms(datetime(2100, 1, 1, tzinfo=UTC))
 FUTURE_MS: Final = 5 * MINUTE
+# A reason quotes what came in, so it goes into headers and logs no longer than this.
+REASON_MAX_CHARS: Final = 300
 
 # A closed set, so that it can be a metric's label.
 ERRORS: Final = ("not_json", "too_large", "missing_field", "invalid", "out_of_range", "from_the_future")
 
 
 class Rejected(Exception):
-    """A record that cannot be read. error: one of `ERRORS`; reason: one sentence for people."""
+    """A record that cannot be read. error: one of `ERRORS`; reason: one sentence for people, of bounded length."""
 
     def __init__(self, error: str, reason: str) -> None:
+        if len(reason) > REASON_MAX_CHARS:
+            # What is wrong stands in front, where it is at the end.
+            half = REASON_MAX_CHARS // 2
+            reason = f"{reason[:half]} ... {reason[5 - half :]}"
         super().__init__(f"{error}: {reason}")
         self.error = error
         self.reason = reason

@@ -7,12 +7,18 @@ from msgspec import Struct
 from core.records import Scalar
 
 DEPTH_MAX = 32
+# A reason quotes what was written and names what could have been; it goes into headers and logs no longer than this.
+REASON_MAX_CHARS = 2_000
+RULE_ID_MAX_CHARS = 64
 
 
 class BadRule(Exception):
     """A definition that is refused. line, column: where, from 1; 0 where it was not read from text."""
 
     def __init__(self, rule_id: str, line: int, column: int, reason: str) -> None:
+        if len(reason) > REASON_MAX_CHARS:
+            reason = reason[: REASON_MAX_CHARS - 4] + " ..."
+        rule_id = rule_id[:RULE_ID_MAX_CHARS]
         super().__init__(f"{rule_id or 'rule'}, line {line}, column {column}: {reason}")
         self.rule_id = rule_id
         self.line = line

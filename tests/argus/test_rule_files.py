@@ -81,7 +81,8 @@ def test_everything_knows_its_line_and_column() -> None:
         ("a: 1\nb: \x00", 2, "not YAML"),
         ('a: "\\ud800"', 1, "decode"),
         ("[" * 40 + "]" * 40, 1, "deeply"),
-        ("[" * 5_000, 0, "deeply"),
+        ("[" * 5_000, 1, "deeply"),
+        ("- " * 5_000, 1, "deeply"),
         ("a: " + "9" * 5_000, 1, ""),
     ],
 )
