@@ -70,7 +70,7 @@ that misses it: set one up.
 | `tests/prometheus/rules/*.yml` | every alert fires in one unit test and is quiet in another (`promtool test rules`); a test counts them |
 | `tests/prometheus/test_rules.py` | lint; only declared metrics; every runbook, with commands that exist |
 | `tests/prometheus/test_routes.py` | the receiver of every label set (`amtool config routes test`), and how messages read |
-| `tests/prometheus/test_end_to_end.py` | a real Prometheus and Alertmanager, and real workers that are stopped, fed garbage, cut off and flooded; a webhook gets a page, a ticket or nothing. Time runs faster there: every duration is a twentieth. The stalled recovery alone is a figure that the test serves |
+| `tests/prometheus/test_end_to_end.py` | a real Prometheus and Alertmanager, and real workers that are stopped, fed garbage, cut off and flooded; a webhook gets a page, a ticket or nothing. Time runs faster there: every duration is a tenth. The stalled recovery alone is a figure that the test serves |
 """
 
 
