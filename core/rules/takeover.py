@@ -71,9 +71,10 @@ def _how_sure(
     since_ms = action.time_ms - DAY
     intruded = any(state.hits.get(rule_id, 0) > since_ms for rule_id in INTRUSIONS)
     signs = int(device) + int(seen.away) + int(intruded)
+    proven = second_factor(action, state, seen) and not intruded
     if unusual and signs >= 2 and settled:
-        return Severity.HIGH if second_factor(action, state, seen) and not intruded else Severity.CRITICAL
-    if unusual and signs and (large or seen.abroad):
+        return Severity.HIGH if proven else Severity.CRITICAL
+    if unusual and signs and (large or seen.abroad) and not proven:
         return Severity.HIGH
     if (unusual and signs) or (large and not seen.at_home) or (signs >= 2 and seen.abroad):
         return Severity.MEDIUM
@@ -170,10 +171,10 @@ RULES: Final = (
         "change unless the payment is from the user's own), a network less than a day old that is no VPN, "
         "and an intrusion that another rule saw within a day. CRITICAL with an unusual sum and two signs, "
         "of a user known for 3 days or in a country new to the user; HIGH if a second factor was passed "
-        "since the device appeared. HIGH with one sign, for 1,000 dollars or from a country new to the "
-        "user; MEDIUM for less, and for 1,000 dollars from anywhere. Else it informs: people who reset a "
-        "password go on to pay their friends. A payee known for a day is news only for a large sum with "
-        "both signs.",
+        "since the device appeared. HIGH with one sign and no second factor, for 1,000 dollars or from a "
+        "country new to the user; MEDIUM for less, and for 1,000 dollars from anywhere. Else it informs: "
+        "people who reset a password go on to pay their friends. A payee known for a day is news only for "
+        "a large sum with both signs.",
         default_source="own",
         gaps="A change that arrives after its payout isn't joined to it. A profile_change counts where an attribute "
         "names contact data, or it came from a strange device. On a user's first day nothing is strange.",

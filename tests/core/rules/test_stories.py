@@ -338,14 +338,16 @@ def test_a_merchant_is_held_against_nobody_who_pays_there_with_a_device_of_their
 
 
 def test_one_new_thing_locks_nobody_and_two_of_a_user_known_for_long_do() -> None:
-    def sent(*before: dict[str, Any], **place: Any) -> Severity | None:
+    def sent(*before: dict[str, Any], amount: float = 600, **place: Any) -> Severity | None:
         change = act("password_change", LATER, **place)
-        payout = act("payout", LATER + 600, amount=600, currency="EUR", payee_id="mule", **place)
+        payout = act("payout", LATER + 600, amount=amount, currency="EUR", payee_id="mule", **place)
         return spoken([*usual_life(), *before, change, payout]).get("credential_change_payout")
 
     laptop = {**HOME, "device_id": "d9"}
     assert sent(**HOME) == Severity.LOW
     assert sent(**laptop) == Severity.MEDIUM
+    assert sent(amount=16_000, **laptop) == Severity.HIGH
+    assert sent(act("otp", LATER - 60, **laptop), amount=16_000, **laptop) == Severity.MEDIUM
     assert sent(**{**laptop, "ip": "203.0.113.9"}) == Severity.CRITICAL
     proven = act("otp", LATER - 60, **{**laptop, "ip": "203.0.113.9"})
     assert sent(proven, **{**laptop, "ip": "203.0.113.9"}) == Severity.HIGH
