@@ -9,7 +9,7 @@ import numpy as np
 from models.bank import MODELS, Bank
 from models.explain import shares_of
 from models.protocol import FEW_ROWS, Matrix, Row, State, Vector
-from models.snapshot import Header, Snapshot, SnapshotUnreadable, pack, unpack
+from models.snapshot import TOLD_CHARS, Header, Snapshot, SnapshotUnreadable, pack, unpack
 
 BLOCK_ROWS = 512
 MODEL_NAMES = tuple(MODELS)
@@ -146,13 +146,15 @@ class Ensemble:
         try:
             ensemble = cls(features, header.seed, header.names, block_rows=header.block_rows)
             ensemble._resume(header, pending, bank, next_bank)
-        except (KeyError, ValueError, IndexError) as error:
-            raise SnapshotUnreadable("contents", str(error)) from error
+        except (LookupError, ValueError, TypeError, OverflowError) as error:
+            raise SnapshotUnreadable("contents", str(error)[:TOLD_CHARS]) from error
         return ensemble
 
     def _resume(self, header: Header, pending: Matrix, bank: State, next_bank: State) -> None:
         if pending.shape[1:] != (len(self.features),):
             raise ValueError("pending rows of other features")
+        if header.block_rows < 1 or header.position < 0 or len(pending) > header.block_rows:
+            raise ValueError("a block of another size")
         self._bank.restore(bank)
         self._next_bank.restore(next_bank)
         self._pending = list(pending)

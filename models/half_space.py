@@ -103,6 +103,7 @@ class HalfSpaceTrees:
     name: ClassVar[str] = "half_space_trees"
 
     def __init__(self, features: Sequence[str], seed: int) -> None:
+        self._width = len(features)
         self._forest = Forest.grown(tuple(features), seed)
         self._learning = np.zeros(N_TREES << HEIGHT, np.int64)
         self._learning_rows = 0
@@ -189,6 +190,8 @@ class HalfSpaceTrees:
 
     def restore(self, state: State) -> None:
         forest = Forest.restored(state)
+        if max(forest.flat_features) >= self._width:
+            raise ValueError("half-space trees of other features")
         learning, reference = state["learning"].astype(np.int64), state["reference"].astype(np.int64)
         if learning.shape != (N_TREES << HEIGHT,) or reference.shape not in {(0,), learning.shape}:
             raise ValueError("half-space masses of another size")

@@ -23,7 +23,11 @@ from models.protocol import Matrix, State
 
 FORMAT_VERSION: Final = 1
 MAGIC: Final = b"ARGM"
+# Of what is quoted when contents cannot be read.
+TOLD_CHARS: Final = 300
 SIGNATURE_BYTES: Final = 32
+# Many times what all models together have.
+BODY_MAX_BYTES: Final = 64 * 1024 * 1024
 LIBRARIES: Final = ("river", "numpy", "scikit-learn")
 PARAMS: Final[dict[str, float]] = {
     "half_space_trees.n_trees": N_TREES,
@@ -130,9 +134,18 @@ def _opened(raw: bytes, key: bytes) -> Body:
     if not hmac.compare_digest(_signature(key, raw[: _PREFIX.size], body), raw[_PREFIX.size : start]):
         raise SnapshotUnreadable("signature", "not signed with this key, or changed since")
     try:
-        return msgspec.msgpack.decode(zlib.decompress(body), type=Body)
-    except (zlib.error, msgspec.MsgspecError) as error:
-        raise SnapshotUnreadable("contents", str(error)) from error
+        return msgspec.msgpack.decode(_swollen(body), type=Body)
+    except (zlib.error, msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise SnapshotUnreadable("contents", str(error)[:TOLD_CHARS]) from error
+
+
+def _swollen(body: bytes) -> bytes:
+    """The body decompressed. Errors: zlib.error, and ValueError where there is no end to it, or more behind it."""
+    reader = zlib.decompressobj()
+    swollen = reader.decompress(body, BODY_MAX_BYTES)
+    if not reader.eof or reader.unused_data:
+        raise ValueError(f"the body does not end within {BODY_MAX_BYTES} bytes")
+    return swollen
 
 
 def _signature(key: bytes, prefix: bytes, body: bytes) -> bytes:

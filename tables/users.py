@@ -82,7 +82,8 @@ def decode_user(raw: bytes) -> UserState:
         if raw.startswith(_HEAD):
             return _decode(raw)
         return _upgraded(raw)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, LookupError, TypeError, ValueError, RecursionError) as error:
+        # An older version's shape is looked into before it is checked.
         raise Unreadable(f"not a user's state: {error}") from error
 
 

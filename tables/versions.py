@@ -48,7 +48,7 @@ class Codec(Generic[State]):
         """The state in `data`. Raises `NewerVersion`, and `Unreadable` for anything else."""
         try:
             state = self._decode(data)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise self._unreadable(data, error) from error
         if state.version != self._version:
             raise self._newer(state.version)
@@ -58,9 +58,9 @@ class Codec(Generic[State]):
         """A newer version's shape may be any."""
         try:
             items = _decode_bare(data)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return Unreadable(f"not {self._what}: {error}")
-        return self._newer(items[0])
+        return self._newer(items[0] if items else None)
 
     def _newer(self, version: object) -> Exception:
         if isinstance(version, int) and version > self._version:
