@@ -91,7 +91,7 @@ def test_stuffing_from_one_address_is_told_as_an_alert_about_it_and_as_its_reput
     play(story)
 
 
-def test_a_spray_from_everywhere_is_about_every_address_and_makes_logins_from_strange_places_suspect(town: Town) -> None:
+def test_a_spray_from_everywhere_is_about_every_address_and_makes_strange_logins_suspect(town: Town) -> None:
     async def story() -> None:
         partition = PLACE(ALL)
         work = await town.sources(partition)
