@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
 from argus.measure import Metrics
+from argus.ports import CannotListen
 
 Health = Callable[[], tuple[bool, Mapping[str, Any]]]
 
@@ -24,11 +25,14 @@ class MetricsServer:
     """Serves until `close`. port: the one really bound, of use where 0 was asked for."""
 
     def __init__(self, metrics: Metrics, host: str, port: int, health: Health = always_healthy) -> None:
-        """Raises OSError where the address is taken."""
+        """Raises `CannotListen`."""
         registry = CollectorRegistry()
         registry.register(metrics)
         ProcessCollector(registry=registry)
-        self._server = ThreadingHTTPServer((host, port), _handler(registry, health))
+        try:
+            self._server = ThreadingHTTPServer((host, port), _handler(registry, health))
+        except OSError as error:
+            raise CannotListen(host, port, error) from None
         self._server.daemon_threads = True
         self.host = host
         self.port = int(self._server.server_address[1])

@@ -1,8 +1,18 @@
-"""Free TCP ports on the loopback address."""
+"""TCP ports: free ones on the loopback address, and those that cannot be had."""
 
+import os
 import socket
 
 LOOPBACK = "127.0.0.1"
+
+
+class CannotListen(OSError):
+    """A server cannot have the address that it is to listen on; the message names it and says why."""
+
+    def __init__(self, host: str, port: int, why: OSError) -> None:
+        # What asyncio says names the address again; a name that is not known has a number of its own, below 0.
+        text = os.strerror(why.errno) if why.errno is not None and why.errno > 0 else why.strerror or str(why)
+        super().__init__(f"cannot listen on {host}:{port}: {text}")
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 from collections.abc import Callable, Sequence
 
 import faust
@@ -11,12 +12,15 @@ from faust.worker import Worker as FaustWorker
 from argus import __version__
 from argus.measure import Metrics
 from argus.metrics_server import Health, MetricsServer
+from argus.reach import reach
 from argus.sampler import LoopWatch
 from argus.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 FATAL_STATUS = 70
+# The consumer's thread and the agents' take turns: with Python's 5 ms an event waits several times that long.
+SWITCH_INTERVAL_S = 0.0005
 
 
 def stop_at_once(error: BaseException) -> None:
@@ -34,16 +38,19 @@ def run_app(
     health: Health,
     samples: Sequence[Callable[[], None]] = (),
 ) -> int:
-    """The exit status: 0 after SIGTERM or SIGINT. samples: called once a second on the event loop."""
+    """The exit status: 0 after SIGTERM or SIGINT. samples: called once a second on the event loop. Raises `NoBroker`
+    where there is none after some time, and OSError where the metrics port is taken."""
     metrics.info("argus_build_info", __version__)
     is_ready = metrics.number("argus_ready")
     server = MetricsServer(metrics, settings.metrics_host, settings.metrics_port, health)
-    logger.info("metrics at %s", server.url)
-    uvloop.install()
-    faust_worker = FaustWorker(app, loglevel=None, override_logging=False, quiet=True, redirect_stdouts=False)
-    faust_worker.spinner = None
-    LoopWatch(metrics, (*samples, lambda: is_ready.set(float(health()[0])))).begin(faust_worker.loop)
     try:
+        logger.info("metrics at %s", server.url)
+        reach(settings)
+        uvloop.install()
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        faust_worker = FaustWorker(app, loglevel=None, override_logging=False, quiet=True, redirect_stdouts=False)
+        faust_worker.spinner = None
+        LoopWatch(metrics, (*samples, lambda: is_ready.set(float(health()[0])))).begin(faust_worker.loop)
         faust_worker.execute_from_commandline()
     except SystemExit as leaving:
         return int(leaving.code or 0)

@@ -11,10 +11,11 @@ from aiohttp import web
 
 from argus import __version__
 from argus.api.app import build
+from argus.api.connection import HEADERS_BYTES_MAX, KEEPALIVE_S, LINE_BYTES_MAX, Connection
 from argus.api.services import Services
 from argus.console.attach import attach
 from argus.measure import Metrics
-from argus.ports import pick
+from argus.ports import CannotListen, pick
 from argus.sampler import LoopWatch, ProducerSampler
 from argus.settings import Settings
 
@@ -22,12 +23,8 @@ logger = logging.getLogger(__name__)
 
 # A connection that has not sent a whole request head by then is closed.
 HEAD_WITHIN_S: Final = 15.0
-KEEPALIVE_S: Final = 75.0
 SHUTDOWN_S: Final = 5.0
 BACKLOG: Final = 1_024
-# Room for a filter with as many ids as it may name.
-LINE_BYTES_MAX: Final = 65_536
-HEADERS_BYTES_MAX: Final = 16_384
 
 
 def run(settings: Settings) -> int:
@@ -50,43 +47,41 @@ async def _run(settings: Settings) -> None:
 class Serving:
     """The server while the context is open. url: where it really listens."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, head_within_s: float = HEAD_WITHIN_S) -> None:
+        """Raises `CannotListen` for a host that is not this machine's."""
         self._settings = settings
-        self._port = settings.api_port or pick(settings.api_host)
+        self._head_within_s = head_within_s
+        try:
+            self._port = settings.api_port or pick(settings.api_host)
+        except OSError as error:
+            raise CannotListen(settings.api_host, 0, error) from None
         self._silent: set[Any] = set()
         host = f"[{settings.api_host}]" if ":" in settings.api_host else settings.api_host
         self.url = f"http://{host}:{self._port}"
 
     async def __aenter__(self) -> Self:
-        """Raises OSError where the address is taken."""
+        """Raises `SettingsError`, and `CannotListen` where the address is taken."""
         # It logs what it cannot parse, a token in a broken header too. What handlers raise is logged by the frame.
         logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
         self.services = services = Services(self._settings, Metrics(process="serve"))
         app = build(self.services, more=(attach,))
         app.middlewares.insert(0, self._noting)
-        self._runner = web.AppRunner(
-            app,
-            access_log=None,
-            handle_signals=False,
-            keepalive_timeout=KEEPALIVE_S,
-            shutdown_timeout=SHUTDOWN_S,
-            max_line_size=LINE_BYTES_MAX,
-            max_field_size=HEADERS_BYTES_MAX,
-        )
-        await self._runner.setup()
-        assert self._runner.server is not None
-        make = self._impatient(self._runner.server)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_S)
         loop = asyncio.get_running_loop()
+        # The address before anything else: without it, nothing is begun.
+        try:
+            self._server = await loop.create_server(
+                self._impatient, self._settings.api_host, self._port, backlog=BACKLOG, start_serving=False
+            )
+        except OSError as error:
+            raise CannotListen(self._settings.api_host, self._port, error) from None
+        await self._runner.setup()
         unacked = ProducerSampler(services.metrics, services.producing.oldest_unacked_s, self._settings.topic_prefix)
         ready = services.metrics.number("argus_ready")
         services.metrics.info("argus_build_info", __version__)
         self._watch = LoopWatch(services.metrics, (unacked.sample, lambda: ready.set(float(not services.lacks()))))
         self._watch.begin(loop)
-        try:
-            self._server = await loop.create_server(make, self._settings.api_host, self._port, backlog=BACKLOG)
-        except BaseException:
-            await self._runner.cleanup()
-            raise
+        await self._server.start_serving()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -105,17 +100,21 @@ class Serving:
 
         return noting
 
-    def _impatient(self, make: Callable[[], Any]) -> Callable[[], Any]:
-        """Connections that send nothing, or a byte now and then, are not kept."""
+    def _impatient(self) -> Any:
+        """A connection's protocol. One that sends nothing, or a byte now and then, is not kept."""
+        assert self._runner.server is not None
         loop = asyncio.get_running_loop()
-
-        def protocol() -> Any:
-            made = make()
-            self._silent.add(made)
-            loop.call_later(HEAD_WITHIN_S, self._close_silent, made)
-            return made
-
-        return protocol
+        made = Connection(
+            self._runner.server,
+            loop=loop,
+            access_log=None,  # type: ignore[arg-type]  # it takes none
+            keepalive_timeout=KEEPALIVE_S,
+            max_line_size=LINE_BYTES_MAX,
+            max_field_size=HEADERS_BYTES_MAX,
+        )
+        self._silent.add(made)
+        loop.call_later(self._head_within_s, self._close_silent, made)
+        return made
 
     def _close_silent(self, made: Any) -> None:
         if made in self._silent:

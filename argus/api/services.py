@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import web
@@ -53,8 +54,7 @@ class Services:
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         """Raises `SettingsError`."""
-        if settings.jwks_url and not settings.jwt_audience:
-            raise SettingsError("jwt_audience: tokens of an issuer must be for somebody, say for whom")
+        _check(settings)
         secret = secret_of(settings)
         self.settings = settings
         self.metrics = metrics
@@ -154,6 +154,26 @@ class Services:
         self.store_ready = True
         await self.followers[0].followed.wait()
         await self.decided.begin()
+
+
+def _check(settings: Settings) -> None:
+    """What only this process asks of its settings. Raises `SettingsError`."""
+    if settings.jwks_url and not settings.jwt_audience:
+        raise SettingsError("jwt_audience: tokens of an issuer must be for somebody, say for whom")
+    for name, url in (("jwks_url", settings.jwks_url), ("public_url", settings.public_url)):
+        if url is not None and not _is_address(url):
+            raise SettingsError(f"{name}: expected an address like https://host/path, got {url!r}")
+    for origin in settings.cors_origins:
+        if not _is_address(origin) or urlsplit(origin).path:
+            raise SettingsError(f"cors_origins: expected origins like https://host, got {origin!r}")
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _taking(type_: Any, recent: Recent[Any], key: Callable[[Any], str]) -> Callable[[Any], None]:

@@ -11,7 +11,22 @@ if TYPE_CHECKING:
     from argus.settings import Settings
 
 FILE_IN: Final = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
-FILE_OUT: Final = click.Path(dir_okay=False, path_type=Path)
+
+
+class OutPath(click.Path):
+    """A file that will be written, in a directory that is there."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if not path.parent.is_dir():
+            self.fail(f"there is no directory {path.parent}", param, ctx)
+        return path
+
+
+FILE_OUT: Final = OutPath()
 
 
 def files_apart(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None] | None = None) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 import msgspec
 
-from argus.commands import FILE_IN
+from argus.commands import FILE_IN, Shell
 
 RUNS = ("argus", "oracle", "random")
 
@@ -17,8 +17,10 @@ RUNS = ("argus", "oracle", "random")
 @click.option("--labels", type=FILE_IN, required=True, help="The truth about each event.")
 @click.option("--locks", type=FILE_IN, help="Locks of the run.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
-def command(decisions: Path, alerts: Path, labels: Path, locks: Path | None, as_json: bool) -> None:
+@click.pass_obj
+def command(shell: Shell, decisions: Path, alerts: Path, labels: Path, locks: Path | None, as_json: bool) -> None:
     """Measure detection by the truth, beside an oracle and a random floor."""
+    shell.settings()  # a wrong one is wrong here too
     from argus.evaluate import evaluate
 
     result = evaluate(decisions, alerts, labels, locks)

@@ -47,8 +47,10 @@ def list_(shell: Shell, as_json: bool) -> None:
 @command.command("test")
 @click.argument("rule_ids", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of text.")
-def test(rule_ids: tuple[str, ...], as_json: bool) -> int:
+@click.pass_obj
+def test(shell: Shell, rule_ids: tuple[str, ...], as_json: bool) -> int:
     """Run each rule's own examples, at its default thresholds; status 1 where one fails."""
+    shell.settings()  # a wrong one is wrong here too
     from argus.rule_trial import run_examples
     from core.rules.book import RuleBook
 

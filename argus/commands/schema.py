@@ -12,9 +12,10 @@ from argus.commands import Shell
 @click.pass_obj
 def command(shell: Shell, record: str | None, as_asyncapi: bool) -> None:
     """Print the JSON Schema of every record by name, or of RECORD alone."""
+    settings = shell.settings()
     from argus import schema
 
-    document = schema.asyncapi(shell.settings().topic_prefix) if as_asyncapi else schema.json_schemas()
+    document = schema.asyncapi(settings.topic_prefix) if as_asyncapi else schema.json_schemas()
     if record is not None:
         if as_asyncapi or record not in document:
             names = ", ".join(found.name for found in schema.RECORDS)

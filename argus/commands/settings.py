@@ -18,6 +18,7 @@ def command(shell: Shell, pattern: str, as_json: bool, markdown: bool) -> None:
     from argus import settings_view
     from argus.settings import in_force
 
+    shell.settings()  # a wrong one is wrong here too
     if markdown:
         sys.stdout.write(settings_view.markdown())
         return

@@ -43,6 +43,7 @@ def command(
     from simulation.attacks import ATTACKS
     from simulation.config import Config
 
+    settings = shell.settings(broker=broker, simulate_rate=rate, seed=seed, simulate_users=users)
     if list_attacks:
         click.echo("\n".join(ATTACKS))
         return 0
@@ -52,10 +53,11 @@ def command(
         raise click.UsageError("a file needs an end: give --days or --events")
     if out is None and days is not None:
         raise click.UsageError("--days is for a file; to the broker give --events and --rate")
+    if out is None and feedback is not None:
+        raise click.UsageError("--feedback is for a file; on the broker it goes to its own topic")
     if out is not None and rate is not None:
         raise click.UsageError("--rate is for the broker; a file is written at full speed")
     files_apart({"--out": None if out == STDOUT else out, "--labels": labels, "--feedback": feedback})
-    settings = shell.settings(broker=broker, simulate_rate=rate, seed=seed, simulate_users=users)
     named = None if attacks is None else tuple(name.strip() for name in attacks.split(",") if name.strip() != "none")
     # A file's world has the simulation's own size unless one is given.
     size = {"users": users or settings.simulate_users} if users or out is None else {}

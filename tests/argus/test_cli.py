@@ -1,6 +1,9 @@
+import base64
 import json
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ import pytest
 from argus.cli import COMMANDS, run
 
 ROOT = Path(__file__).parents[2]
+WITHOUT_SETTINGS: set[str] = set()
 
 
 def argus(*args: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -55,6 +59,13 @@ def test_help_names_every_command_and_imports_none(capsys: pytest.CaptureFixture
         ["simulate", "--events", "1", "--out", "-", "--attacks", "tickling"],
         ["simulate", "--events", "1", "--out", "-", "--intensity", "fierce"],
         ["simulate", "--events", "1", "--out", "-", "--rate", "5"],
+        ["simulate", "--feedback", "/tmp/feedback.jsonl"],
+        ["simulate", "--events", "1", "--out", "/no/such/place/events.jsonl"],
+        ["replay", "--events", __file__, "--alerts", "/no/such/place/a", "--decisions", "/dev/null"],
+        ["audit", "export", "--out", "/no/such/place/a"],
+        ["token", "create", "--role", "analyst", "--scope", "alert:read"],
+        ["token", "create", "--role", "analyst", "--scope", ","],
+        ["serve", "--port", "70000"],
         ["rules", "explain"],
         ["rules", "explain", "velocitty"],
         ["rules", "test", "no_such_rule"],
@@ -64,6 +75,8 @@ def test_help_names_every_command_and_imports_none(capsys: pytest.CaptureFixture
         ["evaluate", "--decisions", "/no/such/file"],
         ["schema", "no_such_record"],
         ["bench", "--events", "x"],
+        ["plan", "--users", "1"],
+        ["plan", "--users", "0", "--rate", "1"],
         ["--config", "/no/such/file", "settings"],
     ],
 )
@@ -102,6 +115,120 @@ def test_a_wrong_setting_is_one_line_and_status_2() -> None:
         assert done.returncode == 2
         assert len(done.stderr.splitlines()) == 1
         assert next(iter(environ)) in done.stderr
+
+
+# Enough of each command to get as far as its settings.
+WITH_SETTINGS = (
+    ["up"],
+    ["worker"],
+    ["sink"],
+    ["notify"],
+    ["serve"],
+    ["health"],
+    ["topics", "create"],
+    ["simulate", "--list"],
+    ["simulate", "--events", "1", "--out", "-"],
+    ["replay", "--events", __file__, "--alerts", "/dev/null", "--decisions", "/dev/null"],
+    ["evaluate", "--decisions", __file__, "--alerts", __file__, "--labels", __file__],
+    ["rules", "list"],
+    ["rules", "test"],
+    ["rules", "explain", "impossible_travel"],
+    ["ingest", "--file", __file__, "--format", "json"],
+    ["tail"],
+    ["token", "create", "--role", "service"],
+    ["user", "create", "ann", "--role", "admin", "--generate"],
+    ["audit", "verify"],
+    ["audit", "export", "--out", "/dev/null"],
+    ["schema"],
+    ["schema", "--asyncapi"],
+    ["settings"],
+    ["settings", "--markdown"],
+    ["plan", "--users", "1", "--rate", "1"],
+    ["bench"],
+)
+
+
+@pytest.mark.parametrize("args", WITH_SETTINGS, ids=" ".join)
+def test_every_command_refuses_a_wrong_setting(
+    args: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ARGUS_PARTITIONS", "many")
+    assert run(args) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert len(told.err.splitlines()) == 1
+    assert "ARGUS_PARTITIONS" in told.err
+
+
+def test_no_command_is_left_out_of_that() -> None:
+    assert {args[0] for args in WITH_SETTINGS} == set(COMMANDS) - WITHOUT_SETTINGS
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that somebody else listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def serve(tmp_path: Path, *args: str) -> int:
+    return run(["serve", "--broker", "127.0.0.1:1", "--data-dir", str(tmp_path), "--port", "0", *args])
+
+
+def test_a_port_that_is_taken_is_one_line_that_names_it_and_status_1(
+    tmp_path: Path, taken: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert serve(tmp_path, "--port", str(taken)) == 1
+    assert capsys.readouterr().err == f"argus: cannot listen on 127.0.0.1:{taken}: Address already in use\n"
+    args = ["--broker", "127.0.0.1:1", "--data-dir", str(tmp_path), "--metrics-port", str(taken)]
+    for command in ("worker", "sink", "notify"):
+        assert run([command, *args]) == 1
+        last = capsys.readouterr().err.splitlines()[-1]
+        assert last == f"argus: cannot listen on 127.0.0.1:{taken}: Address already in use"
+
+
+def test_an_address_that_is_not_this_machines_is_one_line_and_status_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for host in ("192.0.2.1", "no-such-host.invalid"):
+        assert serve(tmp_path, "--host", host) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"argus: cannot listen on {host}:")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("jwks_url", "issuer.example/keys"), ("jwks_url", "file:///etc/passwd"), ("jwks_url", "http://[x/keys"),
+     ("public_url", "argus.example"), ("cors_origins", "https://shop.example/page"), ("api_port", "70000"),
+     ("api_port", "http"), ("database_url", "oracle://x")],
+)  # fmt: skip
+def test_what_the_api_cannot_be_served_with_is_one_line_that_names_it_and_status_2(
+    name: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ARGUS_JWT_AUDIENCE", "argus")
+    monkeypatch.setenv(f"ARGUS_{name.upper()}", value)
+    port = [] if name == "api_port" else ["--port", "0"]
+    assert run(["serve", "--broker", "127.0.0.1:1", "--data-dir", str(tmp_path), *port]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert name in line.lower()
+
+
+def test_a_secret_that_cannot_be_read_is_one_line_and_status_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "secret").mkdir()
+    for args in (["serve"], ["worker"], ["token", "create", "--role", "service"]):
+        assert run([*args, "--data-dir", str(tmp_path)]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert str(tmp_path / "secret") in line
+
+
+def test_a_token_is_made_and_narrowed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    args = ["token", "create", "--role", "analyst", "--user", "ann", "--data-dir", str(tmp_path)]
+    assert run([*args, "--scope", "alerts:read, cases:read"]) == 0
+    _, claims, _ = capsys.readouterr().out.split(".")
+    told = json.loads(base64.urlsafe_b64decode(claims + "=="))
+    assert (told["sub"], told["role"], told["scope"]) == ("ann", "analyst", "alerts:read cases:read")
 
 
 def test_an_unreachable_broker_is_one_line_and_status_1() -> None:

@@ -1,16 +1,21 @@
 """What nobody sends in good faith: refused, and the server goes on."""
 
 import asyncio
+import gzip
+import json
 import logging
 import socket
 import uuid
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
 
 import aiohttp
 import pytest
 
+from argus.api.routes import ROUTES
 from argus.api.serve import Serving
 from argus.api.services import Services
 from argus.api.tokens import Tokens
@@ -68,6 +73,42 @@ def test_a_path_that_is_none_is_a_problem_document(api: Running, method: str, pa
     assert answer.json["status"] == status
 
 
+INJECTIONS = (
+    "'",
+    "' OR '1'='1",
+    "1); DROP TABLE alerts; --",
+    "\\'; DELETE FROM cases; --",
+    '" UNION SELECT password FROM accounts --',
+    "%' AND 1=1 --",
+    "${jndi:ldap://127.0.0.1/a}",
+    "../../../../etc/passwd",
+    "a\r\nX-Evil: 1",
+)
+QUERIES = [
+    (route.path, field) for route in ROUTES if route.query is not None for field in route.query.__struct_fields__
+]
+
+
+@pytest.mark.parametrize(("path", "field"), QUERIES)
+def test_no_parameter_is_more_than_a_value(api: Running, path: str, field: str) -> None:
+    for text in INJECTIONS:
+        answer = api.get(f"{path}?{urlencode({field: text})}", role="analyst")
+        # A WebSocket's path is asked for plainly here.
+        assert answer.status in (200, 400, 426), text
+        assert "x-evil" not in answer.headers
+        assert answer.status != 200 or not answer.json.get("items"), text
+    assert api.get("/v1/alerts", role="analyst").json["items"]
+    assert api.get("/v1/cases", role="analyst").json["items"]
+
+
+@pytest.mark.parametrize("text", INJECTIONS)
+def test_no_id_in_a_path_is_more_than_an_id(api: Running, text: str) -> None:
+    for path in ("/v1/users/{}", "/v1/alerts/{}", "/v1/cases/{}", "/v1/commands/{}"):
+        answer = api.get(path.format(quote(text, safe="")), role="analyst")
+        assert answer.status == 404
+        assert "x-evil" not in answer.headers
+
+
 @pytest.mark.parametrize("text", ["' OR '1'='1", "%27%3B%20DROP%20TABLE%20alerts--", "%25", "__", "<script>"])
 def test_sql_in_a_parameter_is_just_a_text(api: Running, text: str) -> None:
     query = text.replace(" ", "%20").replace("<", "%3C")
@@ -104,6 +145,20 @@ def test_a_head_that_can_be_read_in_two_ways_or_is_too_large_is_refused(api: Run
     assert b" 400 " in answer.splitlines()[0]
 
 
+def test_what_is_not_http_is_a_problem_document_and_not_repeated(api: Running) -> None:
+    for raw in (
+        b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer s3cret\0\r\n\r\n",
+        b"\x16\x03\x01 s3cret\r\n\r\n",
+    ):
+        head, _, body = sent(api, raw).partition(b"\r\n\r\n")
+        assert b" 400 " in head.splitlines()[0]
+        assert b"application/problem+json" in head
+        assert b"\r\nServer: argus" in head
+        assert b"\r\nX-Content-Type-Options: nosniff" in head
+        assert json.loads(body)["status"] == 400
+        assert b"s3cret" not in body
+
+
 def test_no_token_password_or_code_gets_into_the_log(api: Running, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     token, password = api.token("member"), "a wrong but secret word"
@@ -116,10 +171,86 @@ def test_no_token_password_or_code_gets_into_the_log(api: Running, caplog: pytes
     assert not [secret for secret in (token, password, "918273", SECRET) if secret in caplog.text]
 
 
-def test_a_small_body_that_unpacks_to_a_large_one_is_refused(api: Running) -> None:
-    packed = zlib.compress(b" " * 50_000_000)
-    answer = api.post("/v1/events", packed, role="service", headers={"Content-Encoding": "deflate"})
-    assert answer.status == 413
+@pytest.mark.parametrize(("encoding", "pack"), [("deflate", zlib.compress), ("gzip", gzip.compress)])
+def test_a_small_body_that_unpacks_to_a_large_one_is_refused(api: Running, encoding: str, pack: Any) -> None:
+    packed = pack(b" " * 50_000_000)
+    for path in ("/v1/events", "/v1/score", "/risk_score"):
+        answer = api.post(path, packed, role="service", headers={"Content-Encoding": encoding})
+        assert answer.status == 413
+    twice = api.post("/v1/events", pack(packed), role="service", headers={"Content-Encoding": encoding})
+    assert twice.status == 400
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "compress", "gzip, gzip", "x"])
+def test_an_encoding_that_is_not_known_opens_nothing(api: Running, encoding: str) -> None:
+    answer = api.post("/v1/events", b"\x1f\x8b nonsense", role="service", headers={"Content-Encoding": encoding})
+    assert answer.status in (400, 415)
+
+
+BAD_JSON = {
+    "deep": b'{"x":' * 8_000 + b"1" + b"}" * 8_000,
+    "deep list": b"[" * 60_000,
+    "surrogate": b'{"reason":"\\ud800"}',
+    "raw surrogate": b'{"reason":"\xed\xa0\x80"}',
+    "not UTF-8": b'{"reason":"\xff"}',
+    "UTF-16": '{"reason":"x"}'.encode("utf-16"),
+    "byte order mark": b'\xef\xbb\xbf{"reason":"x"}',
+    "NaN": b'{"reason":NaN}',
+    "huge number": b'{"reason":' + b"9" * 5_000 + b"}",
+    "list": b"[]",
+    "text": b'"x"',
+    "null": b"null",
+    "XML": b"<?xml version='1.0'?><reason>x</reason>",
+    "form": b"reason=x&reason=y",
+    "broken": b'{"reason":',
+    "two": b'{"reason":"x"}{}',
+    "unknown": b'{"__proto__":{"role":"admin"}}',
+    "NUL": b"\0",
+}
+BODIES = [
+    (route.method, route.path, role)
+    for route in ROUTES
+    for role in (*route.roles[:1], *(["none"] if route.public else []))
+    if route.body is not None
+]
+
+
+@pytest.mark.parametrize(("method", "path", "role"), BODIES)
+def test_a_body_that_is_no_good_is_a_bad_request_wherever_it_goes(
+    api: Running, method: str, path: str, role: str
+) -> None:
+    count = len(api.stream.commands)
+    filled = path.format(user_id=MEMBER if role == "member" else "bob", alert_id="mine", case_id="c1")
+    for name, raw in BAD_JSON.items():
+        answer = api.request(method, filled, raw, role=None if role == "none" else role)
+        assert answer.status == 400, (name, answer.body)
+        assert answer.headers["content-type"] == "application/problem+json"
+    assert len(api.stream.commands) == count
+
+
+@pytest.mark.parametrize("name", ["Idempotency-Key", "Origin", "X-Forwarded-For", "User-Agent", "Authorization"])
+def test_no_header_makes_another_header_of_ours(api: Running, name: str) -> None:
+    head = f"GET /v1/session HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{name}: a%0d%0aX-Evil: 1\x0bX-Evil: 1"
+    assert b"x-evil" not in sent(api, f"{head}\r\n\r\n".encode()).lower()
+
+
+def test_who_sends_a_head_byte_by_byte_is_cut_off_and_the_others_are_not(api: Running) -> None:
+    async def story() -> bytes:
+        async with Serving(api.settings, head_within_s=0.3) as serving:
+            port = int(serving.url.rpartition(":")[2])
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\n")
+            async with asyncio.timeout(60), aiohttp.ClientSession(serving.url) as session:
+                try:
+                    answer = await reader.read()
+                except ConnectionError:
+                    answer = b""
+                async with session.get("/health") as other:
+                    assert other.status == 200
+            writer.close()
+            return answer
+
+    assert asyncio.run(story()) == b""
 
 
 def test_what_says_it_is_packed_and_is_not_is_a_bad_request(api: Running) -> None:
