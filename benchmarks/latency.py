@@ -1,4 +1,5 @@
-"""`latency`: from the moment an event is due at the producer to its decision and its alert at an outside consumer.
+"""`latency`: from the moment an event is due at the producer to its decision, its alert and its lock at an outside
+consumer.
 
 Open loop: events are due at a fixed rate, and an answer's time counts from when its event was due, not from when it
 could be sent; a system that stands still is charged for everything that piles up meanwhile (no coordinated omission).
@@ -34,6 +35,13 @@ class _Seen(Struct):
     event_id: str
     user_id: str | None = None
     count: int = 1
+    alert_id: str | None = None
+
+
+class _Locked(Struct):
+    """What is needed of a lock."""
+
+    alert_id: str | None = None
 
 
 class Latencies(Struct):
@@ -41,9 +49,11 @@ class Latencies(Struct):
 
     decisions: list[float] = []
     alerts: list[float] = []
+    locks: list[float] = []
     sources: list[float] = []
 
 
+_read_lock = msgspec.json.Decoder(_Locked).decode
 _read = msgspec.json.Decoder(_Seen).decode
 
 
@@ -53,7 +63,12 @@ def run(settings: Settings, events: Events, rate: int, count: int | None) -> Res
     runs = [asyncio.run(_measure(settings, events, rate, count)) for _ in range(RUNS)]
     targets = {"p50": Target(25, "lower"), "p99": Target(100, "lower")} if rate <= RATE else {}
     figures: list[Figure] = []
-    for what, name in (("alert", "alerts"), ("decision", "decisions"), ("alert about a source", "sources")):
+    for what, name in (
+        ("alert", "alerts"),
+        ("lock", "locks"),
+        ("decision", "decisions"),
+        ("alert about a source", "sources"),
+    ):
         measured = [values for one in runs if (values := getattr(one, name))]
         for label, share in SHARES if measured else ():
             values = [quantile(each, share) for each in measured]
@@ -83,7 +98,7 @@ async def _measure(settings: Settings, events: Events, rate: int, count: int) ->
                 due.setdefault(head.event_id, number)
         with home.worker() as worker:
             home.fill(Events(warm), WARM_UP)
-            async with home.reader("decisions", "alerts") as reader:
+            async with home.reader("decisions", "alerts", "locks") as reader:
                 await _warmed(reader, len(known), worker)
                 start_s = time.monotonic() + LEAD_S
                 with home.loader("pace", Events(paced), count, float(rate), start_s) as loader:
@@ -105,14 +120,22 @@ async def _watch(
     home: House, reader: Reader, due: dict[str, int], start_s: float, rate: int, worker: Child, loader: Child
 ) -> Latencies:
     """Until every event has its decision, and for a moment more, for alerts that take longer."""
-    decisions_topic = home.settings.topic("decisions")
-    found = Latencies([], [], [])
+    decisions_topic, locks_topic = home.settings.topic("decisions"), home.settings.topic("locks")
+    found = Latencies([], [], [], [])
+    # A lock names its alert, and the alert the event that tipped it; they come in any order.
+    tipped: dict[str, int] = {}
+    locked_s: dict[str, float] = {}
     deadline = Deadline(STALL_S)
     complete_s: float | None = None
     while complete_s is None or time.monotonic() < complete_s + ALERT_WAIT_S:
         records = await reader.poll(100)
         now_s = time.monotonic()
         for record in records:
+            if record.topic == locks_topic:
+                alert_id = _read_lock(record.value).alert_id
+                if alert_id is not None:
+                    locked_s.setdefault(alert_id, now_s)
+                continue
             seen = _read(record.value)
             number = due.get(seen.event_id)
             if number is None:
@@ -124,6 +147,7 @@ async def _watch(
                 found.sources.append(latency_ms)
             elif seen.count == 1:
                 found.alerts.append(latency_ms)
+                tipped[seen.alert_id or ""] = number
         if records:
             deadline.moved()
         if complete_s is None and len(found.decisions) >= len(due):
@@ -133,6 +157,9 @@ async def _watch(
         deadline.check(f"{len(found.decisions):,} of {len(due):,} decisions have come")
     if not found.alerts:
         raise BenchError("no event of the run raised an alert: take more events")
-    for values in (found.decisions, found.alerts, found.sources):
+    found.locks = [
+        (at_s - start_s - tipped[alert] / rate) * 1_000 for alert, at_s in locked_s.items() if alert in tipped
+    ]
+    for values in (found.decisions, found.alerts, found.locks, found.sources):
         values.sort()
     return found

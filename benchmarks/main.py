@@ -94,6 +94,8 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], Result]]] = {
 # Run when they are named.
 MORE: Final[dict[str, Callable[[Bench], Result]]] = {
     "capacity": Bench.capacity,
+    "latency-50": lambda bench: bench.latency(50),
+    "latency-200": lambda bench: bench.latency(200),
     "latency-500": lambda bench: bench.latency(500),
     "latency-2000": lambda bench: bench.latency(2_000),
 }
