@@ -11,6 +11,8 @@ import yaml
 
 TIMES = 10
 MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+# How long Prometheus waits before it tells of the same alert again; a minute by default.
+FLAGS = {"prometheus": ["--rules.alert.resend-delay=6s"]}
 WAITS = ("group_wait", "group_interval", "repeat_interval")
 
 
