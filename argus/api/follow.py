@@ -1,8 +1,8 @@
 """Following topics as they grow, outside any consumer group, for as long as the process lives."""
 
 import asyncio
-import contextlib
 import logging
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -19,11 +19,19 @@ logger = logging.getLogger(__name__)
 POLL_MS: Final = 1_000
 AGAIN_S: Final = 1.0
 TOPICS_WITHIN_S: Final = 10.0
+# The client says nothing of a broker that has gone: where nothing comes for so long, the broker is asked something.
+QUIET_S: Final = 5.0
+ANSWERS_WITHIN_S: Final = 5.0
+STOPPED_WITHIN_S: Final = 5.0
 Take = Callable[[Any], None]
 
 
 class MissingTopics(Exception):
     """Topics that Argus needs are not there."""
+
+
+class Silent(Exception):
+    """The broker was there and does not answer any more."""
 
 
 class Follower:
@@ -57,7 +65,7 @@ class Follower:
         while True:
             try:
                 await self._follow()
-            except (KafkaError, OSError, TimeoutError, MissingTopics) as error:
+            except (KafkaError, OSError, TimeoutError, MissingTopics, Silent) as error:
                 self.ready, self.trouble = False, str(error) or type(error).__name__
                 if self._seldom("away") is not None:
                     logger.warning("cannot follow %s, trying again: %s", ", ".join(self._takes), self.trouble)
@@ -82,8 +90,14 @@ class Follower:
             await self._seek(consumer)
             self.ready, self.trouble = True, ""
             self.followed.set()
+            heard_s = time.monotonic()
             while True:
                 fetched = await consumer.getmany(timeout_ms=POLL_MS)
+                if fetched:
+                    heard_s = time.monotonic()
+                elif time.monotonic() - heard_s > QUIET_S:
+                    await self._ask(consumer)
+                    heard_s = time.monotonic()
                 for target, records in fetched.items():
                     take = self._takes[target.topic]
                     for record in records:
@@ -91,8 +105,15 @@ class Follower:
                     self._positions[target] = records[-1].offset + 1
                 patience.after(bool(fetched), self._targets)
         finally:
-            with contextlib.suppress(KafkaError, OSError):
-                await consumer.stop()
+            self.ready = False
+            await _stopped(consumer)
+
+    async def _ask(self, consumer: AIOKafkaConsumer) -> None:
+        try:
+            async with asyncio.timeout(ANSWERS_WITHIN_S):
+                await consumer.beginning_offsets(self._targets[:1])
+        except (KafkaError, TimeoutError):
+            raise Silent(f"the broker on {self._bootstrap} does not answer") from None
 
     async def _seek(self, consumer: AIOKafkaConsumer) -> None:
         """Where it was, or near the end. The embedded broker may name an end that is a batch too early."""
@@ -109,6 +130,15 @@ class Follower:
             # One bad record must not take the others down; the sender is at fault, and the log says where.
             if self._seldom("bad") is not None:
                 logger.exception("cannot use %s[%d]@%d", record.topic, record.partition, record.offset)
+
+
+async def _stopped(consumer: AIOKafkaConsumer) -> None:
+    """Stop it, whatever comes of that: without a broker it may be told that a task of its own was cancelled, which
+    would be taken for a cancellation of ours."""
+    stopping = asyncio.create_task(consumer.stop())
+    await asyncio.wait({stopping}, timeout=STOPPED_WITHIN_S)
+    if not stopping.cancel() and not stopping.cancelled():
+        stopping.exception()
 
 
 async def _topics(bootstrap: str, access: Access) -> set[str]:
