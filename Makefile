@@ -28,7 +28,7 @@ run: setup ## sets up, then `argus up` (ARGS="--rate 100 ...")
 	@exec $(BIN)/argus up $(ARGS)
 
 test: $(VENV)/.installed-dev ## sets up, then the whole test suite (TESTS=tests/core for a part)
-	@$(PYTEST) -q -n auto --maxprocesses 4 --dist loadfile $(TESTS)
+	@$(PYTEST) -q --tb=native -n auto --maxprocesses 4 --dist loadfile $(TESTS)
 
 lint: $(VENV)/.installed-dev ## ruff, rules and format
 	@$(BIN)/ruff check $(CODE)
