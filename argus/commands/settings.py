@@ -23,6 +23,8 @@ def command(shell: Shell, pattern: str, as_json: bool, markdown: bool) -> None:
         sys.stdout.write(settings_view.markdown())
         return
     rows = [row for row in in_force(shell.environ, shell.config) if pattern in row.setting.name]
+    if not rows:
+        raise click.UsageError(f"no setting has {pattern!r} in its name; `argus settings` lists all")
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(settings_view.facts(rows)), indent=2))
     else:

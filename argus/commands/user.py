@@ -36,6 +36,7 @@ def create(
     import secrets
 
     from argus.api.accounts import create as make
+    from argus.api.passwords import WeakPassword
     from argus.store.engine import database_url
     from argus.store.store import Store
 
@@ -55,7 +56,10 @@ def create(
             await store.close()
 
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    asyncio.run(run())
+    try:
+        asyncio.run(run())
+    except WeakPassword as error:
+        raise click.UsageError(str(error)) from None
     if generate:
         click.echo(password)
     click.echo(f"{name} can log in as {role}", err=True)

@@ -273,6 +273,21 @@ def test_settings_are_listed_as_text_and_json(capsys: pytest.CaptureFixture[str]
     assert {"name", "env", "value", "default", "help", "from", "aliases"} == set(rows[0])
 
 
+def test_a_setting_that_is_not_there_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["settings", "partitoins"]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "no setting has 'partitoins' in its name" in told.err
+
+
+def test_a_password_that_is_too_short_is_wrong_use(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "argus", "user", "create", "ann", "--role", "admin", "--data-dir", str(tmp_path)]
+    done = subprocess.run(command, input="short\n", capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "12 to 256 characters" in done.stderr
+
+
 def test_the_rule_book_is_listed_and_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["rules", "list", "--json"]) == 0
     rules = json.loads(capsys.readouterr().out)
