@@ -1,5 +1,6 @@
 """Templates into answers: what every page has around it, and what a browser may do with it."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
@@ -28,6 +29,7 @@ HEADERS: Final = {
     "Referrer-Policy": "same-origin",
     "Vary": "Cookie",
 }
+ABBREVIATION: Final = re.compile(r"\b(?:aml|ip|mfa|otp|svm|usd)\b", re.IGNORECASE)
 THEMES: Final = ("auto", "light", "dark")
 THEME_COOKIE: Final = "argus_theme"
 SAID: Final = {
@@ -148,5 +150,6 @@ def pretty(value: Any) -> str:
 
 
 def words(name: str) -> str:
-    """`impossible_travel` as a person would write it."""
-    return name.replace("_", " ").capitalize()
+    """`impossible_travel` as a person would write it; abbreviations (`ip`, `mfa_change`) stay in capitals."""
+    plain = name.replace("_", " ").capitalize()
+    return ABBREVIATION.sub(lambda found: found[0].upper(), plain)
