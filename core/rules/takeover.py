@@ -54,8 +54,8 @@ def change_then_payout(action: Action, state: UserState, seen: Seen, t: Threshol
         settled = seen.abroad or seen.known_s >= t["settled_s"]
         severity = _how_sure(action, state, seen, unusual, large, device, settled)
         whom = "a payee new to the user" if action.payee_id is not None else "an unnamed payee"
-    what = change.type.replace("_", " ")
-    return Hit(severity, f"{seen.usd:,.0f} dollars or so went to {whom}, {duration(age_ms)} after a {what}")
+    what = "an MFA change" if change.type == "mfa_change" else "a " + change.type.replace("_", " ")
+    return Hit(severity, f"{seen.usd:,.0f} dollars or so went to {whom}, {duration(age_ms)} after {what}")
 
 
 # Rules that, within a day, speak of somebody else in the account.
