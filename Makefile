@@ -16,7 +16,7 @@ PYTEST := $(BIN)/python -m pytest
 CODE := core models tables agents argus simulation benchmarks grafana prometheus deploy tests
 UV_COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header
 
-.PHONY: help setup run test lint format types imports security audit coverage docs boards board-pictures schemas bench lock kafka-jars clean
+.PHONY: help setup run test lint format types imports security audit coverage docs boards board-pictures schemas manifests bench lock kafka-jars clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14

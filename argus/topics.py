@@ -4,6 +4,7 @@ The topics of the contract come first, Argus's own behind them. Names get the pr
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal
@@ -198,6 +199,8 @@ async def _cleanup_policies(admin: AIOKafkaAdminClient, names: list[str]) -> dic
 
 def run(settings: Settings, echo: Callable[[str], object] = click.echo) -> int:
     """`argus topics create`: a line for each topic; the exit status, 1 if one exists in another shape."""
+    # The client tells of each failed try too; the one line that ends the command says the same.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     report = asyncio.run(ensure_topics(settings.broker, settings))
     for name in report.created:
         echo(f"created   {name}")

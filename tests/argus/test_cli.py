@@ -234,8 +234,8 @@ def test_a_token_is_made_and_narrowed(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_an_unreachable_broker_is_one_line_and_status_1() -> None:
     done = argus("topics", "create", "--broker", "127.0.0.1:1")
     assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert "127.0.0.1:1" in done.stderr.splitlines()[-1]
+    assert len(done.stderr.splitlines()) == 1
+    assert "127.0.0.1:1" in done.stderr
 
 
 def test_the_database_is_migrated_and_one_that_is_not_there_is_one_line_without_the_password(tmp_path: Path) -> None:
