@@ -12,6 +12,7 @@ changed, and why (faust-streaming 0.15.3; `tests/agents/test_transport.py` fails
   arrive at the same worker, which is what Faust's own copartitioned assignor does.
 - `Consumer._commit`: timed, for whoever sets `app.on_commit`; `progress`: where aiokafka stands.
 - `ConsumerThread._fetch_records`: a fetch that is given up too early is given longer (`agents.patience`).
+- `ConsumerThread.verify_event_path`: Faust's guess at what is stuck, which is wrong about quiet partitions.
 - aiokafka's fetcher, asked for nothing else while a partition on hold has records waiting, sends no fetch for 100 ms:
   one busy lane would stop them all (`PREFETCH_BACKOFF_S`).
 """
@@ -61,6 +62,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             connections_max_idle_ms=conf.consumer_connections_max_idle_ms,
             **auth,
         )
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Says nothing: Faust takes a quiet partition beside busy ones for a fault of its own. Lag by age, `/live`
+        and the canaries tell of a consumer that stands still."""
 
     async def _fetch_records(
         self, consumer: aiokafka.AIOKafkaConsumer, active_partitions: set[TP], **more: Any

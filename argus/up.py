@@ -120,7 +120,10 @@ class Up:
         monitors = monitoring.kept(self._monitors(), self._terminal.say, self._stop_children)
         with self._signals():
             async with monitors:
-                return await self._rounds(deadline)
+                status = await self._rounds(deadline)
+        if deadline is not None and not self._greeted:
+            self._terminal.say(f"--duration {self._plan.duration_s:g} was over before everything was ready")
+        return status
 
     async def _rounds(self, deadline: float | None) -> int:
         waited_s, backoff = 0.0, Backoff()

@@ -68,6 +68,7 @@ def test_what_is_installed_is_the_version_that_was_read(package: str) -> None:
             driver.AIOKafkaConsumerThread._fetch_records,
             ["self", "consumer", "active_partitions", "timeout", "max_records"],
         ),
+        (driver.AIOKafkaConsumerThread.verify_event_path, ["self", "now", "tp"]),
         (driver.Consumer._new_consumer_thread, ["self"]),
         (driver.Consumer.getmany, ["self", "timeout"]),
         (driver.Consumer._wait_next_records, ["self", "timeout"]),
@@ -94,7 +95,7 @@ def test_what_is_overridden_or_called_has_the_parameters_it_had(
     ("ours", "names"),
     [
         (Consumer, ["_new_consumer_thread", "on_init", "getmany", "_new_offset", "_add_gap"]),
-        (ConsumerThread, ["_create_worker_consumer", "_fetch_records"]),
+        (ConsumerThread, ["_create_worker_consumer", "_fetch_records", "verify_event_path"]),
         (Transport, ["Consumer"]),
     ],
 )
