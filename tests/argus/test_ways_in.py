@@ -112,7 +112,7 @@ def test_standard_input_reaches_the_stream(settings: Settings) -> None:
 
 def test_simulated_life_reaches_the_stream_at_its_rate(settings: Settings, tmp_path: Path) -> None:
     labels = tmp_path / "labels.jsonl"
-    sent = start(settings, "simulate", "--events", "300", "--rate", "2000", "--users", "100", "--labels", str(labels))
+    sent = start(settings, "simulate", "--events", "300", "--rate", "300", "--users", "100", "--labels", str(labels))
     _, told = sent.communicate(timeout=60)
     assert sent.returncode == 0, told
     ids = {json.loads(record.value)["event_id"] for record in read(settings, "events", 300)}
