@@ -260,6 +260,7 @@ FAULTS: Final[Mapping[str, str]] = {
     "argus_sink_retries_total": "a database that is away",
     "argus_sink_deleted_total": "rows older than their retention",
     "argus_notification_breaker_open": "a channel that keeps failing",
+    "argus_notifications_waiting": "a channel that is slower than what is said to it",
     "argus_alertmanager_storms": "more cases of one detection than are held",
     "argus_score_timeouts_total": "workers that are away",
     "argus_live_clients_dropped_total": "a client that does not read",

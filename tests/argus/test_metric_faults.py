@@ -31,6 +31,7 @@ ELSEWHERE: Final = {
     "argus_rebalance_duration_seconds",
     "argus_dlq_records_total",
     "argus_notification_breaker_open",
+    "argus_notifications_waiting",
     "argus_live_clients_dropped_total",
     "argus_sink_retries_total",
     "argus_metric_series_rejected_total",

@@ -177,10 +177,14 @@ async def test_behind_an_open_breaker_messages_wait_and_a_probe_lets_them_throug
     await desk.tell(work, alert(1), alert(2), alert(3))
     await until_async(lambda: breaker.open)
     assert desk.metrics.number("argus_notification_breaker_open", "soc").value == 1
+    await work.tick()
+    assert desk.metrics.number("argus_notifications_waiting", "soc").value == 3
     box.error = None
     await until_async(lambda: len(box.sent) == 3)
     assert not breaker.open
     await until_async(lambda: desk.metrics.number("argus_notification_breaker_open", "soc").value == 0)
+    await work.tick()
+    assert desk.metrics.number("argus_notifications_waiting", "soc").value == 0
     await work.stop(gracefully=True)
 
 
