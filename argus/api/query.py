@@ -43,11 +43,16 @@ def query_of(type_: type[Struct] | None, given: Parameters) -> Any:
         else:
             values[name] = texts[0]
     try:
-        return msgspec.convert(values, type_, strict=False)
+        found = msgspec.convert(values, type_, strict=False)
     except msgspec.ValidationError as error:
         reason, _, where = str(error).partition(" - at ")
         where = where.strip("`").removeprefix("$.").partition("[")[0]
         raise Problem(400, "invalid", f"{where}: {reason}", errors=[Fault(reason=reason, where=where)]) from None
+    for name in values:
+        # msgspec takes the text `null` for none. A parameter that is there has a value.
+        if getattr(found, name) is None:
+            raise invalid("expected a value", name)
+    return found
 
 
 def is_list(hint: Any) -> bool:

@@ -123,7 +123,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     ),
     Route(
         method="POST", path="/v1/session", summary="Log a browser in", roles=(), handler=about.login,
-        body=about.Login, response=about.LoggedIn, errors={401: "The name or the password is wrong"},
+        body=about.Login, response=about.LoggedIn,
+        errors={401: "The name or the password is wrong", 429: "Too many wrong ones"},
     ),
     Route(
         method="GET", path="/v1/session", summary="Who asks", roles=ANYBODY, handler=about.who,

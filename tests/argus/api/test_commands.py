@@ -188,6 +188,12 @@ def test_a_wrong_parameter_is_named(api: Running, query: str) -> None:
     assert answer.json["errors"][0]["where"] == query.partition("=")[0]
 
 
+@pytest.mark.parametrize("query", ["bucket_s=null", "bucket_s=1.5", "bucket_s=", "bucket_s=59"])
+def test_what_is_no_number_of_seconds_is_named(api: Running, query: str) -> None:
+    answer = api.get(f"/v1/analytics/summary?{query}", role="analyst")
+    assert (answer.status, answer.json["errors"][0]["where"]) == (400, "bucket_s")
+
+
 def test_pages_follow_each_other_by_their_cursors(api: Running) -> None:
     seen, cursor = [], ""
     while cursor is not None:
