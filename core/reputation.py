@@ -14,7 +14,7 @@ from core.clock import DAY, HOUR
 from core.records import SourceType
 from core.rules.entry import Hit, Severity
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 # Levels. WATCHED: a MEDIUM finding. BAD: a HIGH finding. LISTED: on a list of hostile sources that somebody keeps.
 CLEAN: Final = 0
@@ -24,11 +24,39 @@ LISTED: Final = 3
 
 FOREVER_MS: Final = 1 << 53
 REPUTATIONS_MAX: Final = 200_000
+# How long after its newest confirmed fraud a merchant's record counts, and how many later payments it tells of.
+RECORD_MS: Final = 60 * DAY
+AFTER_MAX: Final = 16
+
+
+class FraudRecord(Struct, array_like=True, frozen=True, gc=False):
+    """A merchant's payments as far as labels have told, for models.
+
+    share_1d, share_7d, share_30d: 0..1, of confirmed fraud among the payments of so many days up to the newest fraud,
+    smoothed by clean ones; run: known frauds in a row, back from the newest, which was paid at newest_ms, the first
+    of them at run_since_ms; delay_ms: how late its label was; after: the times of the payments that followed the
+    newest fraud and were known when this was told, at most `AFTER_MAX`, the earliest first.
+    """
+
+    share_1d: float
+    share_7d: float
+    share_30d: float
+    run: int
+    run_since_ms: int
+    newest_ms: int
+    delay_ms: int
+    after: tuple[int, ...] = ()
+
+    def clean_since(self, time_ms: int) -> int:
+        """Payments after the newest fraud that are older at `time_ms` than that one was when its label came: had they
+        been fraud, it would be known by now."""
+        return sum(paid_ms <= time_ms - self.delay_ms for paid_ms in self.after)
 
 
 class Reputation(Struct, array_like=True, frozen=True, gc=False):
     """level: 0..3, see above. since_ms, until_ms: event time, until excluded. share: 0..1, of confirmed fraud among a
-    merchant's payments, of failures among an address's logins. text: one sentence for people."""
+    merchant's payments, of failures among an address's logins. text: one sentence for people. record: of a merchant;
+    it outlasts the level, and stands where there is none."""
 
     level: int
     rule_id: str
@@ -37,6 +65,13 @@ class Reputation(Struct, array_like=True, frozen=True, gc=False):
     share: float = 0.0
     text: str = ""
     version: int = VERSION
+    # Since version 2.
+    record: FraudRecord | None = None
+
+    @property
+    def lapses_ms(self) -> int:
+        """From when on nothing of it counts for any event."""
+        return self.until_ms if self.record is None else max(self.until_ms, self.record.newest_ms + RECORD_MS)
 
     def in_force(self, time_ms: int) -> bool:
         """Whether it counts for an event of that time."""
@@ -97,19 +132,23 @@ class Reputations(Mapping[str, Reputation]):
         self.consult = consult
 
     def learn(self, key: str, reputation: Reputation | None) -> None:
-        """Take in what was published. None, or a level of CLEAN, forgets the source."""
-        if reputation is None or reputation.level <= CLEAN:
+        """Take in what was published. None, or a level of CLEAN with no record, forgets the source."""
+        if reputation is None or (reputation.level <= CLEAN and reputation.record is None):
             self._known.pop(key, None)
             return
         self._known[key] = reputation
         if len(self._known) > self._most:
-            ranked = sorted(self._known, key=lambda known: (self._known[known].level, self._known[known].until_ms))
+            ranked = sorted(self._known, key=self._worth)
             for known in ranked[: max(1, self._most // 10)]:
                 del self._known[known]
 
+    def _worth(self, key: str) -> tuple[int, int]:
+        known = self._known[key]
+        return known.level, known.lapses_ms
+
     def lapse(self, clock_ms: int) -> list[str]:
         """Forget what judges no event of `clock_ms` or later. Answers the keys, so that the topic can forget, too."""
-        lapsed = [key for key, known in self._known.items() if known.until_ms <= clock_ms]
+        lapsed = [key for key, known in self._known.items() if known.lapses_ms <= clock_ms]
         for key in lapsed:
             del self._known[key]
         return lapsed
