@@ -1,5 +1,6 @@
 """Fixtures that every test may ask for, and what holds for every run."""
 
+import logging
 import os
 from collections.abc import Iterator
 
@@ -27,6 +28,17 @@ def _no_settings_from_outside() -> Iterator[None]:
     }
     yield
     os.environ.update(kept)
+
+
+@pytest.fixture(autouse=True)
+def _no_log_left_behind() -> Iterator[None]:
+    """A command that a test calls sets up the log on that test's own stderr; later tests have no use for it."""
+    root = logging.getLogger()
+    handlers, level, disabled = root.handlers[:], root.level, root.manager.disable
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.disable(disabled)
 
 
 @pytest.hookimpl(wrapper=True)

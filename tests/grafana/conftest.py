@@ -1,4 +1,4 @@
-"""The house that the boards are tried on; it stands once for all of them."""
+"""The house that the boards are tried on; it stands for as long as a file of tests asks for it."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from tests.argus.store.postgres import NoPostgres, Server
 from tests.grafana.house import House
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def database() -> Iterator[Server]:
     """A real PostgreSQL."""
     try:
@@ -21,7 +21,7 @@ def database() -> Iterator[Server]:
     server.remove()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory, tansu: str, database: Server) -> Iterator[House]:
     """Workers, sink, notify, API, Alertmanager and Prometheus; nothing happens in it yet."""
     with receiver() as inbox:

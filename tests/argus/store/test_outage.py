@@ -172,26 +172,31 @@ class Load:
     async def _send(self, producer: AIOKafkaProducer, topic: str, user: int, value: bytes) -> None:
         await producer.send(self._prefix + topic, value, key=f"u{user}".encode(), partition=user % PARTITIONS)
 
+    def wanted(self) -> dict[str, Any]:
+        """What the database must have: every record once, and the newest of what has versions."""
+        tables = {"decisions": self.decisions, "alerts": self.alerts, "locks": self.locks}
+        newest = {table: {key: msgspec.json.decode(one) for key, one in of.items()} for table, of in tables.items()}
+        return {**newest, "rows": {table: len(of) for table, of in tables.items()}, "lock_history": self.versions}
+
     def check(self, database: str) -> None:
-        """The database has every record once, and the newest of what has versions."""
+        found, wanted = held(database), self.wanted()
+        for table, rows in wanted.items():
+            assert found[table] == rows, table
 
-        async def story(store: Any) -> None:
-            for table, key, wanted in (
-                ("decisions", "event_id", self.decisions),
-                ("alerts", "alert_id", self.alerts),
-                ("locks", "user_id", self.locks),
-            ):
-                found = await stored(store, table)
-                assert len(found) == len(wanted), table
-                assert {one[key]: one for one in found} == {
-                    name: msgspec.json.decode(record) for name, record in wanted.items()
-                }, table
-            history: dict[str, list[int]] = {}
-            for one in await stored(store, "lock_history"):
-                history.setdefault(one["user_id"], []).append(one["version"])
-            assert history == self.versions
 
-        run(database, story)
+def held(database: str) -> dict[str, Any]:
+    """What the database has, in the form of `Load.wanted`."""
+
+    async def story(store: Any) -> dict[str, Any]:
+        keys = {"decisions": "event_id", "alerts": "alert_id", "locks": "user_id"}
+        tables = {table: await stored(store, table) for table in keys}
+        history: dict[str, list[int]] = {}
+        for one in await stored(store, "lock_history"):
+            history.setdefault(one["user_id"], []).append(one["version"])
+        newest = {table: {row[keys[table]]: row for row in rows} for table, rows in tables.items()}
+        return {**newest, "rows": {table: len(rows) for table, rows in tables.items()}, "lock_history": history}
+
+    return run(database, story)
 
 
 def kept(sink: Sink, load: Load) -> bool:
@@ -263,15 +268,8 @@ def test_a_killed_sink_goes_on_where_it_was_without_loss_or_double(
             until(lambda: process.value("argus_sink_records_total") > 100)
             process.kill()
             process.start()
-    last = load.sent
 
-    def everything() -> bool:
-        async def there(store: Any) -> bool:
-            return len(await stored(store, "decisions")) == len(load.decisions)
-
-        return run(database, there)
-
-    until(everything, within_s=120, what=f"{last} records")
+    until(lambda: held(database) == load.wanted(), within_s=120, what=f"{load.sent} records")
     assert process.leave() == 0
     load.check(database)
 
