@@ -10,7 +10,7 @@ from tests.console.browser import PHONE, WIDE, WITHIN_MS, Person, chromium, faul
 from tests.console.house import House
 from tests.kafka.until import until
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow]
+pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(600)]
 
 GRAVE = '.alert-row:is([data-severity="HIGH"], [data-severity="CRITICAL"]):has(.alert-who a)'
 
@@ -23,6 +23,12 @@ def browser() -> Iterator[Browser]:
 
 def done(page: Page, words: str) -> None:
     expect(page.locator(".flash")).to_contain_text(words, timeout=WITHIN_MS)
+
+
+def send(page: Page, name: str) -> None:
+    """Press a button, and wait for the page that it leads to: one that is on its way cannot be reloaded."""
+    with page.expect_navigation():
+        page.get_by_role("button", name=name, exact=True).click()
 
 
 def reloaded(page: Page, selector: str, there: bool) -> None:
@@ -73,16 +79,17 @@ def test_an_attack_is_seen_stopped_disputed_and_resolved(browser: Browser, tmp_p
         home.goto("/")
         reloaded(home, "#unlock", there=False)
         home.locator("summary", has_text="This wasn't me").first.click()
-        home.get_by_role("button", name="It wasn't me: lock my account").first.click()
+        with home.expect_navigation():
+            home.get_by_role("button", name="It wasn't me: lock my account").first.click()
         reloaded(home, "#unlock", there=True)
-        home.get_by_role("button", name="Send me a code").click()
+        send(home, "Send me a code")
         reloaded(home, "#code", there=True)
         code = house.code(user_id, 0)
         home.get_by_label("The six digits that we sent you").fill("000000" if code != "000000" else "000001")
-        home.get_by_role("button", name="Unlock", exact=True).click()
+        send(home, "Unlock")
         done(home, "wrong")
         home.get_by_label("The six digits that we sent you").fill(code)
-        home.get_by_role("button", name="Unlock", exact=True).click()
+        send(home, "Unlock")
         reloaded(home, "#unlock", there=False)
 
         desk.goto(path)
