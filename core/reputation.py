@@ -112,12 +112,15 @@ def standing(
             if longer_ms < STANDS_MS[source] // TOLD_PART and abs(share - before.share) < TOLD_SHARE:
                 return None
         until_ms = max(until_ms, before.until_ms)
-    return Reputation(level, rule_id, since_ms, until_ms, share, hit.text)
+    record = None if before is None else before.record
+    return Reputation(level, rule_id, since_ms, until_ms, share, hit.text, record=record)
 
 
 def cleared(before: Reputation, time_ms: int) -> Reputation:
     """The reputation of a source that was accused wrongly."""
-    return Reputation(CLEAN, before.rule_id, before.since_ms, time_ms, 0.0, "No longer under suspicion")
+    return Reputation(
+        CLEAN, before.rule_id, before.since_ms, time_ms, 0.0, "No longer under suspicion", record=before.record
+    )
 
 
 class Reputations(Mapping[str, Reputation]):

@@ -24,7 +24,8 @@ ALL_RING_MAX: Final = 512
 PAYMENTS_RING_MAX: Final = 64
 NAMES_MAX: Final = 100
 NAMES_MAX_CHARS: Final = 4_096
-DAYS_KEPT: Final = 35
+# A month up to a fraud that is known two weeks later.
+DAYS_KEPT: Final = 45
 HOURS_KEPT: Final = 48
 LATE_WINDOWS: Final = 16
 STATE_MAX_BYTES: Final = 96 * 1024

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from core.alerting import USERS_MAX, alert
 from core.clock import SECOND
-from core.fraud_share import FRAUDS, fraud_share, relabel
+from core.fraud_share import FRAUDS, fraud_record, fraud_share, relabel
 from core.grouping import SHADOW, UPDATE_MS, place
 from core.policy import Policy
 from core.records import EVERYWHERE, Alert, Reason, Source, SourceType
@@ -197,6 +198,18 @@ class _Bench:
                     self._accuse(state, source, signal, bound.rule, hit)
         if kind == LEGIT and state.reputation is not None and state.reputation.level > CLEAN:
             self._reconsider(state, state.reputation, signal)
+        if kind in (FRAUD, LEGIT):
+            self._record(state, signal)
+
+    def _record(self, state: SourceState, signal: Signal) -> None:
+        """Tell what labels have now told of a merchant, whether or not a rule has an opinion."""
+        before = state.reputation
+        record = fraud_record(state, int(signal.value), signal.time_ms)
+        if record == (None if before is None else before.record):
+            return
+        if before is None:
+            before = Reputation(CLEAN, "", signal.time_ms, signal.time_ms)
+        state.reputation = self.judged.reputations[state.key] = replace(before, record=record)
 
     def _goes_on(self, state: SourceState, signal: Signal, bound: Check) -> bool:
         """Whether this is more of what the rule has just said, which then needs not look at its whole window again:

@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 
 from core.clock import HOUR
@@ -6,8 +7,10 @@ from core.reputation import (
     CLEAN,
     FOREVER_MS,
     LISTED,
+    RECORD_MS,
     STANDS_MS,
     WATCHED,
+    FraudRecord,
     Reputation,
     Reputations,
     cleared,
@@ -108,3 +111,36 @@ def test_the_worse_of_what_was_found_and_what_is_listed_counts() -> None:
     assert known["ip:2"].level == BAD
     known.learn("ip:1", bad(100, LISTED))
     assert known["ip:1"] is not listed
+
+
+RECORD = FraudRecord(0.5, 0.25, 0.1, 6, 1 * HOUR, 20 * HOUR, 168 * HOUR, (30 * HOUR,))
+
+
+def test_a_reputation_of_before_there_were_records_is_read() -> None:
+    old = msgspec.msgpack.encode([BAD, "r", 1, 2, 0.5, "why", 1])
+    assert decode_reputation(old) == Reputation(BAD, "r", 1, 2, 0.5, "why", version=1)
+
+
+def test_a_record_comes_back_from_its_bytes_and_outlives_the_accusation() -> None:
+    told = Reputation(BAD, "r", 1, 2, 0.5, "why", record=RECORD)
+    assert decode_reputation(encode_reputation(told)) == told
+    again = standing(told, "merchant", "r", HIGH, HOUR)
+    assert again is not None
+    assert again.record == cleared(told, 2).record == RECORD
+
+
+def test_a_clean_source_with_a_record_is_kept_until_the_record_lapses() -> None:
+    known = Reputations()
+    known.learn("merchant:m1", Reputation(CLEAN, "", 0, 0, record=RECORD))
+    assert known.lapse(20 * HOUR + RECORD_MS - 1) == []
+    assert known["merchant:m1"].record == RECORD
+    assert known.lapse(20 * HOUR + RECORD_MS) == ["merchant:m1"]
+
+
+def test_those_accused_stay_where_records_have_to_go() -> None:
+    known = Reputations(most=10)
+    known.learn("merchant:bad", bad(until_ms=1))
+    for number in range(10):
+        known.learn(f"merchant:m{number}", Reputation(CLEAN, "", 0, 0, record=RECORD))
+    assert "merchant:bad" in known
+    assert len(known) == 10

@@ -203,7 +203,7 @@ def test_a_merchant_has_its_name_back_when_payments_turn_out_honest() -> None:
         Signal(LEGIT, MONDAY_MS + 4 * DAY, f"u{n}", f"p{n}", value=float(MONDAY_MS + n * MINUTE))
         for n in range(5, 10)
     ]
-    assert run({"merchant:m1": honest[:1]}, states).reputations == {}
+    assert run({"merchant:m1": honest[:1]}, states).reputations["merchant:m1"].level > CLEAN
     assert run({"merchant:m1": honest}, states).reputations["merchant:m1"].level == CLEAN
     assert run({"merchant:m1": honest}, states).reputations == {}
 
@@ -257,6 +257,14 @@ def test_rings_are_bounded_under_attack() -> None:
 def test_a_reputation_survives_in_the_state() -> None:
     state = SourceState(key=IP, reputation=Reputation(BAD, "r", 0, MONDAY_MS * 2))
     assert run({IP: failures(25)}, {IP: state}).reputations == {}
+
+
+def test_a_fraud_at_a_merchant_nobody_accuses_is_told_for_models() -> None:
+    judged = run({"merchant:m1": [signal for signal in payments(5) if signal.event_id in ("p0", "p1", "p9")]})
+    told = judged.reputations["merchant:m1"]
+    assert told.level == CLEAN
+    assert told.record is not None
+    assert not told.in_force(MONDAY_MS)
 
 
 def test_a_busy_merchant_s_state_is_small() -> None:
