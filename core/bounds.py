@@ -35,5 +35,5 @@ VIEWS_MAX: Final = 32
 VIEWS_MS: Final = 5 * MINUTE
 PROBES_MAX: Final = 5
 PROBES_MS: Final = HOUR
-PAYMENTS_MAX: Final = 12
-PAYMENTS_TEXT_BYTES: Final = 192
+# Four payments a day for a week and more: a label comes days late at best.
+RECEIPTS_BYTES: Final = 512

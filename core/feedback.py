@@ -5,9 +5,10 @@ from typing import Literal
 
 from core.clock import SECOND, rfc3339, to_ms
 from core.events import event_key
+from core.receipts import find_receipt
 from core.records import Feedback, Label, encode
 from core.signal import FRAUD, LEGIT, Out, Signal
-from core.state import UserState, merchant_of
+from core.state import UserState
 
 
 def label_record(
@@ -34,7 +35,7 @@ def label_signals(feedback: Feedback, state: UserState | None, out: Out) -> bool
     state: the user's, None if nothing is known of the user. The label's own time tells when it was known; a label
     never changes what was decided before it came.
     """
-    paid = merchant_of(state, event_key(feedback.event_id)) if state is not None else None
+    paid = find_receipt(state.receipts, event_key(feedback.event_id)) if state is not None else None
     if paid is None or not paid[1]:
         return False
     time_s, merchant = paid

@@ -7,8 +7,9 @@ from core import bounds
 from core.clock import SECOND
 from core.events import Action
 from core.money import rough_dollars
+from core.receipts import keep_receipt
 from core.seen import FAMILIAR_S, Seen
-from core.state import PRIOR_LOG_SD, Payment, UserState, mark, meet, short
+from core.state import PRIOR_LOG_SD, UserState, mark, meet, short
 from core.windows import insert, insert_entry, insert_money
 
 # A payment of this many times the typical is odd, once there are some to compare it with.
@@ -45,14 +46,7 @@ def place_payment(state: UserState, action: Action, seen: Seen) -> None:
         merchant = short(mark(action.merchant_id))
         seen.new_merchant = _meet_merchant(state.merchants, merchant)
         merchant_text = action.merchant_id
-    payments = state.payments
-    if len(merchant_text) * 4 > bounds.PAYMENTS_TEXT_BYTES:
-        merchant_text = ""
-    payments.append((time_s, action.key, merchant_text))
-    if len(payments) > bounds.PAYMENTS_MAX:
-        del payments[0]
-    if len(merchant_text) > 12:
-        _shorten(payments)
+    state.receipts = keep_receipt(state.receipts, time_s, action.key, merchant_text, bounds.RECEIPTS_BYTES)
     if action.device_id is None and action.network is None:
         seen.unplaced = state.amounts.n >= ODD_AFTER and state.unplaced * UNPLACED_PART <= state.amounts.n
         state.unplaced += 1
@@ -105,14 +99,6 @@ def _meet_merchant(merchants: list[int], merchant: int) -> bool:
     if len(merchants) > bounds.MERCHANTS_MAX:
         del merchants[0]
     return True
-
-
-def _shorten(payments: list[Payment]) -> None:
-    """Drop the oldest until the names of merchants fit their bound in bytes."""
-    spare = bounds.PAYMENTS_TEXT_BYTES - sum(len(text.encode()) for _, _, text in payments)
-    while spare < 0:
-        spare += len(payments[0][2].encode())
-        del payments[0]
 
 
 def _reportable(state: UserState, action: Action, usd: float) -> None:

@@ -16,7 +16,7 @@ from core.clock import DAY
 from core.otp import Otp
 from core.respond import LockFacts
 
-VERSION: Final = 3
+VERSION: Final = 4
 IDS_KEPT: Final = 256
 KEY_BYTES: Final = 8
 
@@ -31,7 +31,6 @@ PRIOR_N: Final = 5
 
 Failure = tuple[int, int, int, str, int]
 Decline = tuple[int, int, int, int]
-Payment = tuple[int, bytes, str]
 
 
 class Known(Struct, array_like=True, gc=False):
@@ -101,8 +100,8 @@ class UserState(Struct, array_like=True, gc=False):
     device nor network is the user's; denials: failed second factors; paid: times of payments; money: their rough
     dollars; declines: (time_ms, card, merchant, small), digests of 32 bits; odd: payments of several times the
     typical; tall: payments and deposits just under a reporting threshold; round: large round amounts to new
-    payees; views and probes: page views, and those of sensitive paths as (time_ms, digest); payments: (time in
-    seconds, event key, merchant) of the newest, for labels that come later; hours: events by hour of the day,
+    payees; views and probes: page views, and those of sensitive paths as (time_ms, digest); receipts: of the
+    newest payments, for labels that come later, see `core.receipts`; hours: events by hour of the day,
     halved when one is full; sent: as amounts, of payouts alone; unplaced: payments that named neither device nor
     network; active_ms: the newest event that the user made (a failed login is anybody's); woke_ms, idle_ms: the
     end and the length of the newest long silence; groups, lock: see `core.alerting`, `core.respond`; hits: rule
@@ -148,7 +147,7 @@ class UserState(Struct, array_like=True, gc=False):
     round: list[int] = field(default_factory=list)
     views: list[int] = field(default_factory=list)
     probes: list[tuple[int, int]] = field(default_factory=list)
-    payments: list[Payment] = field(default_factory=list)
+    receipts: bytes = b""
     hits: dict[str, int] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     custom: dict[str, list[tuple[int, int, float]]] = field(default_factory=dict)
@@ -247,12 +246,3 @@ def record_hit(state: UserState, rule_id: str, time_ms: int) -> None:
         if not hits:
             return
         oldest = min(hits, key=hits.__getitem__)
-
-
-def merchant_of(state: UserState, key: bytes) -> tuple[int, str] | None:
-    """The time in seconds and the merchant of one of the user's newest payments, by its event key. The merchant is
-    empty where there was none, or none of reasonable length."""
-    for time_s, payment_key, merchant in reversed(state.payments):
-        if payment_key == key:
-            return time_s, merchant
-    return None

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
+from core.bounds import RECEIPTS_BYTES
+from core.receipts import keep_receipt
 from core.state import VERSION, UserState
 
 USER_MAX_BYTES: Final = 8 * 1024
@@ -43,10 +45,20 @@ def _from_2(items: list[Any]) -> list[Any]:
     return items
 
 
+def _from_3(items: list[Any]) -> list[Any]:
+    """Version 3 kept the newest payments as a list of time, event key and merchant."""
+    receipts = b""
+    for time_s, key, merchant in items[_RECEIPTS]:
+        receipts = keep_receipt(receipts, time_s, key, merchant, RECEIPTS_BYTES)
+    items[_RECEIPTS] = receipts
+    return items
+
+
 _COUNTRIES: Final = UserState.__struct_fields__.index("countries")
 _FIRST_MS: Final = UserState.__struct_fields__.index("first_ms")
+_RECEIPTS: Final = UserState.__struct_fields__.index("receipts")
 # From a version to the next, on the bare list of items (the version is the first).
-UPGRADES: Final[Mapping[int, Callable[[list[Any]], list[Any]]]] = {0: _from_0, 1: _from_1, 2: _from_2}
+UPGRADES: Final[Mapping[int, Callable[[list[Any]], list[Any]]]] = {0: _from_0, 1: _from_1, 2: _from_2, 3: _from_3}
 
 _encoder = msgspec.msgpack.Encoder()
 _decode = msgspec.msgpack.Decoder(UserState).decode

@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.bounds import PAYMENTS_MAX, PAYMENTS_TEXT_BYTES, SESSIONS_MAX
+from core.bounds import RECEIPTS_BYTES, SESSIONS_MAX
 from core.habits import AMOUNTS_REMEMBERED
 from core.observe import Seen, learn_user, observe
+from core.receipts import find_receipt
 from core.rules.trial import story_action
-from core.state import UserState, mark, merchant_of, short
+from core.state import UserState, mark, short
 
 HOME: dict[str, Any] = {"ip": "192.0.2.10", "device_id": "d1", "country": "DE", "lat": 52.5, "lon": 13.4}
 AWAY: dict[str, Any] = {"ip": "203.0.113.9", "device_id": "x", "country": "PE", "lat": -12.0, "lon": -77.0}
@@ -243,14 +244,13 @@ def test_hours_are_halved_before_they_overflow_and_strangers_do_not_count() -> N
 
 def test_merchants_can_be_found_by_event_and_their_names_are_bounded() -> None:
     state = UserState()
-    events = [{"event_id": f"p{n}", **payment(n, 5, merchant_id=f"shop-with-a-long-name-{n}")} for n in range(20)]
+    events = [{"event_id": f"p{n}", **payment(n, 5, merchant_id=f"shop-with-a-long-name-{n}")} for n in range(40)]
     actions = [story_action(fields, 0) for fields in events]
     seen_of(*events, state=state)
-    assert len(state.payments) <= PAYMENTS_MAX
-    assert sum(len(name) for _, _, name in state.payments) <= PAYMENTS_TEXT_BYTES
-    assert merchant_of(state, actions[-1].key) == (actions[-1].time_ms // 1_000, "shop-with-a-long-name-19")
-    seen_of(payment(30, 5, merchant_id="x" * 128), state=state)
-    assert state.payments[-1][2] == ""
+    assert len(state.receipts) <= RECEIPTS_BYTES
+    newest = (actions[-1].time_ms // 1_000, "shop-with-a-long-name-39")
+    assert find_receipt(state.receipts, actions[-1].key) == newest
+    assert find_receipt(state.receipts, actions[0].key) is None
 
 
 def test_a_merchant_is_new_once() -> None:

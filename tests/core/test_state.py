@@ -13,7 +13,6 @@ from core.state import (
     is_repeat,
     mark,
     meet,
-    merchant_of,
     record_hit,
     remember,
     short,
@@ -86,10 +85,3 @@ def test_hits_keep_the_newest_time_of_the_newest_rules() -> None:
     assert len(state.hits) == HITS_MAX
     assert state.hits["rule_9"] == 9
     assert "rule_0" not in state.hits
-
-
-def test_a_label_finds_the_merchant_of_its_payment() -> None:
-    state = UserState(payments=[(10, b"a", "m1"), (20, b"b", "")])
-    assert merchant_of(state, b"a") == (10, "m1")
-    assert merchant_of(state, b"b") == (20, "")
-    assert merchant_of(state, b"c") is None

@@ -12,6 +12,7 @@ from core.features import features
 from core.observe import learn_user, observe
 from core.otp import issue
 from core.outcomes import Answer, Answered, note
+from core.receipts import find_receipt
 from core.records import EVENT_TYPES
 from core.respond import LockFacts, remember_challenged
 from core.rules.book import RuleBook
@@ -75,7 +76,7 @@ def test_whatever_comes_in_a_state_stays_small(seed: int) -> None:
     state = lived(hostile(1_500, seed))
     for number in range(40):
         record_hit(state, f"{number:02}" + "r" * 126, number)
-    assert len(encode_user(state)) <= USER_MAX_BYTES - 2_800
+    assert len(encode_user(state)) <= USER_MAX_BYTES - 2_700
     # Groups of `core.alerting`, each with as much as it may hold.
     for number in range(24):
         pending = ["e" * 128, "f" * 32]
@@ -92,7 +93,7 @@ def test_whatever_comes_in_a_state_stays_small(seed: int) -> None:
     assert state.groups
 
 
-def test_an_ordinary_user_stays_under_a_kibibyte_besides_ids() -> None:
+def test_an_ordinary_user_stays_under_a_kibibyte_besides_ids_and_receipts() -> None:
     rng = random.Random(3)
     events: list[dict[str, Any]] = []
     for number in range(300):
@@ -109,7 +110,17 @@ def test_an_ordinary_user_stays_under_a_kibibyte_besides_ids() -> None:
         else:
             events.append({"type": "page_view", "at": at, "path": "/", **place})
     state = lived(events)
-    assert len(encode_user(state)) - len(state.ids) < 1_024
+    assert len(encode_user(state)) - len(state.ids) - len(state.receipts) < 1_024
+
+
+def test_payments_of_version_3_are_still_found_by_their_labels() -> None:
+    at = UserState.__struct_fields__.index("receipts")
+    items = msgspec.msgpack.decode(encode_user(lived([{"type": "login", "at": 0}])))
+    items[0] = 3
+    items[at] = [[10, b"k" * 8, "m1"], [20, b"l" * 8, ""]]
+    receipts = decode_user(msgspec.msgpack.encode(items)).receipts
+    assert find_receipt(receipts, b"k" * 8) == (10, "m1")
+    assert find_receipt(receipts, b"l" * 8) == (20, "")
 
 
 def old_record(version: int) -> bytes:
@@ -117,6 +128,7 @@ def old_record(version: int) -> bytes:
     items = msgspec.msgpack.decode(encode_user(lived([{"type": "login", "at": 0, "country": "DE"}])))
     items[0] = version
     items[UserState.__struct_fields__.index("countries")] = ["DE", "FR"]
+    items[UserState.__struct_fields__.index("receipts")] = []
     return msgspec.msgpack.encode(items)
 
 
@@ -132,6 +144,7 @@ def test_a_state_from_before_commands_begins_without_any() -> None:
     items = msgspec.msgpack.decode(encode_user(lived([{"type": "login", "at": 0}])))
     items[fields.index("lock")] = ["locked", ["payout"], "why", None, 5, None, "rule", False]
     items[0] = 1
+    items[fields.index("receipts")] = []
     state = decode_user(msgspec.msgpack.encode(items[: fields.index("alarm_ms")]))
     assert (state.version, state.events) == (VERSION, 1)
     assert (state.alarm_ms, state.asked_ms, state.otp, state.answers, state.challenged) == (0, 0, None, b"", [])
