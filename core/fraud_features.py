@@ -36,6 +36,7 @@ STANDING_FEATURES: Final = (
     "merchant_run_age",  # since the first of them: 1 at no age, 0 at 60 days; 0 without
     "merchant_fraud_age",  # since the newest of them: likewise
     "merchant_clean",  # payments since then that ought to have been disputed by now: n / (n + 1)
+    "merchant_risk",  # of the run going on, see `core.reputation.FraudRecord.risk`
     "merchant_level",  # standing: level / 3
     "ip_level",
     "network_level",
@@ -50,7 +51,7 @@ NIGHT_HOURS: Final = 6
 FIRST_WEEKDAY: Final = 3
 SATURDAY: Final = 5
 _CHANGES: Final = frozenset({"password_change", "mfa_change", "profile_change"})
-_NO_RECORD: Final = (0.0,) * 7
+_NO_RECORD: Final = (0.0,) * 8
 
 
 def fraud_row(
@@ -98,6 +99,7 @@ def standing_row(action: Action, reputation: Mapping[str, Reputation]) -> list[f
             max(0.0, 1 - (time_ms - record.run_since_ms) / RECORD_MS),
             max(0.0, 1 - (time_ms - record.newest_ms) / RECORD_MS),
             clean / (clean + 1),
+            record.risk(time_ms),
         )
     return [
         *told,

@@ -27,6 +27,10 @@ REPUTATIONS_MAX: Final = 200_000
 # How long after its newest confirmed fraud a merchant's record counts, and how many later payments it tells of.
 RECORD_MS: Final = 60 * DAY
 AFTER_MAX: Final = 16
+# Of a record's risk: a run of so many frauds is half of certainty, and what halves it.
+RUN_HALF: Final = 1.5
+NEWS_MS: Final = 7 * DAY
+RUN_MS: Final = 35 * DAY
 
 
 class FraudRecord(Struct, array_like=True, frozen=True, gc=False):
@@ -51,6 +55,17 @@ class FraudRecord(Struct, array_like=True, frozen=True, gc=False):
         """Payments after the newest fraud that are older at `time_ms` than that one was when its label came: had they
         been fraud, it would be known by now."""
         return sum(paid_ms <= time_ms - self.delay_ms for paid_ms in self.after)
+
+    def risk(self, time_ms: int) -> float:
+        """0..1: how likely a payment there at that time is one more of the run. It grows with the run, halves with
+        each payment that turned out clean since, with each week without news, and with each five weeks that the run
+        has lasted: what goes on for long is found and stopped, and its last labels come when it is over."""
+        age_ms = time_ms - self.newest_ms
+        if not self.run or not 0 <= age_ms < RECORD_MS:
+            return 0.0
+        halvings = self.clean_since(time_ms) + max(0, age_ms - self.delay_ms) / NEWS_MS
+        halvings += max(0, time_ms - self.run_since_ms) / RUN_MS
+        return float(self.run / (self.run + RUN_HALF) * 0.5**halvings)
 
 
 class Reputation(Struct, array_like=True, frozen=True, gc=False):

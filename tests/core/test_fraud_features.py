@@ -67,6 +67,7 @@ def test_what_labels_told_of_the_merchant_is_told() -> None:
     assert row["merchant_run"] == pytest.approx(6 / 9)
     assert row["merchant_run_age"] == pytest.approx(0.75)
     assert row["merchant_fraud_age"] == pytest.approx(0.9)
+    assert row["merchant_risk"] == RECORD.risk(START_MS) > 0
     assert row["merchant_level"] == 0
 
 

@@ -144,3 +144,29 @@ def test_those_accused_stay_where_records_have_to_go() -> None:
         known.learn(f"merchant:m{number}", Reputation(CLEAN, "", 0, 0, record=RECORD))
     assert "merchant:bad" in known
     assert len(known) == 10
+
+
+def run_of(run: int, since_d: float, newest_d: float, *after_d: float) -> FraudRecord:
+    """A record on day 0 of days ago, with labels a week late."""
+    after = tuple(round(-days * 24 * HOUR) for days in after_d)
+    since, newest = (round(-days * 24 * HOUR) for days in (since_d, newest_d))
+    return FraudRecord(0.5, 0.5, 0.5, run, since, newest, 168 * HOUR, after)
+
+
+def test_the_risk_at_a_merchant_grows_with_the_run_of_frauds() -> None:
+    risks = [run_of(run, 14, 7).risk(0) for run in (0, 1, 3, 12)]
+    assert risks[0] == 0
+    assert risks == sorted(set(risks))
+    assert risks[-1] < 1
+
+
+def test_the_risk_at_a_merchant_falls_with_clean_payments_with_time_and_with_an_old_run() -> None:
+    fresh = run_of(6, 14, 7).risk(0)
+    assert run_of(6, 14, 10, 9, 8, 2).risk(0) < fresh / 4
+    assert run_of(6, 21, 14).risk(0) < fresh * 0.6
+    assert run_of(6, 49, 7).risk(0) == pytest.approx(fresh / 2)
+
+
+def test_a_merchant_has_no_risk_before_its_fraud_nor_long_after() -> None:
+    assert run_of(6, 14, 7).risk(-8 * 24 * HOUR) == 0
+    assert run_of(6, 14, 7).risk(RECORD_MS) == 0
