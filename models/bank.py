@@ -1,17 +1,23 @@
 """All that is learnt up to one moment: the models, what their scores are measured against, the usual row."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from models.autoencoder import Autoencoder
 from models.calibration import Calibration
+from models.fitted import Fitted
 from models.gaussian import Gaussian
 from models.half_space import HalfSpaceTrees
+from models.isolation_forest import IsolationForest
+from models.local_outliers import LocalOutliers
+from models.loda import Loda
 from models.one_class import OneClassSVM
 from models.protocol import Matrix, Model, Row, State, Vector
+from models.reservoir import Reservoir
 
 WARM_UP_ROWS = 500
 MEDIAN_BLOCKS = 8
@@ -22,6 +28,10 @@ MODELS: Mapping[str, Callable[[Sequence[str], int], Model]] = {
     HalfSpaceTrees.name: HalfSpaceTrees,
     OneClassSVM.name: lambda features, _seed: OneClassSVM(features),
     Gaussian.name: lambda features, _seed: Gaussian(features),
+    IsolationForest.name: IsolationForest,
+    LocalOutliers.name: LocalOutliers,
+    Autoencoder.name: Autoencoder,
+    Loda.name: Loda,
 }
 
 
@@ -31,6 +41,7 @@ class Bank:
     def __init__(self, features: Sequence[str], seed: int, names: Sequence[str]) -> None:
         self.models: list[Model] = [MODELS[name](features, seed) for name in names]
         self.calibrations = [Calibration() for _ in names]
+        self.sample = Reservoir(len(features), seed) if any(self.fitted) else None
         self._medians = np.empty((0, len(features)))
         self._rows = 0
         self._set_usual(len(features))
@@ -40,21 +51,48 @@ class Bank:
         self._usual_list: list[float] = self.usual.tolist()
 
     @property
+    def rows(self) -> int:
+        """That were learnt."""
+        return self._rows
+
+    @property
+    def fitted(self) -> list[Fitted]:
+        """The models that others fit."""
+        return [model for model in self.models if isinstance(model, Fitted)]
+
+    @property
     def warm(self) -> bool:
-        return self._rows >= WARM_UP_ROWS and all(calibration.count for calibration in self.calibrations)
+        """Models that are fitted come later, and are not waited for where there are others: they say 0 until then."""
+        if self._rows < WARM_UP_ROWS:
+            return False
+        pairs = list(zip(self.models, self.calibrations, strict=True))
+        own = [calibration.count for model, calibration in pairs if not isinstance(model, Fitted)]
+        return all(own) if own else any(calibration.count for calibration in self.calibrations)
+
+    def adopt(self, model: Fitted, parts: State, version: int) -> None:
+        """Put what was fitted in force. Its scale is another than the last version's: shares are taken from how it
+        scores the rows that were held out of the fit. Errors: KeyError or ValueError where it isn't of this model."""
+        held_out = parts["held_out"]
+        if held_out.ndim != 1 or not len(held_out):
+            raise ValueError("no rows were held out")
+        model.adopt({name: array for name, array in parts.items() if name != "held_out"}, version)
+        calibration = Calibration()
+        calibration.observe(held_out.astype(np.float64))
+        self.calibrations[self.models.index(model)] = calibration
 
     def filled(self, rows: Matrix) -> Matrix:
         """The rows with what is missing or infinite at its usual value (the running median): that blames nobody."""
         known = np.isfinite(rows)
         return rows if known.all() else np.where(known, rows, self.usual)
 
-    def score_rows(self, rows: Matrix) -> Matrix:
-        """(n, features) to (n, models): shares of recent rows that were less strange, 0 before it is warm."""
+    def score_rows(self, rows: Matrix, only: Sequence[int] | None = None) -> Matrix:
+        """(n, features) to (n, models): shares of recent rows that were less strange, 0 before it is warm. only: the
+        places of the models that are asked, the others' columns are 0; None for all."""
         shares = np.zeros((len(rows), len(self.models)))
         if self.warm:
             rows = self.filled(rows)
-            for index, (model, calibration) in enumerate(zip(self.models, self.calibrations, strict=True)):
-                shares[:, index] = calibration.shares(model.score_rows(rows))
+            for index in range(len(self.models)) if only is None else only:
+                shares[:, index] = self.calibrations[index].shares(self.models[index].score_rows(rows))
         return shares
 
     def score_row(self, row: Row) -> list[float]:
@@ -84,6 +122,8 @@ class Bank:
             if model.ready:
                 calibration.observe(scores if had_scores else model.score_rows(rows))
         self._rows += len(rows)
+        if self.sample is not None:
+            self.sample.add(rows)
         if len(rows) >= MEDIAN_ROWS:
             self._medians = np.concatenate((self._medians, np.median(rows, axis=0)[None, :]))[-MEDIAN_BLOCKS:]
             self._set_usual(rows.shape[1])
@@ -92,6 +132,7 @@ class Bank:
         other = copy(self)
         other.models = [copy(model) for model in self.models]
         other.calibrations = [copy(calibration) for calibration in self.calibrations]
+        other.sample = self.sample.copy() if self.sample is not None else None
         return other
 
     def state(self) -> State:
@@ -99,12 +140,20 @@ class Bank:
         for model, calibration in zip(self.models, self.calibrations, strict=True):
             for part, state in ((model.name, model.state()), (f"{model.name}.calibration", calibration.state())):
                 arrays.update({f"{part}.{name}": array for name, array in state.items()})
+        if self.sample is not None:
+            arrays.update({f"sample.{name}": array for name, array in self.sample.state().items()})
         return arrays
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: State, known: Collection[str]) -> None:
+        """known: the models that were there when `state` was taken; others stay as they are. Errors: KeyError or
+        ValueError."""
         if state["medians"].shape[1:] != self._medians.shape[1:]:
             raise ValueError("medians of other features")
+        if self.sample is not None and "sample.count" in state:
+            self.sample.restore(_under(state, "sample."))
         for model, calibration in zip(self.models, self.calibrations, strict=True):
+            if model.name not in known:
+                continue
             calibration.restore(_under(state, f"{model.name}.calibration."))
             model.restore(_under(state, f"{model.name}."))
         self._medians, self._rows = state["medians"], int(state["rows"][0])

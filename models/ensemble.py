@@ -1,6 +1,6 @@
 """The scorer of one partition: several models at once, learning from the stream, blind to how it was cut."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import compress
 from typing import Self
 
@@ -8,11 +8,14 @@ import numpy as np
 
 from models.bank import MODELS, Bank
 from models.explain import shares_of
+from models.fitting import Awaited, Fitting
 from models.protocol import FEW_ROWS, Matrix, Row, State, Vector
+from models.refits import Refits
 from models.snapshot import TOLD_CHARS, Header, Snapshot, SnapshotUnreadable, pack, unpack
 
 BLOCK_ROWS = 512
-MODEL_NAMES = tuple(MODELS)
+MODEL_NAMES = ("half_space_trees", "one_class_svm", "gaussian")
+"""What is run where nothing else is asked for."""
 
 
 class Ensemble:
@@ -32,7 +35,13 @@ class Ensemble:
         names: Sequence[str] = MODEL_NAMES,
         *,
         block_rows: int = BLOCK_ROWS,
+        deciding: Collection[str] | None = None,
+        fitting: Fitting | None = None,
+        scope: str = "",
     ) -> None:
+        """deciding: the models by which rows are explained, None for all; the others shadow. fitting: who fits those
+        models that are fitted, None for here and now, as two runs with the same numbers need it. scope: tells this
+        one's fits from those of others that share `fitting`."""
         if unknown := set(names) - set(MODELS):
             raise ValueError(f"unknown models: {', '.join(sorted(unknown))}; known: {', '.join(MODELS)}")
         if not features or not names:
@@ -41,6 +50,8 @@ class Ensemble:
         self.seed = seed
         self.block_rows = block_rows
         self._names = tuple(names)
+        self._deciding = [at for at, name in enumerate(self._names) if deciding is None or name in deciding]
+        self._fitting, self._scope = Awaited() if fitting is None else fitting, scope
         # What `score` said last, (rows, models).
         self.scored: Matrix = np.zeros((0, len(self._names)))
         self.reset()
@@ -49,6 +60,7 @@ class Ensemble:
         """Forget everything learnt."""
         self._bank = Bank(self.features, self.seed, self._names)
         self._next_bank = self._bank.copy()
+        self.refits = Refits(self._fitting, self._scope, self.seed)
         self._pending: list[Row] = []
         self._position = 0
         self._learned = 0
@@ -118,9 +130,14 @@ class Ensemble:
         self._bank, self._next_bank = self._next_bank, self._next_bank.copy()
         self._next_bank.learn(np.array(self._pending, np.float64).reshape(-1, len(self.features)))
         self._pending = []
+        self.refits.tend(self._next_bank)
+
+    def forget_fits(self) -> None:
+        """Of whoever gives the ensemble up: nothing that was asked for is waited for any more."""
+        self.refits.forget(self._next_bank)
 
     def explain(self, row: Row, at: int = 0) -> dict[str, float]:
-        return dict(zip(self.features, shares_of(self._bank_at(at), row), strict=True))
+        return dict(zip(self.features, shares_of(self._bank_at(at), row, self._deciding), strict=True))
 
     def snapshot(self, key: bytes) -> bytes:
         header = Header(
@@ -135,8 +152,19 @@ class Ensemble:
         return pack(Snapshot(header, pending, self._bank.state(), self._next_bank.state()), key)
 
     @classmethod
-    def restore(cls, raw: bytes, key: bytes, features: Sequence[str]) -> Self:
-        """What `snapshot` was taken of: the same scores to the last bit, and it learns on as that one would.
+    def restore(
+        cls,
+        raw: bytes,
+        key: bytes,
+        features: Sequence[str],
+        names: Sequence[str] | None = None,
+        *,
+        deciding: Collection[str] | None = None,
+        fitting: Fitting | None = None,
+        scope: str = "",
+    ) -> Self:
+        """What `snapshot` was taken of: the same scores to the last bit, and it learns on as that one would. names:
+        of the models from now on, None for the same ones; those that were not there begin fresh.
 
         Errors: `snapshot.SnapshotUnreadable`.
         """
@@ -144,7 +172,15 @@ class Ensemble:
         if header.features != tuple(features):
             raise SnapshotUnreadable("features", f"learnt from {', '.join(header.features)}")
         try:
-            ensemble = cls(features, header.seed, header.names, block_rows=header.block_rows)
+            ensemble = cls(
+                features,
+                header.seed,
+                header.names if names is None else names,
+                block_rows=header.block_rows,
+                deciding=deciding,
+                fitting=fitting,
+                scope=scope,
+            )
             ensemble._resume(header, pending, bank, next_bank)
         except (LookupError, ValueError, TypeError, OverflowError) as error:
             raise SnapshotUnreadable("contents", str(error)[:TOLD_CHARS]) from error
@@ -155,7 +191,8 @@ class Ensemble:
             raise ValueError("pending rows of other features")
         if header.block_rows < 1 or header.position < 0 or len(pending) > header.block_rows:
             raise ValueError("a block of another size")
-        self._bank.restore(bank)
-        self._next_bank.restore(next_bank)
+        self._bank.restore(bank, header.names)
+        self._next_bank.restore(next_bank, header.names)
         self._pending = list(pending)
         self._position, self._learned = header.position, header.learned
+        self.refits.resume(self._next_bank)

@@ -24,7 +24,13 @@ Fit = Callable[[State, int], State]
 """Arrays and a seed to arrays. The same arrays and seed give the same arrays. It may raise. A scikit-learn estimator
 travels as arrays too: those that it is made of, or its pickle as an array of `uint8`."""
 
-FITS: Final[Mapping[str, str]] = {}
+FITS: Final[Mapping[str, str]] = {
+    "isolation_forest": "models.isolation_forest:fit",
+    "local_outlier_factor": "models.local_outliers:fit",
+    "autoencoder": "models.autoencoder:fit",
+    "random_forest": "models.grown:random_forest",
+    "gradient_boosting": "models.grown:gradient_boosting",
+}
 """Name to `module:function`."""
 
 TOLD_CHARS: Final = 300

@@ -8,6 +8,9 @@ import pytest
 
 from models.bank import MODELS
 from models.ensemble import Ensemble
+from models.fitted import Fitted
+from models.fitting import FITS, Job
+from models.fitting import run as run_fit
 from models.protocol import FEW_ROWS, Matrix, Model
 from tests.models.rows import FEATURES, normal_rows, strange_rows
 
@@ -17,8 +20,18 @@ BLOCK = 128
 
 def learnt_model(name: str, seed: int = 1, rows: int = 3_000) -> Model:
     model = MODELS[name](FEATURES, seed)
-    model.learn_rows(normal_rows(rows))
+    teach(model, normal_rows(rows))
     return model
+
+
+def teach(model: Model, rows: Matrix) -> None:
+    """Let it learn rows; where others fit the model, have it fitted on them and put in force."""
+    model.learn_rows(rows)
+    if isinstance(model, Fitted):
+        job = Job(model.name, model.name, seed=1, target=FITS[model.name])
+        parts = dict(run_fit(job, {"rows": rows})[1])
+        del parts["held_out"]
+        model.adopt(parts, model.version + 1)
 
 
 def run(ensemble: Ensemble, rows: Matrix, batch: int, mask: list[bool] | None = None) -> Matrix:
@@ -73,7 +86,7 @@ def test_scoring_changes_nothing(name: str) -> None:
 def test_a_shallow_copy_stands_still_while_the_model_learns_on(name: str) -> None:
     model, rows = learnt_model(name), normal_rows(50, seed=9)
     still, before = copy(model), model.score_rows(rows).tolist()
-    model.learn_rows(strange_rows(777))
+    teach(model, strange_rows(777))
     assert still.score_rows(rows).tolist() == before
     assert model.score_rows(rows).tolist() != before
 
