@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from agents.intake import Rejections
-from agents.outputs import canary_outputs, signal_outputs, verdict_outputs
+from agents.outputs import canary_outputs, verdict_outputs
 from agents.placing import Placing
 from agents.services import Services
 from agents.shard import Output
@@ -101,7 +101,6 @@ class Detect:
         for until_ms, user_id in judged.due:
             work.timers.add(until_ms, user_id, writes)
         outputs += verdict_outputs(work, judged)
-        outputs += signal_outputs(work, judged.signals, self._place)
         clock_ms = max((action.time_ms for action in actions), default=0)
 
         def after() -> None:
@@ -119,7 +118,7 @@ class Detect:
                 meter.rule_errors(rule_id, errors)
             meter.learned(work.scorer.names, judged.learned, work.scorer.blocks - blocks)
 
-        return Draft(outputs, writes, users, clock_ms, after)
+        return Draft(outputs, writes, users, clock_ms, after, judged.signals)
 
     def _read(self, work: UserWork, records: Sequence[Any], now_ms: int) -> Taken:
         locate = work.services.locate

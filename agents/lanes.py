@@ -48,6 +48,14 @@ class Interruptible(Protocol):
         """The partition is to be given up: `apply` need not finish, and raises `Interrupted` if it does not."""
 
 
+@runtime_checkable
+class Due(Protocol):
+    """A `Work` that may want its next tick sooner than in its time."""
+
+    def due_in_s(self) -> float | None:
+        """How soon; None where the next in time will do."""
+
+
 class Interrupted(Exception):
     """A batch was broken off since its partition is given up. It stays unacked: the next owner reads it again."""
 
@@ -56,12 +64,14 @@ class Gather(Struct, frozen=True):
     """How batches wait for each other, since a step costs a millisecond or two however few its records are.
 
     batches: that may wait before their partition is held. records: of batches of one topic that wait behind each
-    other, so many at most are taken as one. every_s: the least time between two rounds, unless so many batches wait;
-    in a round all that wait are taken, those of one topic as one."""
+    other, so many at most are taken as one. every_s: the least time between two rounds, unless `round_records` wait;
+    in a round all that wait are taken, those of one topic as one. A partition that waits for its round is held: to
+    fetch it meanwhile would only make the fetches of others longer."""
 
     batches: int = QUEUE_BATCHES
     records: int = 1
     every_s: float = 0.0
+    round_records: int = 500
 
 
 ONE_BY_ONE: Final = Gather()
@@ -106,7 +116,8 @@ class Lane:
         """Queue a Faust event whose message is a partition batch; it's acked when it is done."""
         self._batches.append(event)
         self._arrived.set()
-        if len(self._batches) >= self._gather.batches and event.message.tp not in self._held:
+        full = self._gather.every_s > 0 or len(self._batches) >= self._gather.batches
+        if full and event.message.tp not in self._held:
             self._held.add(event.message.tp)
             self._flow.hold(event.message.tp)
 
@@ -158,12 +169,15 @@ class Lane:
     async def _work_on(self) -> None:
         now = asyncio.get_running_loop().time
         tick_at = now() + TICK_S
+        hurried = self.work if isinstance(self.work, Due) else None
         while not self._closing:
             self.turned_at = time.monotonic()
+            if hurried is not None and (due_in_s := hurried.due_in_s()) is not None:
+                tick_at = min(tick_at, now() + due_in_s)
             if now() >= tick_at:
                 await self.work.tick()
                 tick_at = now() + TICK_S
-            elif self._batches and (now() >= self._round_at or len(self._batches) >= self._gather.batches):
+            elif self._batches and (now() >= self._round_at or self._round_is_full()):
                 self._round_at = now() + self._gather.every_s
                 await (self._round() if self._gather.every_s else self._next())
             else:
@@ -171,6 +185,9 @@ class Lane:
                 wake_at = min(tick_at, self._round_at) if self._batches else tick_at
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._arrived.wait(), wake_at - now())
+
+    def _round_is_full(self) -> bool:
+        return sum(len(event.message.value) for event in self._batches) >= self._gather.round_records
 
     async def _next(self) -> None:
         first = self._batches.popleft()
@@ -191,11 +208,11 @@ class Lane:
             event = self._batches.popleft()
             by_topic.setdefault(event.message.topic, []).append(event)
         self._in_hand = [event for events in by_topic.values() for event in events]
+        self._resume()
         for topic, events in by_topic.items():
             if self._closing:
                 return
             await self._apply(topic, events, [record for event in events for record in event.message.value])
-        self._resume()
 
     async def _apply(self, topic: str, events: list[Any], records: list[Any]) -> None:
         now = asyncio.get_running_loop().time

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from agents.intake import Rejections
-from agents.outputs import signal_outputs
 from agents.placing import Placing
 from agents.shard import Output
 from agents.users import Draft, UserWork
@@ -44,7 +43,6 @@ class Learn:
         signals: Out = {}
         for feedback in labels:
             label_signals(feedback, users.get(feedback.user_id), signals)
-        outputs += signal_outputs(work, signals, self._place)
 
         def report() -> None:
             for _, error in unread:
@@ -55,4 +53,4 @@ class Learn:
             for feedback in labels:
                 meter.feedback(feedback.label)
 
-        return Draft(outputs, {}, {}, 0, report)
+        return Draft(outputs, {}, {}, 0, report, signals)

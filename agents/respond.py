@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from agents.detect import FORWARDED_HEADER
 from agents.intake import Rejections
-from agents.outputs import signal_outputs, verdict_outputs
+from agents.outputs import verdict_outputs
 from agents.placing import Placing, partition_of
 from agents.shard import Output
 from agents.users import Draft, UserWork
@@ -80,7 +80,6 @@ class Respond:
             work.timers.add(until_ms, user_id, writes)
         outputs += answer_outputs(work, obeyed)
         outputs += verdict_outputs(work, obeyed.judged)
-        outputs += signal_outputs(work, obeyed.judged.signals, self._place)
 
         def report() -> None:
             meter, judged, topic = services.meter, obeyed.judged, services.topics.commands
@@ -103,7 +102,7 @@ class Respond:
                 meter.alert(alert.rule_id, alert.severity, latency_ms / 1_000, alert.alert_id)
             meter.suppressed("grouped", judged.suppressed)
 
-        return Draft(outputs, writes, users, 0, report)
+        return Draft(outputs, writes, users, 0, report, obeyed.judged.signals)
 
 
 def answer_outputs(work: UserWork, obeyed: Obeyed) -> list[Output]:

@@ -96,7 +96,8 @@ class Services(Struct, kw_only=True):
 
     partitions: of every topic keyed by user or source. custom, reputation: as they stand at this moment; other tasks
     swap and fill them. now_ms: the wall clock, for what is from the future and for `detected_at`. snapshot_key:
-    signs model snapshots. dormant_ms: of silence, after which a user is forgotten.
+    signs model snapshots. dormant_ms: of silence, after which a user is forgotten. signals_every_s: the least time
+    between two times that a partition tells the sources what its users did.
     """
 
     topics: TopicNames
@@ -114,3 +115,4 @@ class Services(Struct, kw_only=True):
     cached_users: int
     snapshot_every: int
     dormant_ms: int
+    signals_every_s: float

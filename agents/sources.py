@@ -7,10 +7,10 @@ from typing import Any, Final
 import msgspec
 
 from agents.keyed import KeyedWork, Kind, Missed, Step
-from agents.outputs import Signals
 from agents.placing import partition_of
 from agents.services import Services
 from agents.shard import Output, Shard
+from agents.signalling import Signals
 from core.cases import subject_of
 from core.records import encode
 from core.reputation import encode_reputation

@@ -14,14 +14,17 @@ from msgspec import Struct
 from agents.eviction import Eviction
 from agents.intake import unseen
 from agents.journal import TooLarge
+from agents.placing import Placing
 from agents.services import Services
 from agents.shard import Meta, Output, Shard
+from agents.signalling import Signalling, signal_outputs
 from agents.timers import Timers
 from core.audit import Detail, Entry
 from core.audited import ARGUS, note
 from core.clock import rfc3339
 from core.records import encode
 from core.respond import expire
+from core.signal import Out
 from core.state import UserState
 from models.ensemble import Ensemble
 from models.snapshot import SnapshotUnreadable
@@ -35,13 +38,15 @@ MODELS_KEY = b"m"
 
 
 class Draft(Struct):
-    """What a step wants to happen. after: called when it has (models learn then, counters count)."""
+    """What a step wants to happen. after: called when it has (models learn then, counters count). signals: what the
+    sources are told, by source, with the next that are sent."""
 
     outputs: list[Output]
     writes: dict[bytes, bytes | None]
     users: dict[str, UserState]
     clock_ms: int
     after: Callable[[], None]
+    signals: Out = {}
 
 
 class Decide(Protocol):
@@ -74,12 +79,19 @@ class UserWork:
         self._missed = missed
         self._snapshot_at = services.snapshot_every
         self._clock_read_ms = services.now_ms()
+        self._place = Placing(services.partitions)
+        self._signalling = self._open_signalling()
+
+    def _open_signalling(self) -> Signalling:
+        services = self.services
+        return Signalling(self.shard.store, services.signals_every_s, services.monotonic)
 
     async def start(self) -> None:
         begin = self.services.monotonic()
         meter = self.services.meter
         await self.shard.take_over(lambda remaining: meter.recovering("users", self.partition, remaining))
         self.timers = Timers(self.shard.store)
+        self._signalling = self._open_signalling()
         self._restore_models()
         meter.recovered("users", self.partition, self.services.monotonic() - begin)
 
@@ -106,6 +118,8 @@ class UserWork:
                 self._clock_read_ms = now_ms
             while self.timers.due(clock_ms):
                 await self._commit(Draft([], {}, {}, clock_ms, _nothing), self.shard.meta.applied)
+            if self.due_in_s() == 0.0:
+                await self._commit(Draft([], {}, {}, clock_ms, _nothing), self.shard.meta.applied)
             writes: dict[bytes, bytes | None] = {}
             forgotten = self._eviction.take(clock_ms, writes)
             if forgotten:
@@ -113,6 +127,10 @@ class UserWork:
                 await self._commit(Draft([], writes, {}, clock_ms, _nothing), self.shard.meta.applied)
             else:
                 await self.shard.confirm_if_quiet()
+
+    def due_in_s(self) -> float | None:
+        """How soon signals that wait are to be sent, see `agents.lanes.Due`."""
+        return self._signalling.due_in_s()
 
     async def stop(self, *, gracefully: bool) -> None:
         if gracefully:
@@ -152,8 +170,12 @@ class UserWork:
         if self.timers.due(clock_ms):
             self._expire(draft, clock_ms)
         self.users.encode(draft.users, draft.writes)
+        telling = self._signalling.plan(draft.signals, draft.writes)
+        topic, step = self.services.topics.signals, before.sequence + 1
+        draft.outputs += signal_outputs(topic, self.partition, step, telling.now, self._place)
         meta = Meta(clock_ms=clock_ms, applied=applied, origins=before.origins)
         await self.shard.commit(draft.writes, draft.outputs, meta)
+        self._signalling.happened(telling)
         meter = self.services.meter
         meter.watermark(self.partition, clock_ms)
         meter.changelog("users", len(draft.writes), sum(len(value) for value in draft.writes.values() if value))

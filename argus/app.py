@@ -47,7 +47,8 @@ from core.rules.book import RuleBook
 
 CACHED_SOURCES: Final = 2_000
 QUEUED_BATCHES: Final = 4
-# Signals about sources are many and small.
+# Signals about sources are many and small. What a source did is known all over within half a second.
+SIGNALS_EVERY_S: Final = 0.2
 SOURCES_GATHER: Final = Gather(batches=16, every_s=0.1)
 SNAPSHOT_EVERY: Final = 20_000
 LISTS_EVERY_S: Final = 10.0
@@ -108,6 +109,7 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
         cached_users=max(1, settings.state_cache_users // settings.partitions),
         snapshot_every=SNAPSHOT_EVERY,
         dormant_ms=int(settings.dormant_days * DAY),
+        signals_every_s=SIGNALS_EVERY_S,
     )
     app = faust_app(settings)
     if lists is not None:

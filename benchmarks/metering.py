@@ -163,6 +163,7 @@ def _work(settings: Settings, directory: Path, meter: Any) -> UserWork:
         cached_users=settings.state_cache_users,
         snapshot_every=1 << 62,
         dormant_ms=1 << 62,
+        signals_every_s=0.0,
     )
     shard = Shard(
         partition=0,

@@ -93,6 +93,7 @@ class Town:
             "cached_users": 100,
             "snapshot_every": 1_000_000,
             "dormant_ms": 400 * 24 * 60 * MINUTE_MS,
+            "signals_every_s": 0.0,
         }
         return Services(**(facts | self._more))
 

@@ -333,7 +333,6 @@ def test_batches_that_are_gathered_wait_for_the_round_and_are_one_for_each_topic
             "applied x of alerts",
             "acked x",
         ]
-        assert world.held == []
 
     run(story)
 
@@ -358,14 +357,67 @@ def test_batches_of_one_topic_that_wait_behind_each_other_are_one_up_to_so_many_
     run(story)
 
 
-def test_so_many_that_their_partition_is_held_do_not_wait_for_the_round() -> None:
+def test_so_many_records_that_they_are_a_round_do_not_wait_for_it() -> None:
     async def story() -> None:
-        world = gathering(Gather(batches=3, every_s=100.0))
+        world = gathering(Gather(every_s=100.0, round_records=3))
         await world.submit("a")
         await asyncio.sleep(0.5)
-        await world.submit("b", "c", "d")
+        await world.submit("b", "c")
+        await asyncio.sleep(0.5)
+        assert world.heard("applied") == ["applied a of events"]
+        await world.submit("d")
         await asyncio.sleep(0.5)
         assert world.heard("applied") == ["applied a of events", "applied b+c+d of events"]
+
+    run(story)
+
+
+def test_a_partition_that_waits_for_its_round_is_held_until_it_begins() -> None:
+    async def story() -> None:
+        world = gathering(Gather(batches=8, every_s=3.0))
+        world.takes_s = {"a": 1.0}
+        await world.submit("a")
+        await asyncio.sleep(0.5)
         assert world.held == ["hold 0", "resume 0"]
+        assert world.heard("applied") == []
+        await world.submit("b")
+        await asyncio.sleep(2.0)
+        assert world.held == ["hold 0", "resume 0", "hold 0"]
+        await asyncio.sleep(1.0)
+        assert world.held == ["hold 0", "resume 0", "hold 0", "resume 0"]
+        assert world.heard("applied") == ["applied a of events", "applied b of events"]
+
+    run(story)
+
+
+class Hurried(Work):
+    """Wants a tick half a second after a batch."""
+
+    wants_at: float | None = None
+
+    def due_in_s(self) -> float | None:
+        return None if self.wants_at is None else max(0.0, self.wants_at - asyncio.get_running_loop().time())
+
+    async def apply(self, topic: str, records: list[Any]) -> None:
+        await super().apply(topic, records)
+        self.wants_at = asyncio.get_running_loop().time() + 0.5
+
+    async def tick(self) -> None:
+        await super().tick()
+        self.wants_at = None
+
+
+def test_a_work_that_is_in_a_hurry_has_its_tick_when_it_wants_it() -> None:
+    async def story() -> None:
+        world = World()
+        world.lanes = Lanes(lambda partition: Hurried(world, partition), world, world.fatal.append, 10.0)
+        world.lanes.assign([0])
+        await world.submit("a")
+        await asyncio.sleep(0.4)
+        assert world.heard("ticked") == []
+        await asyncio.sleep(0.2)
+        assert world.heard("ticked") == ["ticked 0"]
+        await asyncio.sleep(TICK_S * 2)
+        assert len(world.heard("ticked")) == 3
 
     run(story)

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from agents.outputs import Signals
+from agents.signalling import Signals
 from core.signal import FRAUD, LEGIT
 from tests.agents.household import NOON_MS, PLACE, Town, event, users_of
 

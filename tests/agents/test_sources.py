@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from agents.journal import TooLarge
-from agents.outputs import Signals, encode_signals
 from agents.shard import Output
+from agents.signalling import Signals, encode_signals
 from agents.sources import SOURCE_PREFIX, merged
 from core.reputation import BAD, decode_reputation
 from core.signal import ALL, FAILED, FAILED_LOGIN, SIGNUP, UNFAMILIAR, Signal
