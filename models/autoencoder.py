@@ -73,4 +73,4 @@ def fit(arrays: State, seed: int) -> State:
             parts |= {f"weights{number}": weight, f"bias{number}": bias}
         return parts
 
-    return Autoencoder.fit(arrays["rows"], seed, learn)
+    return Autoencoder.fit(arrays, seed, learn)

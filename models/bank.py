@@ -24,6 +24,9 @@ MEDIAN_BLOCKS = 8
 MEDIAN_ROWS = 32
 """A block with fewer rows says too little of what is usual."""
 
+ASIDE = frozenset({"held_out", "quality"})
+"""Parts of a fit that are not the model's own."""
+
 MODELS: Mapping[str, Callable[[Sequence[str], int], Model]] = {
     HalfSpaceTrees.name: HalfSpaceTrees,
     OneClassSVM.name: lambda features, _seed: OneClassSVM(features),
@@ -75,7 +78,7 @@ class Bank:
         held_out = parts["held_out"]
         if held_out.ndim != 1 or not len(held_out):
             raise ValueError("no rows were held out")
-        model.adopt({name: array for name, array in parts.items() if name != "held_out"}, version)
+        model.adopt({name: array for name, array in parts.items() if name not in ASIDE}, version)
         calibration = Calibration()
         calibration.observe(held_out.astype(np.float64))
         self.calibrations[self.models.index(model)] = calibration
@@ -110,9 +113,11 @@ class Bank:
             for model, calibration in zip(self.models, self.calibrations, strict=True)
         ]
 
-    def learn(self, rows: Matrix) -> None:
-        """Later rows are measured against the score that these had before they were learnt; only a model's very
-        first rows, for which it had none, lend the one they have after."""
+    def learn(self, rows: Matrix, clock_ms: int = 0) -> None:
+        """clock_ms: event time.
+
+        Later rows are measured against the score that these had before they were learnt; only a model's very first
+        rows, for which it had none, lend the one they have after."""
         if not len(rows):
             return
         rows = np.clip(self.filled(rows), 0.0, 1.0)
@@ -123,7 +128,7 @@ class Bank:
                 calibration.observe(scores if had_scores else model.score_rows(rows))
         self._rows += len(rows)
         if self.sample is not None:
-            self.sample.add(rows)
+            self.sample.add(rows, clock_ms)
         if len(rows) >= MEDIAN_ROWS:
             self._medians = np.concatenate((self._medians, np.median(rows, axis=0)[None, :]))[-MEDIAN_BLOCKS:]
             self._set_usual(rows.shape[1])

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from itertools import compress
+from operator import not_
 from typing import Self
 
 import numpy as np
@@ -52,6 +53,8 @@ class Ensemble:
         self._names = tuple(names)
         self._deciding = [at for at, name in enumerate(self._names) if deciding is None or name in deciding]
         self._fitting, self._scope = Awaited() if fitting is None else fitting, scope
+        # Event time, for whoever asks what a model was fitted on; its owner tells it.
+        self.clock_ms = 0
         # What `score` said last, (rows, models).
         self.scored: Matrix = np.zeros((0, len(self._names)))
         self.reset()
@@ -60,6 +63,7 @@ class Ensemble:
         """Forget everything learnt."""
         self._bank = Bank(self.features, self.seed, self._names)
         self._next_bank = self._bank.copy()
+        self._fits = bool(self._bank.fitted)
         self.refits = Refits(self._fitting, self._scope, self.seed)
         self._pending: list[Row] = []
         self._position = 0
@@ -120,6 +124,8 @@ class Ensemble:
             before = len(self._pending)
             self._pending.extend(compress(rows[start:stop], mask[start:stop]))
             self._learned += len(self._pending) - before
+            if self._fits and len(self._pending) - before < stop - start:
+                self.refits.note_tainted(compress(rows[start:stop], map(not_, mask[start:stop])))
             self._position += stop - start
             if self._position % self.block_rows == 0:
                 self._turn()
@@ -128,9 +134,26 @@ class Ensemble:
     def _turn(self) -> None:
         """A block is full: on to the next."""
         self._bank, self._next_bank = self._next_bank, self._next_bank.copy()
-        self._next_bank.learn(np.array(self._pending, np.float64).reshape(-1, len(self.features)))
+        self._next_bank.learn(np.array(self._pending, np.float64).reshape(-1, len(self.features)), self.clock_ms)
         self._pending = []
         self.refits.tend(self._next_bank)
+
+    def version_of(self, name: str) -> int:
+        """Of a fitted model: the version that scores next, 0 before the first. Others have none: -1."""
+        return next((model.version for model in self._next_bank.fitted if model.name == name), -1)
+
+    def put_in_force(self, name: str, parts: State, version: int) -> None:
+        """Score by another version of a fitted model from the next row on. Errors: KeyError or ValueError where there
+        is no such model, or the parts are not its; nothing has changed then."""
+        banks = self._bank.copy(), self._next_bank.copy()
+        for bank in banks:
+            model = next((model for model in bank.fitted if model.name == name), None)
+            if model is None:
+                raise ValueError(f"{name} is not at work")
+            bank.adopt(model, parts, version)
+            model.give_up()
+        self._fitting.forget(f"{name}/{self._scope}")
+        self._bank, self._next_bank = banks
 
     def forget_fits(self) -> None:
         """Of whoever gives the ensemble up: nothing that was asked for is waited for any more."""

@@ -93,9 +93,11 @@ class Fitted(ABC):
         self.asked, self.next_fit_rows = asked, next_fit_rows
 
     @classmethod
-    def fit(cls, rows: Matrix, seed: int, learn: Callable[[Matrix], Mapping[str, npt.NDArray[Any]]]) -> State:
-        """Runs in the fitting process: the parts as `learn` makes them of most rows, and `held_out`, the scores of
-        the others."""
+    def fit(cls, arrays: State, seed: int, learn: Callable[[Matrix], Mapping[str, npt.NDArray[Any]]]) -> State:
+        """Runs in the fitting process: the parts as `learn` makes them of most `rows`; `held_out`, the scores of the
+        others; and where there are `tainted` rows `quality`: how often one of them scores above one that was held out
+        (AUC, 0.5 by chance), and how many they are."""
+        rows, tainted = arrays["rows"], arrays.get("tainted")
         if len(rows) < LEAST_ROWS:
             raise ValueError(f"{len(rows)} rows are too few, {LEAST_ROWS} are enough")
         shuffled = rows[np.random.default_rng(seed).permutation(len(rows))]
@@ -103,4 +105,14 @@ class Fitted(ABC):
         parts = dict(learn(shuffled[held:]))
         model = cls([""] * rows.shape[1], seed)
         model.adopt(parts, 1)
-        return parts | {"held_out": model.score_rows(shuffled[:held])}
+        held_out = model.score_rows(shuffled[:held])
+        if tainted is None or not len(tainted):
+            return parts | {"held_out": held_out}
+        quality = np.array([_auc(model.score_rows(tainted), held_out), len(tainted)])
+        return parts | {"held_out": held_out, "quality": quality}
+
+
+def _auc(strange: Vector, normal: Vector) -> float:
+    ordered = np.sort(normal)
+    above = (ordered.searchsorted(strange, "left") + ordered.searchsorted(strange, "right")) / 2
+    return float(above.mean()) / len(normal)

@@ -67,7 +67,7 @@ def fit(arrays: State, seed: int) -> State:
         )
         return parts_of(forest.fit(rows))
 
-    return IsolationForest.fit(arrays["rows"], seed, learn)
+    return IsolationForest.fit(arrays, seed, learn)
 
 
 def parts_of(forest: Any) -> dict[str, npt.NDArray[Any]]:

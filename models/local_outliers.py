@@ -59,4 +59,4 @@ def fit(arrays: State, seed: int) -> State:
         reach = np.maximum(distances, far[neighbours]).mean(axis=1)
         return {"steps": steps, "far": far, "density": 1.0 / (reach + TINY)}
 
-    return LocalOutliers.fit(arrays["rows"], seed, learn)
+    return LocalOutliers.fit(arrays, seed, learn)

@@ -26,6 +26,8 @@ class Reservoir:
     def __init__(self, width: int, seed: int) -> None:
         self.count = 0
         """Rows that came."""
+        self.from_ms = self.to_ms = 0
+        """Event time at the first and the last of them; 0 where nobody said."""
         self._seed = seed
         self._steps: Steps = np.empty((0, width), np.uint16)
 
@@ -37,8 +39,8 @@ class Reservoir:
         rows: Matrix = self._steps / STEPS
         return rows
 
-    def add(self, rows: Matrix) -> None:
-        """rows: complete, 0..1, oldest first."""
+    def add(self, rows: Matrix, clock_ms: int = 0) -> None:
+        """rows: complete, 0..1, oldest first. clock_ms: event time."""
         if not len(rows):
             return
         steps = np.rint(rows * STEPS).astype(np.uint16)
@@ -54,6 +56,7 @@ class Reservoir:
             kept[place[taken]] = late[taken]  # of several at one place the newest stays
         self._steps = kept
         self.count += len(rows)
+        self.from_ms, self.to_ms = self.from_ms or clock_ms, clock_ms
 
     def _drawn(self, before: int, count: int) -> npt.NDArray[np.float64]:
         """The uniform number of each row, by its place in the stream: Philox can begin anywhere."""
@@ -67,11 +70,12 @@ class Reservoir:
         return copy(self)
 
     def state(self) -> State:
-        return {"rows": self._steps, "count": np.array([self.count], np.int64)}
+        return {"rows": self._steps, "count": np.array([self.count, self.from_ms, self.to_ms], np.int64)}
 
     def restore(self, state: State) -> None:
         """Errors: KeyError or ValueError if that was no such sample."""
         rows = state["rows"]
         if rows.dtype != np.uint16 or rows.shape[1:] != self._steps.shape[1:] or len(rows) > CAPACITY:
             raise ValueError("a sample of another size")
-        self._steps, self.count = rows, int(state["count"][0])
+        self.count, self.from_ms, self.to_ms = state["count"].tolist()
+        self._steps = rows

@@ -7,7 +7,7 @@ from models.ensemble import Ensemble
 from models.fitted import FIRST_FIT_ROWS
 from models.fitting import Awaited, Job, Outcome
 from models.protocol import State
-from tests.models.rows import FEATURES, normal_rows
+from tests.models.rows import FEATURES, normal_rows, strange_rows
 
 NAME = "isolation_forest"
 BLOCK = 128
@@ -146,3 +146,47 @@ def test_a_shadow_model_has_no_say_in_an_explanation() -> None:
 def test_forgetting_takes_back_what_was_asked_for(ensemble: Ensemble, slow: Slow) -> None:
     ensemble.forget_fits()
     assert slow.forgotten == [f"{NAME}/7"]
+
+
+def test_an_older_version_is_put_back_in_force(ensemble: Ensemble, slow: Slow) -> None:
+    slow.finish()
+    learn(ensemble, FIRST_FIT_ROWS)
+    first, before = ensemble.refits.news[0], scores(ensemble)
+    slow.finish()
+    learn(ensemble, 4 * BLOCK, seed=12)
+    assert ensemble.version_of(NAME) == 2
+    assert np.argsort(scores(ensemble)).tolist() != np.argsort(before).tolist()
+    ensemble.put_in_force(NAME, first.parts, 1)
+    assert ensemble.version_of(NAME) == 1
+    assert np.argsort(scores(ensemble)).tolist() == np.argsort(before).tolist()
+    learn(ensemble, 4 * FIRST_FIT_ROWS)
+    assert slow.jobs[-1][0].version == 2
+
+
+@pytest.mark.parametrize(("name", "parts"), [(NAME, {}), ("gaussian", {}), ("loda", {})])
+def test_what_cannot_be_put_in_force_changes_nothing(ensemble: Ensemble, slow: Slow, name: str, parts: State) -> None:
+    slow.finish()
+    learn(ensemble, FIRST_FIT_ROWS)
+    before = scores(ensemble)
+    with pytest.raises((LookupError, ValueError)):
+        ensemble.put_in_force(name, parts, 1)
+    assert scores(ensemble) == before
+
+
+def test_each_version_says_how_well_it_tells_tainted_rows_and_of_what_time_its_rows_are(slow: Slow) -> None:
+    ensemble = Ensemble(FEATURES, 3, (NAME,), block_rows=BLOCK, fitting=slow)
+    strange = strange_rows(40).tolist()
+    for clock_ms in (10, 20, 30, 40):
+        ensemble.clock_ms = clock_ms
+        learn(ensemble, BLOCK)
+        ensemble.learn(strange, [False] * len(strange))
+    ensemble.clock_ms = 50
+    learn(ensemble, BLOCK)
+    slow.finish()
+    learn(ensemble, 2 * BLOCK)
+    (version,) = ensemble.refits.news
+    assert (version.from_ms, version.learned) == (10, FIRST_FIT_ROWS)
+    assert version.to_ms >= 40
+    assert version.auc is not None
+    assert version.auc > 0.95
+    assert 100 < version.tainted <= 160

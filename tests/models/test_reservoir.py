@@ -67,4 +67,11 @@ def test_a_restored_sample_goes_on_as_the_one_it_was_taken_of() -> None:
 )
 def test_a_sample_of_another_shape_is_refused(rows: Matrix) -> None:
     with pytest.raises(ValueError, match="size"):
-        Reservoir(1, 1).restore({"rows": rows, "count": np.array([3])})
+        Reservoir(1, 1).restore({"rows": rows, "count": np.array([3, 0, 0])})
+
+
+def test_it_knows_from_when_to_when_its_rows_came() -> None:
+    sample = Reservoir(1, 1)
+    for clock_ms in (5, 6, 9):
+        sample.add(numbered(3), clock_ms)
+    assert (sample.from_ms, sample.to_ms) == (5, 9)
