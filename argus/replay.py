@@ -16,8 +16,9 @@ from agents.placing import Placing
 from argus.geo import make_locate
 from argus.intelligence import ThreatLists, known_reputations
 from argus.rule_files import compiler, read_rules
-from argus.settings import Settings
-from core.detect import Hearing, hear
+from argus.settings import LABEL_MODELS, Settings
+from core.clock import DAY
+from core.detect import LABEL_FEATURES, Hearing, hear
 from core.events import Action, Locate, Rejected, decode_action
 from core.features import FEATURES
 from core.feedback import label_signals
@@ -32,6 +33,8 @@ from core.signal import Signal
 from core.sources import Out, SourceState, judge_sources
 from core.state import UserState
 from models.ensemble import Ensemble
+from models.fitting import Awaited
+from models.labelled import Labelled, Plan
 
 BLOCK_LINES: Final = 500
 SLICE_LINES: Final = 25
@@ -50,9 +53,10 @@ class Block(Struct):
 class Partition:
     """One partition's users, models and clock."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, learner: Labelled | None) -> None:
         self.users: dict[str, UserState] = {}
         self.scorer = Ensemble(FEATURES, seed=seed)
+        self.learner = learner
         self.clock_ms = 0
         self.due: list[tuple[int, str]] = []
 
@@ -79,13 +83,24 @@ class Engine:
         partitions: int,
         seed: int,
         reputations: Reputations | None = None,
+        plan: Plan | None = None,
     ) -> None:
+        """plan: of the models that learn from labels, None for none."""
         self._book = book
         self._policy = policy
         self._custom = custom
         self._locate = locate
         self._place = Placing(partitions)
-        self._partitions = [Partition(seed) for _ in range(partitions)]
+        fitting = Awaited()
+        self._partitions = [
+            Partition(
+                seed,
+                Labelled(LABEL_FEATURES, plan, fitting, seed=seed, name=str(number))
+                if plan is not None and plan.names
+                else None,
+            )
+            for number in range(partitions)
+        ]
         self._sources: dict[str, SourceState] = {}
         self._reputations = Reputations() if reputations is None else reputations
 
@@ -94,8 +109,11 @@ class Engine:
         out = Block([], [], [], [])
         signals: Out = {}
         for label in labels:
-            users = self._partitions[self._place(label.user_id)].users
-            label_signals(label, users.get(label.user_id), signals)
+            partition = self._partitions[self._place(label.user_id)]
+            state = partition.users.get(label.user_id)
+            label_signals(label, state, signals)
+            if partition.learner is not None:
+                partition.learner.tell(label, state)
         by_partition: dict[int, list[Action]] = {}
         lines_of: dict[int, int] = {}
         place = self._place
@@ -112,6 +130,8 @@ class Engine:
         for number, hearing in hearings.items():
             hearing.learn()
             judged, partition = hearing.judged, self._partitions[number]
+            if partition.learner is not None:
+                partition.learner.turn()
             partition.clock_ms = max(partition.clock_ms, *(action.time_ms for action in by_partition[number]))
             partition.due += judged.due
             out.decisions += judged.decisions
@@ -131,6 +151,7 @@ class Engine:
             policy=self._policy,
             custom=self._custom,
             scorer=partition.scorer,
+            learner=partition.learner,
             reputation=self._reputations,
             now_ms=None,
         )
@@ -186,6 +207,16 @@ def _join(signals: Out, more: Out) -> None:
         signals.setdefault(key, []).extend(told)
 
 
+def label_plan(settings: Settings) -> Plan:
+    """What is learnt from labels, by the settings."""
+    return Plan(
+        modes={name: settings.label_models.get(name, mode) for name, mode in LABEL_MODELS.items()},
+        rows_most=settings.label_rows,
+        window_ms=int(settings.label_window_days * DAY),
+        delay_ms=int(settings.label_delay_days * DAY),
+    )
+
+
 def make_engine(settings: Settings, rules: Path | None = None) -> Engine:
     """An engine by the settings; rules: of a file, instead of the settings' user-defined ones."""
     book = RuleBook(settings.thresholds, settings.modes)
@@ -198,4 +229,5 @@ def make_engine(settings: Settings, rules: Path | None = None) -> Engine:
         partitions=settings.partitions,
         seed=settings.seed,
         reputations=known_reputations(ThreatLists(settings.threat_lists) if settings.threat_lists else None),
+        plan=label_plan(settings),
     )

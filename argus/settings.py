@@ -86,6 +86,17 @@ Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
+ModelMode = Literal["decide", "shadow", "off"]
+LabelModel = Literal["logistic_regression", "adaptive_random_forest", "random_forest", "gradient_boosting"]
+# One that is not named in the setting is as here.
+LABEL_MODELS: Final[dict[LabelModel, ModelMode]] = {
+    "logistic_regression": "decide",
+    "adaptive_random_forest": "off",
+    "random_forest": "decide",
+    "gradient_boosting": "decide",
+}
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """The settings in force. The text beside each is its help; every name carries its unit."""
 
@@ -143,6 +154,17 @@ class Settings(Struct, frozen=True, kw_only=True):
     simulate_rate: Annotated[Seconds, Meta(description="simulated events a second in `argus up`")] = 50.0
     simulate_users: Annotated[Positive, Meta(description="simulated users in `argus up`")] = 500
     seed: Annotated[int, Meta(description="seed of the simulation")] = 7
+    label_models: Annotated[
+        dict[LabelModel, ModelMode],
+        Meta(description="models that learn from labels: decide (with its weight in model_weights), shadow or off"),
+    ] = msgspec.field(default_factory=lambda: dict(LABEL_MODELS))
+    label_rows: Annotated[
+        int, Meta(description="feature vectors of a partition that are kept for their labels", ge=1_000)
+    ] = 200_000
+    label_window_days: Annotated[float, Meta(description="how long they are kept", gt=0, le=366)] = 30
+    label_delay_days: Annotated[
+        float, Meta(description="days after which an event that nobody disputed counts as legitimate", ge=0, le=366)
+    ] = 7
     database_url: Annotated[
         str | None,
         Meta(description="SQL database of alerts and cases; none means SQLite in the data directory"),

@@ -42,6 +42,6 @@ def count_wrong_code(
             shadow = bound.mode == "shadow"
             if not shadow:
                 record_hit(state, RULE, time_ms)
-            bench = Bench(book, policy, None, {}, now_ms, judged)
+            bench = Bench(book, policy, None, None, {}, now_ms, judged)
             bench.settle(Case(action, state, clock_ms, None, [(bound.rule, hit, SHADOW if shadow else 0)]), NO_SCORES)
             judged.decisions.pop()

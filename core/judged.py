@@ -1,6 +1,6 @@
 """What detection is handed, what it keeps of an event on its way, and what it hands back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, Protocol
 
 from msgspec import Struct, field
@@ -25,6 +25,19 @@ class Scorer(Protocol):
     def score(self, rows: Sequence[Sequence[float]]) -> list[Scores]: ...
     def learn(self, rows: Sequence[Sequence[float]], mask: Sequence[bool]) -> None: ...
     def explain(self, row: Sequence[float], at: int = 0) -> Scores: ...
+
+
+class Learner(Protocol):
+    """The models that learn from labels. Scores are calibrated as a `Scorer`'s are, by events that nobody disputed; a
+    model that has seen too few frauds says nothing. Rows: see `core.fraud_features`."""
+
+    def score(self, rows: Sequence[Sequence[float]]) -> Sequence[Scores]: ...
+    def keep(self, cases: Sequence["Case"]) -> None:
+        """Take note of settled cases, until their labels come."""
+
+    def explain(self, row: Sequence[float]) -> Scores: ...
+    def trusted(self) -> Mapping[str, float]:
+        """Model to 0..1, how much of its weight it has earned."""
 
 
 class Check(Protocol):
@@ -86,9 +99,9 @@ class Judged(Struct):
 
 
 class Case(Struct, gc=False):
-    """An event on its way. clock_ms: the user's, with this event in it; seen: None if it was not observed; at:
-    the row's place among the batch's rows; clear: 1 less the risk that the user's last hours and the event's
-    circumstances bring along (`core.suspicion`)."""
+    """An event on its way. clock_ms: the user's, with this event in it; seen: None if it was not observed; row,
+    fraud_row: see `core.features`, `core.detect.LABEL_FEATURES`; at: the place of both among the batch's; clear: 1
+    less the risk that the user's last hours and the event's circumstances bring along (`core.suspicion`)."""
 
     action: Action
     state: UserState
@@ -96,6 +109,7 @@ class Case(Struct, gc=False):
     seen: Seen | None = None
     hits: list[Found] | None = None
     row: list[float] | None = None
+    fraud_row: list[float] | None = None
     at: int = 0
     clear: float = 1.0
     contributions: Scores | None = None

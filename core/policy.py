@@ -30,7 +30,16 @@ LOGINS_ONLY: Final = Response("challenged", ("login",), 1_800)
 RESPONSES: Final = dict.fromkeys(("login_brute_force", "distributed_brute_force", "slow_brute_force"), LOGINS_ONLY)
 # As their ranking of simulated attacks deserves: the tails of the first two are full of honest surprises, and what
 # the Gaussian knows of a user's payments is what the rules know least of.
-MODEL_WEIGHTS: Final = {"half_space_trees": 0.10, "one_class_svm": 0.05, "gaussian": 0.20}
+# Those that learn from labels have to earn theirs (`models.trust`).
+MODEL_WEIGHTS: Final = {
+    "half_space_trees": 0.10,
+    "one_class_svm": 0.05,
+    "gaussian": 0.20,
+    "logistic_regression": 0.10,
+    "adaptive_random_forest": 0.15,
+    "random_forest": 0.25,
+    "gradient_boosting": 0.25,
+}
 
 Minutes = Annotated[int, Meta(ge=1)]
 ACKNOWLEDGE_MIN: Final[dict[SeverityName, int]] = {"CRITICAL": 15, "HIGH": 60, "MEDIUM": 240, "LOW": 1_440}

@@ -13,6 +13,7 @@ that lie in a tail of a model stay under 10.
 
 from collections.abc import Mapping
 from math import log
+from types import MappingProxyType
 from typing import Final
 
 from core.policy import Policy
@@ -36,10 +37,14 @@ def with_weight(risk_score: float, weight: float) -> float:
 
 
 class Fusion:
-    """A policy's part in the risk, worked out once for a batch."""
+    """A policy's part in the risk, worked out once for a batch.
 
-    def __init__(self, policy: Policy) -> None:
-        self._weights = [(name, weight) for name, weight in policy.model_weights.items() if weight > 0.0]
+    trust: 0..1 of models that learn from labels, which have to earn their weights; all others have them whole.
+    """
+
+    def __init__(self, policy: Policy, trust: Mapping[str, float] = MappingProxyType({})) -> None:
+        weights = ((name, weight * trust.get(name, 1.0)) for name, weight in policy.model_weights.items())
+        self._weights = [(name, weight) for name, weight in weights if weight > 0.0]
         self._rank_weight = policy.rank_weight
         self._tail_quantile = policy.tail_quantile
         self._tail_span = log((1.0 - policy.tail_quantile) / (1.0 - policy.tail_full_quantile))

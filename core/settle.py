@@ -10,7 +10,7 @@ from core.alerting import FED, SHADOW, Group, alert, context_of, place
 from core.clock import SECOND, rfc3339
 from core.events import Action
 from core.grouping import let_go
-from core.judged import Book, Case, Check, Judged, Scorer, Scores
+from core.judged import NO_SCORES, Book, Case, Check, Judged, Learner, Scorer, Scores
 from core.policy import Policy
 from core.records import Decision, Reason, Travel
 from core.reputation import BAD, LISTED, Reputation
@@ -32,24 +32,27 @@ class Bench:
         book: Book,
         policy: Policy,
         scorer: Scorer | None,
+        learner: Learner | None,
         reputation: Mapping[str, Reputation],
         now_ms: int | None,
         judged: Judged,
     ) -> None:
-        self.fusion = Fusion(policy)
+        self.fusion = Fusion(policy) if learner is None else Fusion(policy, learner.trusted())
         self._book = book
         self._policy = policy
         self._scorer = scorer
+        self._learner = learner
         self._reputation = reputation
         self._now_ms = now_ms
         self._judged = judged
         self._checks: dict[str, list[tuple[Check, bool]]] = {}
 
-    def settle(self, case: Case, scores: Scores) -> None:
-        """Everything that follows from one event."""
+    def settle(self, case: Case, scores: Scores, unusual: Scores = NO_SCORES) -> None:
+        """Everything that follows from one event. unusual: those of the scores that tell what is not usual, which is
+        what rules ask about."""
         action = case.action
         if case.seen is not None:
-            self._ask(action, case.seen, case, scores)
+            self._ask(action, case.seen, case, unusual)
         if case.state.groups:
             let_go(case.state.groups, case.clock_ms)
         hits = case.hits
@@ -170,11 +173,7 @@ class Bench:
         if flags & SHADOW or rule.kind not in ACTING_KINDS:
             risk_score = with_weight(risk_score, weight)
         if case.contributions is None:
-            scorer, row = self._scorer, case.row
-            case.contributions = {}
-            # Models that have not seen enough yet say nothing, of the features neither.
-            if scorer is not None and row is not None and any(scores.values()):
-                case.contributions = scorer.explain(row, case.at)
+            case.contributions = self._contributions(case, scores)
         self._judged.alerts.append(
             alert(
                 rule,
@@ -193,6 +192,20 @@ class Bench:
             )
         )
         return placed.group
+
+    def _contributions(self, case: Case, scores: Scores) -> Scores:
+        """Feature to its share in what the models hold against the event; together 1. Models that have not seen
+        enough yet say nothing, of the features neither; what labels taught counts as much as all the rest."""
+        told: list[Scores] = []
+        if self._scorer is not None and case.row is not None and any(scores.values()):
+            told.append(self._scorer.explain(case.row, case.at))
+        if self._learner is not None and case.fraud_row is not None:
+            told.append(self._learner.explain(case.fraud_row))
+        told = [shares for shares in told if shares]
+        if len(told) < 2:
+            return told[0] if told else {}
+        names = dict.fromkeys(name for shares in told for name in shares)
+        return {name: sum(shares.get(name, 0.0) for shares in told) / len(told) for name in names}
 
     def _respond(self, case: Case, rule: Rule, hit: Hit, group: Group) -> None:
         """Lock or challenge the user if policy says so."""

@@ -3,17 +3,21 @@
 Whatever it finds is the same however the events were cut into batches.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from msgspec import Struct
 
 from core.alerting import SHADOW
 from core.clock import SECOND
 from core.events import Action
 from core.features import features
+from core.fraud_features import fraud_row
 from core.habits import learn_user
 from core.judged import Book, Case, Found, Judged, OwnRules
 from core.observe import observe
 from core.policy import Policy
+from core.reputation import Reputation
 from core.respond import ACTING_KINDS
 from core.risk import rule_weight
 from core.rules.entry import Hit, Rule, Severity, Thresholds, adds_up
@@ -23,13 +27,30 @@ from core.state import UserState, is_repeat, record_hit, remember
 from core.suspicion import clear_of, raise_suspicion
 
 
+class Rowing(Struct, frozen=True):
+    """What models will ask for. plain, fraud: `core.features`, `core.fraud_features`; reputation: as it is known."""
+
+    plain: bool
+    fraud: bool
+    reputation: Mapping[str, Reputation]
+
+    def rows(self, case: Case, seen: Seen) -> None:
+        """Work the rows out while the user's state is as of the event."""
+        if self.plain or self.fraud:
+            row = features(case.action, case.state, seen)
+            if self.fraud:
+                case.fraud_row = fraud_row(row, case.action, case.state, seen, self.reputation)
+            if self.plain:
+                case.row = row
+
+
 def watch(
     actions: Sequence[Action],
     users: dict[str, UserState],
     book: Book,
     policy: Policy,
     custom: OwnRules | None,
-    with_rows: bool,
+    rowing: "Rowing",
     judged: Judged,
 ) -> list[Case]:
     """Place each event in its user's state and ask the rules that need nothing else. See `core.detect.judge`."""
@@ -86,10 +107,10 @@ def watch(
             if action.time_ms < state.tainted_until_ms:
                 case.tainted = True
             signals(action, state, seen, judged.signals)
-            row = features(action, state, seen) if with_rows else None
+            rowing.rows(case, seen)
             if not case.tainted:
                 learn_user(state, action, seen)
-            case.row, case.seen = row, seen
+            case.seen = seen
         except Exception as error:  # noqa: BLE001 - a rule that raises costs its event only
             if not is_repeat(state, action.key):
                 remember(state, action.key)

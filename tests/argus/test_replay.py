@@ -9,11 +9,12 @@ from argus import cli
 from argus.geo import make_locate
 from argus.replay import BLOCK_LINES, SLICE_LINES, Engine, make_engine
 from argus.replay_files import Labels, run
-from argus.settings import Settings
+from argus.settings import LABEL_MODELS, Settings
 from core.clock import DAY
 from core.detect import judge
 from core.events import Rejected, decode_action, nowhere
 from core.policy import Policy
+from core.records import Decision, Feedback
 from core.rules.book import RuleBook
 from core.rules.custom import CustomRules
 from core.state import UserState
@@ -184,6 +185,53 @@ def test_what_the_sources_say_of_one_slice_is_known_in_the_next() -> None:
     assert [one.event_id for one in block.decisions if "attacker_logged_in" in one.rules] == ["e99"]
     risks = {decision.event_id: decision.risk_score for decision in block.decisions}
     assert risks[f"e{2 * SLICE_LINES - 1}"] > 60 > risks["e0"]
+
+
+MINUTES_MS = 600_000
+
+
+def paid(number: int, user: int, amount: float) -> bytes:
+    return event(number, f"u{user}", amount=amount, currency="EUR", time=START_MS + number * MINUTES_MS)
+
+
+def taught(settings: Settings) -> tuple[list[Decision], list[Decision]]:
+    """Two weeks of small payments, every twentieth a large one that is disputed at once; and small and large ones
+    after that, to the same till."""
+    engine = make_engine(settings)
+    said: list[Feedback] = []
+    for start in range(0, 2_000, 200):
+        lines, known, said = [], said, []
+        for number in range(start, start + 200):
+            fraud = number % 20 == 7
+            amount = 900.0 if fraud else 10.0 + number % 9
+            lines.append(paid(number, number % 37, amount))
+            if fraud:
+                facts = {"feedback_id": f"f{number}", "event_id": f"e{number}", "user_id": f"u{number % 37}"}
+                time_ms = START_MS + number * MINUTES_MS + 1
+                said.append(Feedback(**facts, label="fraud", source="chargeback", time=time_ms))
+        engine.block(lines, known)
+    small = [paid(2_000 + at, at, 12.0) for at in range(30)]
+    large = [paid(2_037 + at, at, 900.0) for at in range(30)]
+    return engine.block(small).decisions, engine.block(large).decisions
+
+
+LEARNING = Settings(partitions=1, label_delay_days=0)
+
+
+def test_what_labels_taught_is_in_the_scores_and_moves_the_risk() -> None:
+    small, large = taught(LEARNING)
+    for name in ("random_forest", "gradient_boosting"):
+        told = [[decision.scores[name] for decision in decisions] for decisions in (small, large)]
+        assert max(told[0]) < 0.99 < min(told[1])
+    off = dict.fromkeys(LABEL_MODELS, "off")
+    _, unaware = taught(msgspec.structs.replace(LEARNING, label_models=off))
+    assert "random_forest" not in unaware[0].scores
+    gained = [mine.risk_score - theirs.risk_score for mine, theirs in zip(large, unaware, strict=True)]
+    assert sum(gained) / len(gained) > 5
+
+
+def test_what_is_learnt_from_labels_is_the_same_in_each_run() -> None:
+    assert taught(LEARNING) == taught(LEARNING)
 
 
 def test_labels_are_handed_out_once_in_the_order_of_their_times(tmp_path: Path) -> None:

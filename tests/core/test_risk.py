@@ -53,6 +53,13 @@ def test_the_tail_is_complete_before_a_score_of_one() -> None:
     assert FUSION.risk(1.0, {"gaussian": 0.99995}) == pytest.approx(FUSION.risk(1.0, {"gaussian": 1.0}), abs=0.01)
 
 
+def test_a_model_that_learns_from_labels_weighs_as_much_as_it_has_earned() -> None:
+    scores = {"random_forest": 1.0, "gaussian": 0.5}
+    risks = [Fusion(Policy(), {"random_forest": trust}).risk(1.0, scores) for trust in (0.0, 0.5, 1.0)]
+    assert risks[0] == FUSION.risk(1.0, {"gaussian": 0.5})
+    assert risks[0] < risks[1] < risks[2] == FUSION.risk(1.0, scores)
+
+
 def test_a_model_without_a_weight_only_shadows() -> None:
     assert FUSION.risk(1.0, {"unknown": 1.0}) == 0.0
     assert Fusion(Policy(model_weights={"gaussian": 0.0})).risk(1.0, {"gaussian": 1.0}) == 0.0

@@ -1,0 +1,335 @@
+"""What one partition learns from labels: kept rows, the word on each, and the models that come of it.
+
+An event that nobody has disputed when the label delay has passed, and that was not tainted, counts as legitimate; a
+tainted one (it alerted, its user was held up, it came from a bad source) never does without a label, so that who is
+patient teaches nothing. Of those that count an eighth, chosen by hash, is never learnt: scores are calibrated by it.
+Of those that a model ranked with the frauds it knew, only a few of each user count either.
+Models say nothing before `WARM_FRAUDS` frauds are known. How much one counts beside the others is what it earned:
+see `models.trust`.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+
+from core.belief import doubt, stands
+from core.clock import DAY, HOUR, to_ms
+from core.events import event_key
+from core.judged import Case, Scores
+from core.records import Feedback, Label
+from core.state import UserState, mark
+from models.calibration import RECENT_ROWS, Calibration
+from models.fitting import Fitting, Job
+from models.kept import FRAUD, LEGIT, TAINTED, UNKNOWN, Chunk, Index, KeptRows, chunk_of, to_bytes
+from models.learnt import GROWN, ONLINE, Grown, Online
+from models.lessons import Lessons, lessons
+from models.protocol import Matrix, State, Vector
+from models.trust import TAIL, Trust
+
+Mode = Literal["decide", "shadow", "off"]
+Heard = Literal["joined", "changed", "repeated", "older", "gone", "locked", "taken_over", "attacker"]
+
+WARM_FRAUDS: Final = 30
+# Held-out rows that calibration needs.
+HELD_LEAST: Final = 100
+HELD_BITS: Final = np.uint64(7)
+# How often what was not disputed is looked for, and how much is learnt at once.
+MATURE_EVERY_MS: Final = 2 * HOUR
+LEARNT_AT_ONCE: Final = 256
+EPOCHS: Final = 3
+# New frauds between two fits: so many, and this share of those known.
+REFIT_FRAUDS: Final = 25
+REFIT_SHARE: Final = 0.25
+# What `learnt` says of a row.
+NOT_LEARNT: Final = 0
+AS_LEGIT: Final = 1
+AS_FRAUD: Final = 2
+HELD_OUT: Final = 3
+NOT_BELIEVED: Final = 4
+# Of events in a model's tail, how many of one user count as legitimate because nobody disputed them.
+RAISED_PER_USER: Final = 2
+SOURCES: Final = ("", "dispute", "analyst", "chargeback", "otp")
+HOLDERS_CODES: Final = (SOURCES.index("dispute"), SOURCES.index("otp"))
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """modes: by model's name; one that is not named is off. rows_most: kept in one partition, for window_ms.
+    delay_ms: of event time, after which an event that nobody disputed counts as legitimate."""
+
+    modes: Mapping[str, Mode]
+    rows_most: int = 200_000
+    window_ms: int = 30 * DAY
+    delay_ms: int = 7 * DAY
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The models that are not off, in a fixed order."""
+        return tuple(name for name in (*ONLINE, *GROWN) if self.modes.get(name, "off") != "off")
+
+
+class Labelled:
+    """A `core.judged.Learner`. Deterministic by seed where `fitting` is awaited."""
+
+    def __init__(
+        self, features: Sequence[str], plan: Plan, fitting: Fitting, *, seed: int = 0, name: str = ""
+    ) -> None:
+        """name: of the partition, by which its fits are known."""
+        self.features = tuple(features)
+        self.plan = plan
+        self.names = plan.names
+        self.kept = KeptRows(len(self.features), plan.rows_most)
+        self.trust = Trust(self.names)
+        self.clock_ms = 0
+        self.scored: Matrix = np.zeros((0, len(self.names)))
+        # Frauds ever known here, and fits that took the place of the last.
+        self.frauds = self.swaps = 0
+        self._seed = seed
+        self._name = name
+        self._fitting = fitting
+        self._models: dict[str, Online | Grown] = {}
+        self._calibrations: dict[str, Calibration] = {}
+        self._epochs_left = EPOCHS
+        self._lessons = 0
+        self._fitted_frauds: dict[str, int] = {}
+        self._matured_ms = 0
+        self._told = False
+
+    @property
+    def speaking(self) -> tuple[str, ...]:
+        """The models that have seen enough."""
+        return tuple(name for name in self.names if name in self._calibrations)
+
+    def score(self, rows: Sequence[Sequence[float]]) -> Sequence[Scores]:
+        """Of each row, model to 0..1. Empty while none has seen enough."""
+        names = self.speaking
+        if not names:
+            self.scored = np.zeros((len(rows), 0))
+            return []
+        self.scored = self._shares(to_bytes(rows), names)
+        return [dict(zip(names, one, strict=True)) for one in self.scored.tolist()]
+
+    def _shares(self, rows: npt.NDArray[np.uint8], names: Sequence[str]) -> Matrix:
+        return np.stack([self._calibrations[name].shares(self._models[name].score_rows(rows)) for name in names], 1)
+
+    def chunk(self, cases: Sequence[Case]) -> Chunk:
+        """What would be kept of cases that `score` was asked about last; it changes nothing."""
+        chunk = chunk_of(cases, len(self.features))
+        places = [case.at for case in cases if case.fraud_row is not None]
+        if len(self.scored) and self.scored.shape[1]:
+            chunk.facts["raised"][:] = self.trust.bits(self.speaking, self.scored[places])
+            chunk.facts["scored"][:] = self.trust.bits(self.speaking, np.ones((len(places), self.scored.shape[1])))
+        return self.kept.wanted(chunk)
+
+    def keep(self, cases: Sequence[Case]) -> None:
+        self.add(self.chunk(cases))
+
+    def add(self, chunk: Chunk) -> None:
+        """Keep a chunk, and come as far with the clock as its newest row."""
+        if len(chunk.rows):
+            self.clock_ms = max(self.clock_ms, int(chunk.facts["time_ms"].max()))
+            self.kept.add(chunk)
+
+    def tell(self, feedback: Feedback, state: UserState | None) -> Heard:
+        """Take in a label. A repeat changes nothing; of two that contradict each other the later stands. state: the
+        user's as it is now.
+
+        `gone`: there is no row of such an event of this user, since it was not kept or is past the window. `locked`,
+        `taken_over`, `attacker`: not believed, see `core.belief`.
+        """
+        kept, user = self.kept, mark(feedback.user_id)
+        place = kept.find(int.from_bytes(event_key(feedback.event_id), "big"), user)
+        if place is None:
+            return "gone"
+        labels, devices, networks = kept.column("label"), kept.column("device"), kept.column("network")
+        others = np.flatnonzero((kept.column("user") == np.uint64(user)) & (labels == FRAUD))
+        origins = {(int(devices[at]), int(networks[at])) for at in others.tolist() if at != place}
+        why = doubt(feedback, state, int(devices[place]), int(networks[place]), origins)
+        if why is not None:
+            return why
+        said = FRAUD if feedback.label == "fraud" else LEGIT
+        time_ms = feedback.time if isinstance(feedback.time, int) else to_ms(feedback.time)
+        before, before_ms = int(labels[place]), int(kept.column("label_ms")[place])
+        if before == said:
+            kept.column("label_ms")[place] = max(before_ms, time_ms)
+            return "repeated"
+        if before != UNKNOWN:
+            known: Label = "fraud" if before == FRAUD else "legit"
+            if not stands(feedback.label, time_ms, known, before_ms):
+                return "older"
+        labels[place], kept.column("label_ms")[place] = said, time_ms
+        kept.column("source")[place] = SOURCES.index(feedback.source)
+        self._told = True
+        if said == FRAUD:
+            self.frauds += 1
+            self.trust.fraud(int(kept.column("scored")[place]), int(kept.column("raised")[place]))
+            self._take_back(place)
+        return "joined" if before == UNKNOWN else "changed"
+
+    def _take_back(self, place: int) -> None:
+        """Of what the user did from where a fraud came, the holder's own word does not count any more, nor does
+        silence about a day before and after."""
+        kept = self.kept
+        device, network = kept.column("device")[place], kept.column("network")[place]
+        same = kept.column("device") == device if device else (kept.column("network") == network) & (network != 0)
+        label = kept.column("label")
+        same &= kept.column("user") == kept.column("user")[place]
+        near = np.abs(kept.column("time_ms") - kept.column("time_ms")[place]) <= DAY
+        same &= ((label == UNKNOWN) & near) | ((label == LEGIT) & np.isin(kept.column("source"), HOLDERS_CODES))
+        label[same] = UNKNOWN
+        kept.column("flags")[same] |= TAINTED
+        kept.column("learnt")[same] = NOT_BELIEVED
+
+    def turn(self, most: int = LEARNT_AT_ONCE) -> None:
+        """Learn what is due, at most so many rows, and swap in what was fitted. Call it after each batch."""
+        moved = self.clock_ms - self._matured_ms >= MATURE_EVERY_MS
+        if moved or self._told:
+            if moved:
+                self._matured_ms = self.clock_ms
+                self.kept.expire(self.clock_ms - self.plan.window_ms)
+            self._learn(most)
+        self._swap()
+
+    def _learn(self, most: int) -> None:
+        kept = self.kept
+        label, learnt = kept.column("label"), kept.column("learnt")
+        silent = (label == UNKNOWN) & (learnt == NOT_LEARNT) & ((kept.column("flags") & TAINTED) == 0)
+        silent &= kept.column("time_ms") <= self.clock_ms - self.plan.delay_ms
+        silent &= ~self._too_often(silent)
+        held = silent & ((kept.column("key") & HELD_BITS) == 0)
+        places = np.flatnonzero(held)
+        learnt[places] = HELD_OUT
+        self.trust.silence(kept.column("scored")[silent], kept.column("raised")[silent])
+        self._measure(places)
+        if np.count_nonzero(label == FRAUD) < WARM_FRAUDS:
+            learnt[silent & ~held] = AS_LEGIT
+            self._told = False
+            return
+        frauds = (label == FRAUD) & (learnt != AS_FRAUD)
+        due = np.flatnonzero(frauds | ((label == LEGIT) & (learnt == NOT_LEARNT)) | (silent & ~held))
+        if self._epochs_left:
+            due = np.flatnonzero((label != UNKNOWN) | (learnt == AS_LEGIT) | (silent & ~held))
+            self._epochs_left -= 1
+        else:
+            due = due[:most]
+        self._teach(due)
+        learnt[due] = np.where(label[due] == FRAUD, AS_FRAUD, AS_LEGIT)
+        self._told = bool(self._epochs_left) or len(due) == most
+        self._refit()
+
+    def _too_often(self, silent: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Which of those rows are one too many of their user in a model's tail: nothing more is learnt of them."""
+        kept = self.kept
+        raised = kept.column("raised") > 0
+        doubted = np.zeros(kept.count, bool)
+        fresh = np.flatnonzero(silent & raised)
+        if len(fresh):
+            users, learnt = kept.column("user"), kept.column("learnt")
+            before = users[raised & ((learnt == AS_LEGIT) | (learnt == HELD_OUT))]
+            counts = Counter(before.tolist())
+            for place in fresh.tolist():
+                user = int(users[place])
+                counts[user] += 1
+                doubted[place] = counts[user] > RAISED_PER_USER
+            learnt[doubted] = NOT_BELIEVED
+        return doubted
+
+    def _teach(self, places: Index) -> None:
+        self._lessons += 1
+        lesson = lessons(self.kept, places, self._seed + self._lessons)
+        if not len(lesson.frauds):
+            return
+        for name in self.names:
+            if name in ONLINE:
+                model = self._models.get(name)
+                if model is None:
+                    model = self._models[name] = ONLINE[name](self.features, self._seed)
+                if not isinstance(model, Grown):
+                    model.learn_rows(lesson.rows, lesson.frauds, lesson.weights)
+                if name == "logistic_regression" or name not in self._calibrations:
+                    self._calibrate(name)
+
+    def _held(self) -> Index:
+        kept = self.kept
+        held = np.flatnonzero((kept.column("learnt") == HELD_OUT) & (kept.column("label") == UNKNOWN))
+        return held[-RECENT_ROWS:]
+
+    def _calibrate(self, name: str) -> None:
+        """Measure a model that has changed by what it says of the rows held out."""
+        held = self._held()
+        if len(held) >= HELD_LEAST:
+            self._calibrations[name] = Calibration(self._models[name].score_rows(self.kept.rows[held]))
+
+    def _measure(self, places: Index) -> None:
+        """Newly held-out rows, for the models that speak."""
+        if len(places):
+            rows = self.kept.rows[places]
+            for name, calibration in self._calibrations.items():
+                calibration.observe(self._models[name].score_rows(rows))
+
+    def _refit(self) -> None:
+        """Have forests grown anew where enough frauds have come to be known."""
+        for name in self.names:
+            if name in GROWN:
+                fitted = self._fitted_frauds.get(name)
+                if fitted is None or self.frauds - fitted >= max(REFIT_FRAUDS, REFIT_SHARE * fitted):
+                    self._submit(name)
+
+    def _submit(self, name: str) -> None:
+        held = self._held()
+        if len(held) < HELD_LEAST:
+            return
+        learnt = np.flatnonzero(np.isin(self.kept.column("learnt"), (AS_LEGIT, AS_FRAUD)))
+        lesson: Lessons = lessons(self.kept, learnt, self._seed, grown=True)
+        if not lesson.frauds.any() or lesson.frauds.all():
+            return
+        self._fitted_frauds[name] = self.frauds
+        arrays: State = {
+            "rows": lesson.rows,
+            "frauds": lesson.frauds.astype(np.uint8),
+            "weights": lesson.weights,
+            "held": self.kept.rows[held],
+        }
+        self._fitting.submit(Job(f"{name}/{self._name}", name, seed=self._seed, version=self.swaps + 1), arrays)
+
+    def _swap(self) -> None:
+        for name in self._fitted_frauds:
+            told = self._fitting.poll(f"{name}/{self._name}")
+            if told is None:
+                continue
+            outcome, arrays = told
+            if not outcome.error:
+                self._models[name] = Grown(arrays, len(self.features), shares=GROWN[name])
+                self._calibrations[name] = Calibration(np.asarray(arrays["said"], np.float64))
+                self.swaps += 1
+
+    def explain(self, row: Sequence[float]) -> Scores:
+        """Feature to its share in what the models that earned trust hold against the row; together 1. By how far the
+        score falls where one feature is as in the usual held-out row. Empty where nothing is held against it."""
+        names, held = self.speaking, self._held()
+        if not names or not len(held):
+            return {}
+        one = to_bytes([row])
+        if not (self._shares(one, names) > TAIL).any():
+            return {}
+        usual = np.median(self.kept.rows[held], axis=0).astype(np.uint8)
+        rows = np.repeat(one, len(self.features) + 1, axis=0)
+        np.fill_diagonal(rows[1:], usual)
+        fall: Vector = np.zeros(len(self.features))
+        for name in names:
+            scores = self._models[name].score_rows(rows)
+            fall += max(self.trust.of(name), 0.01) * np.maximum(scores[0] - scores[1:], 0.0)
+        total = float(fall.sum())
+        return dict(zip(self.features, (fall / total).tolist(), strict=True)) if total > 0 else {}
+
+    def trusted(self) -> Mapping[str, float]:
+        """By model: 0 of one that shadows."""
+        return {name: self.trust.of(name) if self.plan.modes[name] == "decide" else 0.0 for name in self.names}
+
+    def close(self) -> None:
+        """Forget fits that nobody will ask for."""
+        for name in self._fitted_frauds:
+            self._fitting.forget(f"{name}/{self._name}")

@@ -1,0 +1,272 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.respond import LockFacts
+from core.state import Change, UserState, mark, short
+from models.fitting import FITS, Awaited, Job, Outcome
+from models.kept import FRAUD, LEGIT, UNKNOWN
+from models.labelled import AS_FRAUD, AS_LEGIT, HELD_OUT, NOT_BELIEVED, WARM_FRAUDS, Labelled
+from models.protocol import State
+from tests.models.labelling import DAY, FEATURES, START_MS, case, label, learner, lived, rows
+
+LOUD, QUIET = [1.0, 0.5, 0.5], [0.1, 0.5, 0.5]
+
+
+def kept(count: int = 10, **more: Any) -> Labelled:
+    """Quiet events, none labelled."""
+    taught = learner(**more)
+    taught.keep([case(at, QUIET) for at in range(count)])
+    return taught
+
+
+def said(taught: Labelled, number: int) -> int:
+    return int(taught.kept.column("label")[number])
+
+
+def test_all_models_tell_fraud_from_the_rest_once_labels_have_come() -> None:
+    taught = learner()
+    lived(taught)
+    loud, quiet = taught.score([LOUD, QUIET])
+    assert set(loud) == {"logistic_regression", "random_forest", "gradient_boosting"}
+    for name in loud:
+        assert loud[name] > 0.99 > 0.9 > quiet[name]
+
+
+def test_nothing_is_said_before_some_tens_of_frauds_are_known() -> None:
+    taught = learner()
+    lived(taught, 3_000, labelled=False)
+    for number in range(WARM_FRAUDS - 1):
+        taught.tell(label(number), None)
+    taught.turn()
+    assert taught.score([LOUD]) == []
+    taught.tell(label(WARM_FRAUDS), None)
+    taught.turn()
+    assert len(taught.score([LOUD])) == 1
+
+
+def test_two_runs_learn_the_same_to_the_last_bit() -> None:
+    one, other = learner(), learner()
+    lived(one)
+    lived(other)
+    assert one.score(rows(50, 9)[0]) == other.score(rows(50, 9)[0])
+
+
+def test_models_that_are_off_are_not_there_and_shadows_earn_no_weight() -> None:
+    taught = learner(modes={"random_forest": "shadow", "gradient_boosting": "decide", "logistic_regression": "off"})
+    lived(taught)
+    assert set(taught.score([LOUD])[0]) == {"random_forest", "gradient_boosting"}
+    trusted = taught.trusted()
+    assert trusted["random_forest"] == 0.0
+    assert trusted["gradient_boosting"] > 0.5
+
+
+def test_a_label_joins_its_event() -> None:
+    taught = kept()
+    assert taught.tell(label(3), None) == "joined"
+    assert [said(taught, at) for at in (2, 3, 4)] == [UNKNOWN, FRAUD, UNKNOWN]
+
+
+def test_a_label_whose_row_is_gone_or_of_another_user_is_told_so() -> None:
+    taught = kept()
+    assert taught.tell(label(99), None) == "gone"
+    assert taught.tell(label(3, user="u4"), None) == "gone"
+    taught.keep([case(10, QUIET, at_ms=START_MS + 31 * DAY)])
+    taught.turn()
+    assert taught.tell(label(3), None) == "gone"
+
+
+def test_a_repeated_label_changes_nothing() -> None:
+    taught = kept()
+    assert taught.tell(label(3), None) == "joined"
+    taught.turn()
+    assert taught.tell(label(3), None) == "repeated"
+    assert (taught.frauds, said(taught, 3)) == (1, FRAUD)
+
+
+def test_of_labels_that_contradict_each_other_the_later_stands_however_they_come() -> None:
+    early, late = START_MS + 1_000, START_MS + 2_000
+    one, other = kept(), kept()
+    assert one.tell(label(3, "fraud", time=early), None) == "joined"
+    assert one.tell(label(3, "legit", time=late), None) == "changed"
+    assert other.tell(label(3, "legit", time=late), None) == "joined"
+    assert other.tell(label(3, "fraud", time=early), None) == "older"
+    assert said(one, 3) == said(other, 3) == LEGIT
+
+
+def test_of_two_labels_at_once_fraud_stands() -> None:
+    one, other = kept(), kept()
+    one.tell(label(3, "fraud"), None)
+    other.tell(label(3, "legit"), None)
+    assert one.tell(label(3, "legit"), None) == "older"
+    assert other.tell(label(3, "fraud"), None) == "changed"
+
+
+def test_what_nobody_disputed_counts_as_legitimate_when_the_delay_has_passed() -> None:
+    taught = learner(delay_ms=7 * DAY)
+    taught.keep([case(at, QUIET, tainted=at == 5) for at in range(400)])
+    taught.turn()
+    assert not taught.kept.column("learnt").any()
+    taught.keep([case(400, QUIET, at_ms=START_MS + 8 * DAY)])
+    taught.turn()
+    learnt = taught.kept.column("learnt")[:400]
+    assert set(learnt.tolist()) == {0, AS_LEGIT, HELD_OUT}
+    assert np.flatnonzero(learnt == 0).tolist() == [5]  # tainted: silence says nothing of it
+    assert 20 < np.count_nonzero(learnt == HELD_OUT) < 90
+
+
+def test_what_was_learnt_as_legitimate_and_turns_out_to_be_fraud_is_learnt_as_fraud() -> None:
+    taught = learner()
+    lived(taught)
+    place = int(np.flatnonzero(taught.kept.column("learnt") == AS_LEGIT)[0])
+    assert taught.tell(label(place, time=START_MS + 30 * DAY), None) in ("joined", "changed")
+    taught.turn()
+    assert taught.kept.column("learnt")[place] == AS_FRAUD
+
+
+LOCKED = LockFacts(
+    state="locked", scope=(), reason="", alert_id=None, since_ms=START_MS, until_ms=None, by="rule", announced=False
+)
+
+
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [
+        (UserState(lock=LOCKED), "locked"),
+        (UserState(clock_ms=START_MS, alarm_ms=START_MS), "taken_over"),
+        (UserState(clock_ms=START_MS, change=Change(START_MS, "mfa_change", True, False)), "taken_over"),
+        (UserState(suspicion=0.5, culprit_device=short(mark("d3"))), "attacker"),
+        (UserState(), None),
+    ],
+)
+def test_whoever_holds_an_account_that_may_be_taken_over_is_not_believed(state: UserState, why: str | None) -> None:
+    taught = kept()
+    assert taught.tell(label(3, "legit", source="otp"), state) == (why or "joined")
+    assert said(taught, 3) == (UNKNOWN if why else LEGIT)
+    assert taught.tell(label(3, "legit", source="analyst", time=START_MS + DAY), state) != why
+
+
+def test_who_says_that_events_from_a_fraudsters_device_were_theirs_is_not_believed_then_or_before() -> None:
+    taught = learner()
+    taught.keep([case(at, QUIET, user="u1", device="bad" if at < 3 else "good") for at in range(6)])
+    mine: dict[str, Any] = {"user": "u1", "source": "otp"}
+    assert taught.tell(label(0, "legit", **mine), None) == "joined"
+    assert taught.tell(label(4, "legit", **mine), None) == "joined"
+    assert taught.tell(label(1, user="u1"), None) == "joined"
+    assert taught.tell(label(2, "legit", **mine), None) == "attacker"
+    assert [said(taught, at) for at in range(6)] == [UNKNOWN, FRAUD, UNKNOWN, UNKNOWN, LEGIT, UNKNOWN]
+    taught.turn()
+    assert taught.kept.column("learnt")[0] == NOT_BELIEVED  # nor does silence speak for it
+
+
+def test_an_attack_repeated_slowly_for_weeks_does_not_come_to_look_normal() -> None:
+    """Frauds are known elsewhere; then somebody repeats the same for weeks, some of it found and none of it
+    disputed."""
+    taught = learner(delay_ms=DAY)
+    lived(taught, 3_000)
+    before = taught.score([LOUD])[0]
+    first = 3_000
+    for day in range(28):
+        quiet, frauds = rows(150, day)
+        cases = [
+            case(first + at, row, at_ms=START_MS + (3 + day) * DAY + at * 60_000)
+            for at, (row, fraud) in enumerate(zip(quiet, frauds, strict=True))
+            if not fraud
+        ]
+        cases += [
+            case(first + 150 + at, LOUD, user="mallory", tainted=at % 2 == 0, at_ms=START_MS + (3 + day) * DAY)
+            for at in range(6)
+        ]
+        for at, one in enumerate(cases):
+            one.at = at
+        taught.score([one.fraud_row or () for one in cases])
+        taught.keep(cases)
+        taught.turn()
+        first += 1_000
+    after = taught.score([LOUD])[0]
+    assert min(before.values()) > 0.99
+    assert min(after.values()) > 0.99
+
+
+def test_a_user_who_disputes_everything_is_one_voice() -> None:
+    taught = learner()
+    lived(taught)
+    taught.keep([case(10_000 + at, QUIET, user="mallory") for at in range(400)])
+    for at in range(400):
+        taught.tell(label(10_000 + at, user="mallory", time=START_MS + 9 * DAY), None)
+    for _ in range(10):
+        taught.turn()
+    scores = taught.score([QUIET, LOUD])
+    assert scores[0]["logistic_regression"] < scores[1]["logistic_regression"]
+    assert scores[0]["gradient_boosting"] < scores[1]["gradient_boosting"]
+
+
+def test_explanations_name_what_frauds_are_known_by() -> None:
+    taught = learner()
+    lived(taught)
+    shares = taught.explain(LOUD)
+    assert sum(shares.values()) == pytest.approx(1.0)
+    assert max(shares, key=shares.__getitem__) == "sign"
+    assert taught.explain(QUIET) == {}
+    assert learner().explain(LOUD) == {}
+
+
+class Slow(Awaited):
+    """Fits that are done when the test says so."""
+
+    def __init__(self, error: str = "") -> None:
+        super().__init__(FITS)
+        self.ready, self.jobs, self._error = False, list[str](), error
+
+    def submit(self, job: Job, arrays: State) -> None:
+        self.jobs.append(job.name)
+        super().submit(job, arrays)
+
+    def poll(self, name: str) -> tuple[Outcome, State] | None:
+        if not self.ready:
+            return None
+        if self._error:
+            return Outcome(Job(name, name), error="died"), {}
+        return super().poll(name)
+
+
+def test_events_are_scored_by_the_last_fit_until_the_next_is_done() -> None:
+    fitting = Slow()
+    taught = learner(fitting)
+    lived(taught, 2_000)
+    assert set(taught.score([LOUD])[0]) == {"logistic_regression"}
+    fitting.ready = True
+    taught.turn()
+    assert set(taught.score([LOUD])[0]) == {"logistic_regression", "random_forest", "gradient_boosting"}
+    assert taught.swaps == 2
+
+
+def test_a_fit_that_fails_leaves_things_as_they_are() -> None:
+    fitting = Slow("died")
+    taught = learner(fitting)
+    lived(taught, 2_000)
+    fitting.ready = True
+    taught.turn()
+    assert set(taught.score([LOUD])[0]) == {"logistic_regression"}
+
+
+def test_forests_are_grown_anew_after_so_many_new_frauds_and_not_with_each_batch() -> None:
+    fitting = Slow()
+    taught = learner(fitting)
+    lived(taught, 6_000)
+    count = fitting.jobs.count("random_forest/0")
+    assert 3 <= count <= 8
+    lived(taught, 1_000, first=6_000, labelled=False)
+    assert fitting.jobs.count("random_forest/0") == count
+
+
+def test_what_is_kept_stays_within_its_bound() -> None:
+    taught = learner(rows_most=1_000)
+    lived(taught, 6_000)
+    assert taught.kept.count <= 1_000
+    assert taught.score([LOUD])[0]["logistic_regression"] > 0.9
+
+
+def test_a_row_of_each_feature_is_asked_for() -> None:
+    assert learner().features == FEATURES
