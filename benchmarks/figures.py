@@ -20,7 +20,7 @@ class Target(Struct, frozen=True):
 
 
 class Figure(Struct, frozen=True):
-    """One measured quantity. runs: its value in each run, in order; value: their median."""
+    """One measured quantity. runs: its value in each run, in order; value: what they come to (`Result.middle`)."""
 
     name: str
     unit: str
@@ -30,11 +30,13 @@ class Figure(Struct, frozen=True):
 
 
 class Result(Struct, frozen=True):
-    """What one benchmark found. notes: what a reader has to know to read the figures right."""
+    """What one benchmark found. notes: what a reader has to know to read the figures right; middle: what a figure's
+    value is of its runs."""
 
     benchmark: str
     figures: tuple[Figure, ...]
     notes: tuple[str, ...] = ()
+    middle: Literal["median", "mean"] = "median"
 
 
 def figure(name: str, unit: str, runs: Sequence[float], target: Target | None = None) -> Figure:

@@ -13,10 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from argus.settings import Settings
-from benchmarks import beside_faust, capacity, engine, latency, memory, metering, replay, stream
+from benchmarks import api, beside_faust, capacity, engine, handbook, latency, memory, metering, replay, stream
 from benchmarks.events import USERS, Events, simulated
 from benchmarks.figures import Figure, Result, told
 from benchmarks.machine import Machine, describe
+from simulation.handbook import CUSTOMERS
 
 # Pauses in the load of others are no reason to report nothing; still, absolute figures suffer from it.
 BUSY_LOAD: Final = 0.5
@@ -77,6 +78,14 @@ class Bench:
             self.events(busy * memory.EVENTS_PER_BUSY_USER, busy),
         )
 
+    def api(self) -> Result:
+        count = self.count(api.RATE * api.RUN_S)
+        return api.run(self.settings, self.events(api.WARM_UP + count + api.LISTS * api.LIST), count)
+
+    def handbook(self) -> Result:
+        count = self.count(handbook.PAYMENTS)
+        return handbook.run(self.settings, round(CUSTOMERS * count / handbook.PAYMENTS))
+
     def capacity(self) -> Result:
         count = self.count(capacity.EVENTS)
         return capacity.run(self.settings, self.events(count, max(1, count // capacity.EVENTS_PER_USER)), count)
@@ -93,7 +102,9 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], Result]]] = {
 }
 # Run when they are named.
 MORE: Final[dict[str, Callable[[Bench], Result]]] = {
+    "api": Bench.api,
     "capacity": Bench.capacity,
+    "handbook": Bench.handbook,
     "latency-50": lambda bench: bench.latency(50),
     "latency-200": lambda bench: bench.latency(200),
     "latency-500": lambda bench: bench.latency(500),
@@ -137,7 +148,7 @@ def show(report: Report, console: Console) -> None:
         table = Table(title=result.benchmark, title_justify="left", caption_justify="left")
         table.caption = "\n".join(result.notes)
         table.add_column("")
-        for heading in ("median", "lowest", "highest"):
+        for heading in (result.middle, "lowest", "highest"):
             table.add_column(heading, justify="right")
         table.add_column("unit")
         table.add_column("target", justify="right")

@@ -63,6 +63,16 @@ class Payments(NamedTuple):
         """Since the start, 0 for the first."""
         return self.time_s // DAY_S
 
+    def first(self, count: int) -> "Payments":
+        """So many of them."""
+        return Payments(
+            self.time_s[:count],
+            self.customer[:count],
+            self.terminal[:count],
+            self.amount[:count],
+            self.scenario[:count],
+        )
+
     def times_ms(self) -> list[int]:
         return (START_MS + self.time_s * SECOND).tolist()  # type: ignore[no-any-return]
 
