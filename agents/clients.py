@@ -82,7 +82,7 @@ class Clients:
         )
         await producer.start()
         self._started.append(producer)
-        return MeteredProducer(producer, self._meter)
+        return MeteredProducer(producer, self._meter, turn_within_s=config.request_timeout_s)
 
     async def stop(self) -> None:
         for producer in self._started:

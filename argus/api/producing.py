@@ -62,7 +62,10 @@ class Producing:
                     logger.warning("no broker answers on %s, trying again: %s", self._settings.broker, error)
                 await asyncio.sleep(AGAIN_S)
             else:
-                self._started, self._producer = producer, MeteredProducer(producer, self._meter)
+                self._started, self._producer = (
+                    producer,
+                    MeteredProducer(producer, self._meter, turn_within_s=ACKED_WITHIN_S),
+                )
                 self._sender = KafkaSender(self._producer)
 
     async def send(self, outputs: Sequence[Output]) -> None:

@@ -3,7 +3,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-from aiokafka.errors import KafkaError
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from agents.producing import MeteredProducer
 from tests.agents.fakes import ManualClock
@@ -87,3 +89,77 @@ def test_the_oldest_of_each_topic_counts() -> None:
             future.cancel()
 
     play(story)
+
+
+class Narrow(Producer):
+    """Has room for one batch at a time; the test says when there is room again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.room = asyncio.Event()
+
+    async def send_batch(self, batch: Any, topic: str, *, partition: int) -> asyncio.Future[Any]:
+        delivered = await super().send_batch(batch, topic, partition=partition)
+        await self.room.wait()
+        return delivered
+
+
+def test_batches_of_a_partition_are_handed_over_in_turn_and_other_partitions_do_not_wait() -> None:
+    async def story() -> None:
+        narrow: Any = Narrow()
+        metered = MeteredProducer(narrow)
+        sending = [asyncio.create_task(metered.send_batch(Batch(), "events", partition=0)) for _ in range(3)]
+        await asyncio.sleep(0)
+        assert len(narrow.sent) == 1
+        sending.append(asyncio.create_task(metered.send_batch(Batch(), "events", partition=1)))
+        await asyncio.sleep(0)
+        assert len(narrow.sent) == 2
+        narrow.room.set()
+        await asyncio.gather(*sending)
+        assert len(narrow.sent) == 4
+
+    asyncio.run(story())
+
+
+def test_a_batch_whose_turn_does_not_come_is_given_up_and_the_next_is_taken() -> None:
+    async def story() -> None:
+        narrow: Any = Narrow()
+        metered = MeteredProducer(narrow, turn_within_s=0.01)
+        first = asyncio.create_task(metered.send_batch(Batch(), "events", partition=0))
+        await asyncio.sleep(0)
+        with pytest.raises(KafkaTimeoutError):
+            await metered.send_batch(Batch(), "events", partition=0)
+        narrow.room.set()
+        await first
+        await metered.send_batch(Batch(), "events", partition=0)
+        assert len(narrow.sent) == 2
+
+    asyncio.run(story())
+
+
+@pytest.mark.broker
+def test_many_callers_at_once_are_all_taken_within_the_time_of_one(tansu: str) -> None:
+    async def story() -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=tansu)
+        await admin.start()
+        await admin.create_topics([NewTopic("many-callers", 1, 1)])
+        await admin.close()
+        producer = AIOKafkaProducer(bootstrap_servers=tansu, acks="all", request_timeout_ms=5_000)
+        await producer.start()
+        metered, offsets = MeteredProducer(producer), list[int]()
+
+        async def call() -> None:
+            for _ in range(60):
+                batch = metered.create_batch()
+                batch.append(key=None, value=b"x" * 10_000, timestamp=None)
+                batch.close()
+                delivered = await (await metered.send_batch(batch, "many-callers", partition=0))
+                offsets.append(delivered.offset)
+
+        try:
+            await asyncio.gather(*(call() for _ in range(16)))
+        finally:
+            await producer.stop()
+        assert sorted(offsets) == list(range(16 * 60))
+
+    asyncio.run(story())
