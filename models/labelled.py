@@ -90,18 +90,18 @@ class Labelled:
         self._seed = seed
         self._name = name
         self._fitting = fitting
-        self._models: dict[str, Online | Grown] = {}
-        self._calibrations: dict[str, Calibration] = {}
-        self._epochs_left = EPOCHS
-        self._lessons = 0
-        self._fitted_frauds: dict[str, int] = {}
-        self._matured_ms = 0
+        self.models: dict[str, Online | Grown] = {}
+        self.calibrations: dict[str, Calibration] = {}
+        self.epochs_left = EPOCHS
+        self.lessons = 0
+        self.fitted_frauds: dict[str, int] = {}
+        self.matured_ms = 0
         self._told = False
 
     @property
     def speaking(self) -> tuple[str, ...]:
         """The models that have seen enough."""
-        return tuple(name for name in self.names if name in self._calibrations)
+        return tuple(name for name in self.names if name in self.calibrations)
 
     def score(self, rows: Sequence[Sequence[float]]) -> Sequence[Scores]:
         """Of each row, model to 0..1. Empty while none has seen enough."""
@@ -113,7 +113,7 @@ class Labelled:
         return [dict(zip(names, one, strict=True)) for one in self.scored.tolist()]
 
     def _shares(self, rows: npt.NDArray[np.uint8], names: Sequence[str]) -> Matrix:
-        return np.stack([self._calibrations[name].shares(self._models[name].score_rows(rows)) for name in names], 1)
+        return np.stack([self.calibrations[name].shares(self.models[name].score_rows(rows)) for name in names], 1)
 
     def chunk(self, cases: Sequence[Case]) -> Chunk:
         """What would be kept of cases that `score` was asked about last; it changes nothing."""
@@ -166,10 +166,10 @@ class Labelled:
         if said == FRAUD:
             self.frauds += 1
             self.trust.fraud(int(kept.column("scored")[place]), int(kept.column("raised")[place]))
-            self._take_back(place)
+            self.take_back(place)
         return "joined" if before == UNKNOWN else "changed"
 
-    def _take_back(self, place: int) -> None:
+    def take_back(self, place: int) -> None:
         """Of what the user did from where a fraud came, the holder's own word does not count any more, nor does
         silence about a day before and after."""
         kept = self.kept
@@ -185,10 +185,10 @@ class Labelled:
 
     def turn(self, most: int = LEARNT_AT_ONCE) -> None:
         """Learn what is due, at most so many rows, and swap in what was fitted. Call it after each batch."""
-        moved = self.clock_ms - self._matured_ms >= MATURE_EVERY_MS
+        moved = self.clock_ms - self.matured_ms >= MATURE_EVERY_MS
         if moved or self._told:
             if moved:
-                self._matured_ms = self.clock_ms
+                self.matured_ms = self.clock_ms
                 self.kept.expire(self.clock_ms - self.plan.window_ms)
             self._learn(most)
         self._swap()
@@ -198,7 +198,7 @@ class Labelled:
         label, learnt = kept.column("label"), kept.column("learnt")
         silent = (label == UNKNOWN) & (learnt == NOT_LEARNT) & ((kept.column("flags") & TAINTED) == 0)
         silent &= kept.column("time_ms") <= self.clock_ms - self.plan.delay_ms
-        silent &= ~self._too_often(silent)
+        silent &= ~self.too_often(silent)
         held = silent & ((kept.column("key") & HELD_BITS) == 0)
         places = np.flatnonzero(held)
         learnt[places] = HELD_OUT
@@ -210,17 +210,17 @@ class Labelled:
             return
         frauds = (label == FRAUD) & (learnt != AS_FRAUD)
         due = np.flatnonzero(frauds | ((label == LEGIT) & (learnt == NOT_LEARNT)) | (silent & ~held))
-        if self._epochs_left:
+        if self.epochs_left:
             due = np.flatnonzero((label != UNKNOWN) | (learnt == AS_LEGIT) | (silent & ~held))
-            self._epochs_left -= 1
+            self.epochs_left -= 1
         else:
             due = due[:most]
         self._teach(due)
         learnt[due] = np.where(label[due] == FRAUD, AS_FRAUD, AS_LEGIT)
-        self._told = bool(self._epochs_left) or len(due) == most
+        self._told = bool(self.epochs_left) or len(due) == most
         self._refit()
 
-    def _too_often(self, silent: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    def too_often(self, silent: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """Which of those rows are one too many of their user in a model's tail: nothing more is learnt of them."""
         kept = self.kept
         raised = kept.column("raised") > 0
@@ -238,18 +238,18 @@ class Labelled:
         return doubted
 
     def _teach(self, places: Index) -> None:
-        self._lessons += 1
-        lesson = lessons(self.kept, places, self._seed + self._lessons)
+        self.lessons += 1
+        lesson = lessons(self.kept, places, self._seed + self.lessons)
         if not len(lesson.frauds):
             return
         for name in self.names:
             if name in ONLINE:
-                model = self._models.get(name)
+                model = self.models.get(name)
                 if model is None:
-                    model = self._models[name] = ONLINE[name](self.features, self._seed)
+                    model = self.models[name] = ONLINE[name](self.features, self._seed)
                 if not isinstance(model, Grown):
                     model.learn_rows(lesson.rows, lesson.frauds, lesson.weights)
-                if name == "logistic_regression" or name not in self._calibrations:
+                if name == "logistic_regression" or name not in self.calibrations:
                     self._calibrate(name)
 
     def _held(self) -> Index:
@@ -261,20 +261,20 @@ class Labelled:
         """Measure a model that has changed by what it says of the rows held out."""
         held = self._held()
         if len(held) >= HELD_LEAST:
-            self._calibrations[name] = Calibration(self._models[name].score_rows(self.kept.rows[held]))
+            self.calibrations[name] = Calibration(self.models[name].score_rows(self.kept.rows[held]))
 
     def _measure(self, places: Index) -> None:
         """Newly held-out rows, for the models that speak."""
         if len(places):
             rows = self.kept.rows[places]
-            for name, calibration in self._calibrations.items():
-                calibration.observe(self._models[name].score_rows(rows))
+            for name, calibration in self.calibrations.items():
+                calibration.observe(self.models[name].score_rows(rows))
 
     def _refit(self) -> None:
         """Have forests grown anew where enough frauds have come to be known."""
         for name in self.names:
             if name in GROWN:
-                fitted = self._fitted_frauds.get(name)
+                fitted = self.fitted_frauds.get(name)
                 if fitted is None or self.frauds - fitted >= max(REFIT_FRAUDS, REFIT_SHARE * fitted):
                     self._submit(name)
 
@@ -286,7 +286,7 @@ class Labelled:
         lesson: Lessons = lessons(self.kept, learnt, self._seed, grown=True)
         if not lesson.frauds.any() or lesson.frauds.all():
             return
-        self._fitted_frauds[name] = self.frauds
+        self.fitted_frauds[name] = self.frauds
         arrays: State = {
             "rows": lesson.rows,
             "frauds": lesson.frauds.astype(np.uint8),
@@ -296,14 +296,14 @@ class Labelled:
         self._fitting.submit(Job(f"{name}/{self._name}", name, seed=self._seed, version=self.swaps + 1), arrays)
 
     def _swap(self) -> None:
-        for name in self._fitted_frauds:
+        for name in self.fitted_frauds:
             told = self._fitting.poll(f"{name}/{self._name}")
             if told is None:
                 continue
             outcome, arrays = told
             if not outcome.error:
-                self._models[name] = Grown(arrays, len(self.features), shares=GROWN[name])
-                self._calibrations[name] = Calibration(np.asarray(arrays["said"], np.float64))
+                self.models[name] = Grown(arrays, len(self.features), shares=GROWN[name])
+                self.calibrations[name] = Calibration(np.asarray(arrays["said"], np.float64))
                 self.swaps += 1
 
     def explain(self, row: Sequence[float]) -> Scores:
@@ -320,7 +320,7 @@ class Labelled:
         np.fill_diagonal(rows[1:], usual)
         fall: Vector = np.zeros(len(self.features))
         for name in names:
-            scores = self._models[name].score_rows(rows)
+            scores = self.models[name].score_rows(rows)
             fall += max(self.trust.of(name), 0.01) * np.maximum(scores[0] - scores[1:], 0.0)
         total = float(fall.sum())
         return dict(zip(self.features, (fall / total).tolist(), strict=True)) if total > 0 else {}
@@ -331,5 +331,5 @@ class Labelled:
 
     def close(self) -> None:
         """Forget fits that nobody will ask for."""
-        for name in self._fitted_frauds:
+        for name in self.fitted_frauds:
             self._fitting.forget(f"{name}/{self._name}")

@@ -4,13 +4,14 @@ Rows are bytes (`models.kept`). Scores grow with the odds of fraud and have no c
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 from river.forest import ARFClassifier
 from river.linear_model import LogisticRegression
 from river.optim import Adam
+from river.utils import VectorDict
 
 from models.flat_forest import FlatForest
 from models.kept import STEPS
@@ -59,6 +60,30 @@ class Logistic:
         for row, fraud, weight in zip((rows / STEPS).tolist(), frauds.tolist(), weights.tolist(), strict=True):
             model.learn_one(dict(zip(features, row, strict=True)), fraud, w=weight)
         self._read()
+
+    def state(self) -> State:
+        """The weights with what Adam remembers of their gradients, in the order of the features."""
+        model, names = self.model, self._features
+        moments = [getattr(model.optimizer, name) or {} for name in ("m", "v")]
+        return {
+            "weights": np.array([model.weights.get(name, 0.0) for name in names]),
+            "moments": np.array([[moment.get(name, 0.0) for name in names] for moment in moments]),
+            "counts": np.array([float(model.intercept), float(model.optimizer.n_iterations)]),
+        }
+
+    @classmethod
+    def restore(cls, state: State, features: Sequence[str]) -> Self:
+        """It learns on as the other would have. Errors: KeyError or ValueError where that was no such model."""
+        made, width = cls(features), len(features)
+        if state["weights"].shape != (width,) or state["moments"].shape != (2, width):
+            raise ValueError("a regression of other features")
+        model = made.model
+        model._weights = VectorDict(dict(zip(features, state["weights"].tolist(), strict=True)))  # noqa: SLF001
+        moments = (dict(zip(features, row, strict=True)) for row in state["moments"].tolist())
+        model.optimizer.m, model.optimizer.v = (VectorDict(moment) for moment in moments)
+        model.intercept, model.optimizer.n_iterations = float(state["counts"][0]), int(state["counts"][1])
+        made._read()
+        return made
 
 
 class AdaptiveForest:
