@@ -1,0 +1,221 @@
+"""What one partition learns from labels, in the users' shard: rows that wait, labels that came, the models of both.
+
+Rows and labels are written by the step that they belong to. A snapshot of the models is a step of its own, in chunks
+where it is large; one that cannot be read is set aside and counted, and the models are learnt anew from the rows.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Sequence
+from heapq import heapify, heappop, heappush
+from typing import Final
+
+import msgspec
+
+from agents.services import Services
+from agents.shard import Meta, Shard
+from core.detect import LABEL_FEATURES
+from core.events import event_key
+from core.judged import Case
+from core.records import Feedback
+from core.state import UserState, mark
+from models.kept import Chunk
+from models.labelled import Heard, Labelled
+from models.remembered import (
+    Said,
+    decode_said,
+    encode_said,
+    pack_chunk,
+    put_back,
+    resume,
+    said_of,
+    snapshot,
+    unpack_chunk,
+)
+from models.snapshot import SnapshotUnreadable
+from tables.chunks import Incomplete, cut, joined
+
+logger = logging.getLogger(__name__)
+
+CHUNK_PREFIX: Final = b"k"
+LABEL_PREFIX: Final = b"l"
+SNAPSHOT_KEY: Final = b"t"
+ASIDE_KEY: Final = b"x"
+# A step takes so many of those that are past the window away with it.
+FORGOTTEN_PER_STEP: Final = 32
+# Lessons, each of some hundred rows at most, after which a snapshot is taken.
+SNAPSHOT_LESSONS: Final = 200
+# Whatever was said counts, or is a repeat of what does.
+WRITTEN: Final[frozenset[Heard]] = frozenset({"joined", "changed", "repeated"})
+
+
+class Attending:
+    """A `core.judged.Learner` for one step, which keeps nothing before the step has happened: one that is given up
+    and taken again as two halves must not keep a row twice."""
+
+    def __init__(self, learner: Labelled) -> None:
+        self.explain = learner.explain
+        self.trusted = learner.trusted
+        self.score = learner.score
+        self.chunk: Chunk | None = None
+        self._learner = learner
+
+    def keep(self, cases: Sequence[Case]) -> None:
+        self.chunk = self._learner.chunk(cases)
+
+
+class PartitionLabels:
+    """One partition's. Whoever calls holds the shard's lock. Nothing happens where all models are off."""
+
+    def __init__(self, services: Services, shard: Shard) -> None:
+        self._services = services
+        self._shard = shard
+        self.learner: Labelled | None = None
+        self._chunks: deque[tuple[int, bytes]] = deque()
+        self._labels: list[tuple[int, bytes]] = []
+        self._gone: list[bytes] = []
+        self._aside: bytes | None = None
+        self._saved = (0, 0)
+        self._fresh()
+
+    def _fresh(self) -> Labelled | None:
+        services = self._services
+        if not services.labels.names:
+            return None
+        name = str(self._shard.partition)
+        learner = Labelled(LABEL_FEATURES, services.labels, services.fitting, seed=services.model_seed, name=name)
+        self.learner = learner
+        return learner
+
+    def restore(self) -> None:
+        """After a takeover."""
+        learner, store = self._fresh(), self._shard.store
+        if learner is None:
+            return
+        self._restore_models(learner)
+        self._chunks.clear()
+        unread = 0
+        for key, raw in store.scan(CHUNK_PREFIX):
+            try:
+                chunk = unpack_chunk(raw, LABEL_FEATURES)
+            except ValueError:
+                unread += 1
+                self._gone.append(key)
+                continue
+            self._chunks.append((int(chunk.facts["time_ms"].max()), key))
+            learner.add(chunk)
+        if unread:
+            logger.warning("partition %d forgets %d chunks of rows of other features", self._shard.partition, unread)
+        said: dict[int, Said] = {}
+        for key, raw in store.scan(LABEL_PREFIX):
+            try:
+                said[int.from_bytes(key[1:], "big")] = decode_said(raw)
+            except msgspec.MsgspecError:
+                self._gone.append(key)
+        gone = set(put_back(learner, said))
+        self._gone += [_label_key(key) for key in gone]
+        self._labels = [(label.time_ms, _label_key(key)) for key, label in said.items() if key not in gone]
+        heapify(self._labels)
+        self._saved = (learner.lessons, learner.swaps)
+
+    def _restore_models(self, learner: Labelled) -> None:
+        raw: bytes | None = None
+        try:
+            raw = joined(self._shard.store.get, SNAPSHOT_KEY)
+            if raw is not None:
+                resume(learner, raw, self._services.snapshot_key)
+        except (SnapshotUnreadable, Incomplete) as error:
+            reason = error.reason if isinstance(error, SnapshotUnreadable) else "truncated"
+            logger.error("models of partition %d are learnt anew from its labels: %s", self._shard.partition, error)
+            self._services.meter.snapshot_unreadable(reason)
+            self._aside = raw
+
+    def attending(self) -> Attending | None:
+        """The learner for one step."""
+        return Attending(self.learner) if self.learner is not None else None
+
+    def write(self, attending: Attending | None, clock_ms: int, writes: dict[bytes, bytes | None]) -> bytes | None:
+        """Put the step's rows into its writes, and take what is past the window out. Answers the rows' key."""
+        learner = self.learner
+        if learner is None:
+            return None
+        self._forget(max(clock_ms, learner.clock_ms) - learner.plan.window_ms, writes)
+        if attending is None or attending.chunk is None or not len(attending.chunk.rows):
+            return None
+        key = CHUNK_PREFIX + (self._shard.meta.sequence + 1).to_bytes(8, "big")
+        writes[key] = pack_chunk(attending.chunk, LABEL_FEATURES)
+        return key
+
+    def _forget(self, before_ms: int, writes: dict[bytes, bytes | None]) -> None:
+        """What a step takes that is given up then is forgotten after the next takeover."""
+        room = FORGOTTEN_PER_STEP
+        while room and self._gone:
+            writes[self._gone.pop()] = None
+            room -= 1
+        while room and self._chunks and self._chunks[0][0] < before_ms:
+            writes[self._chunks.popleft()[1]] = None
+            room -= 1
+        while room and self._labels and self._labels[0][0] < before_ms:
+            writes[heappop(self._labels)[1]] = None
+            room -= 1
+
+    def happened(self, attending: Attending | None, key: bytes | None) -> None:
+        """The step is durable: keep its rows, and learn what is due."""
+        learner = self.learner
+        if learner is None:
+            return
+        if attending is not None and attending.chunk is not None and key is not None:
+            chunk = attending.chunk
+            self._chunks.append((int(chunk.facts["time_ms"].max()), key))
+            learner.add(chunk)
+        learner.turn()
+
+    def hear(self, feedback: Feedback, state: UserState | None, writes: dict[bytes, bytes | None]) -> Heard | None:
+        """Take in a label. It counts in memory at once: heard again, in a smaller step, it is a repeat."""
+        learner = self.learner
+        if learner is None:
+            return None
+        heard = learner.tell(feedback, state)
+        if heard in WRITTEN:
+            number = int.from_bytes(event_key(feedback.event_id), "big")
+            said = said_of(learner, number, mark(feedback.user_id))
+            if said is not None:
+                key = _label_key(number)
+                if heard == "joined":
+                    heappush(self._labels, (said.time_ms, key))
+                writes[key] = encode_said(said)
+        return heard
+
+    async def keep(self) -> None:
+        """Between two steps: take a snapshot where enough has been learnt, or a forest has been grown."""
+        learner = self.learner
+        if learner is not None:
+            lessons, swaps = self._saved
+            if learner.lessons >= lessons + SNAPSHOT_LESSONS or learner.swaps > swaps:
+                await self.save()
+
+    async def save(self) -> None:
+        """Take a snapshot, if there is anything to keep."""
+        learner = self.learner
+        if learner is None or not learner.models:
+            return
+        self._saved = (learner.lessons, learner.swaps)
+        if self._aside is not None:
+            await self._write(ASIDE_KEY, self._aside)
+            self._aside = None
+        await self._write(SNAPSHOT_KEY, snapshot(learner, self._services.snapshot_key))
+
+    def close(self) -> None:
+        """The partition is given up."""
+        if self.learner is not None:
+            self.learner.close()
+
+    async def _write(self, key: bytes, value: bytes) -> None:
+        for writes in cut(self._shard.store.get, key, value):
+            before = self._shard.meta
+            meta = Meta(clock_ms=before.clock_ms, applied=before.applied, origins=before.origins)
+            await self._shard.commit(writes, [], meta)
+
+
+def _label_key(key: int) -> bytes:
+    return LABEL_PREFIX + key.to_bytes(8, "big")
