@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from agents.patience import Patience
 from argus import broker, children
-from argus.ports import pick
+from argus.ports import LOOPBACK, pick
 from argus.settings import EMBEDDED, Settings
 from argus.topics import TOPICS, ensure_topics
 from benchmarks.events import Events
@@ -33,13 +34,20 @@ class House:
         self.bootstrap = running.bootstrap
         self.broker_pid = running.pid
         self.directory = directory
+        self._metrics_port = 0
 
     @contextmanager
     def worker(self) -> Iterator[Child]:
         """One `argus worker`."""
-        spec = children.worker_child(children.ARGUS, self.settings, self.bootstrap, 0, pick())
+        self._metrics_port = pick()
+        spec = children.worker_child(children.ARGUS, self.settings, self.bootstrap, 0, self._metrics_port)
         with child("worker", spec.argv, spec.env, self.directory) as process:
             yield process
+
+    def series(self) -> int:
+        """How many series the worker has for Prometheus now."""
+        with urllib.request.urlopen(f"http://{LOOPBACK}:{self._metrics_port}/metrics", timeout=30) as answer:
+            return sum(not line.startswith(b"#") for line in answer)
 
     @contextmanager
     def idiomatic(self) -> Iterator[Child]:

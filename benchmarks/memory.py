@@ -27,13 +27,16 @@ BUSY_USERS: Final = 500
 EVENTS_PER_BUSY_USER: Final = 100
 KIB: Final = 1_024
 MOST_MIB: Final = 1_536
+MOST_SERIES: Final = 5_000
 
 
 class Held(Struct):
-    """A worker's memory, MiB, and the bytes of every user's newest records in its changelog."""
+    """A worker's memory, MiB, its series for Prometheus, and the bytes of every user's newest records in its
+    changelog."""
 
     now_mib: float
     peak_mib: float
+    series: int
     records: list[int]
 
 
@@ -60,6 +63,7 @@ def run(settings: Settings, many: Events, busy: Events) -> Result:
         (
             figure("worker, after all users", "MiB", [held.now_mib], target),
             figure("worker, at its most", "MiB", [held.peak_mib], target),
+            figure("series of its metrics", "", [held.series], Target(MOST_SERIES, "lower")),
             *_sizes("record of a user", held.records, ("p50", "p99", "max")),
             *_sizes("record of a busy user", full, ("p50", "p99", "max")),
         ),
@@ -86,6 +90,7 @@ async def _held(settings: Settings, events: Events) -> Held:
         with home.worker() as worker:
             async with home.reader("decisions") as reader:
                 await reader.all_of(wanted, worker)
+            series = await asyncio.to_thread(home.series)
             now_mib, peak_mib = memory_mib(worker.pid), memory_mib(worker.pid, "VmHWM")
         newest: dict[bytes, int] = {}
         async with home.reader("users-changelog") as reader:
@@ -95,7 +100,7 @@ async def _held(settings: Settings, events: Events) -> Held:
     by_user: dict[bytes, int] = {}
     for key, size in newest.items():
         by_user[key[1:]] = by_user.get(key[1:], 0) + size
-    return Held(now_mib, peak_mib, sorted(by_user.values()))
+    return Held(now_mib, peak_mib, series, sorted(by_user.values()))
 
 
 def full_records(settings: Settings, lines: Iterable[bytes]) -> Iterable[int]:
