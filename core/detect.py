@@ -77,7 +77,7 @@ class Hearing:
         """Let the models learn from what looks like its user. Call it once, when all cases are settled."""
         rows = [case.row for case in self.cases if case.row is not None]
         if self._scorer is not None and rows:
-            mask = [not case.tainted for case in self.cases if case.row is not None]
+            mask = [not (case.tainted or case.robbed) for case in self.cases if case.row is not None]
             self._scorer.learn(rows, mask)
             self.judged.learned = sum(mask)
         if self._learner is not None:

@@ -101,7 +101,9 @@ class Judged(Struct):
 class Case(Struct, gc=False):
     """An event on its way. clock_ms: the user's, with this event in it; seen: None if it was not observed; row,
     fraud_row: see `core.features`, `core.detect.LABEL_FEATURES`; at: the place of both among the batch's; clear: 1
-    less the risk that the user's last hours and the event's circumstances bring along (`core.suspicion`)."""
+    less the risk that the user's last hours and the event's circumstances bring along (`core.suspicion`); tainted:
+    not to be taken for the user's own; robbed: suspect for nothing but the frauds at its merchant: not to be learnt
+    as usual either, while its label, or that none came, says as much as any other's."""
 
     action: Action
     state: UserState
@@ -114,3 +116,4 @@ class Case(Struct, gc=False):
     clear: float = 1.0
     contributions: Scores | None = None
     tainted: bool = False
+    robbed: bool = False

@@ -38,6 +38,8 @@ def compromised_merchant(
     found = _of(reputation, "merchant", action.merchant_id, action.time_ms)
     if found is None:
         return None
+    if found.record is not None and found.record.risk(action.time_ms) < t["risk_0_1"]:
+        return None
     severity = Severity.HIGH if found.level >= BAD else Severity.MEDIUM
     if seen.device_age_s >= 0 and not seen.strange:
         severity = Severity.LOW
@@ -101,7 +103,7 @@ RULES: Final = (
         scope="user",
         types=("transaction", "payout"),
         check=compromised_merchant,
-        thresholds={},
+        thresholds={"risk_0_1": 0.1},
         period_s=_DAY,
         weight=0.45,
         attack=("OAT-001",),
@@ -109,7 +111,7 @@ RULES: Final = (
         words="The merchant's payments were confirmed as fraud too often, as far as labels have come in: "
         "MEDIUM, or HIGH where the share is large; one less for a customer of the merchant's. It informs "
         "where the payment names a device that isn't strange to the user: whoever pays with a phone of "
-        "their own was not robbed there.",
+        "their own was not robbed there. Silent once time, or payments that nobody disputed, tell that it is over.",
         default_source="Fraud Detection Handbook, scenario 2",
         gaps="Labels come days late, and so does this.",
         inputs=("reputation",),
