@@ -1,7 +1,8 @@
 """What the agents are handed: names, rules, tunables, lookups. Nothing here is read from the environment."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Protocol
+from types import MappingProxyType
+from typing import Final, Protocol
 
 from msgspec import Struct
 
@@ -10,7 +11,11 @@ from core.policy import Policy
 from core.reputation import Reputation
 from core.rules.book import RuleBook
 from core.rules.custom import CustomRules
+from models.labelled import Heard, Plan
+from models.plan import ModelPlan
 from models.protocol import Matrix
+
+NO_PINS: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 class TopicNames(Struct, frozen=True, kw_only=True):
@@ -30,6 +35,7 @@ class TopicNames(Struct, frozen=True, kw_only=True):
     rules: str
     rejected: str
     audit_notes: str
+    models: str
     users_changelog: str
     sources_changelog: str
 
@@ -76,6 +82,12 @@ class Meter(Protocol):
         """swaps: how often newly fitted models have taken the place of the last."""
 
     def feedback(self, label: str) -> None: ...
+    def labels(self, heard: Mapping[Heard, int]) -> None:
+        """What became of labels, see `models.labelled.Labelled.tell`."""
+
+    def taught(self, partition: int, rows: Mapping[str, int], trust: Mapping[str, float]) -> None:
+        """What a partition keeps for its labels, by what is known of it, and what each model has earned."""
+
     def command(self, type_: str, status: str) -> None: ...
     def otp(self, outcome: str) -> None: ...
     def stage(self, stage: str, seconds: float) -> None: ...
@@ -83,6 +95,12 @@ class Meter(Protocol):
     def recovered(self, table: str, partition: int, seconds: float) -> None: ...
     def changelog(self, table: str, records: int, size: int) -> None: ...
     def snapshot(self, partition: int, size: int) -> None: ...
+    def snapshot_unreadable(self, reason: str) -> None:
+        """A partition's models start fresh. reason: of `models.snapshot.SnapshotUnreadable`."""
+
+    def fitted(self, model: str, version: int, seconds: float, rows: int, error: str) -> None:
+        """A fit is over. rows: of the sample; error: "" where it is in force now."""
+
     def cases(self, partition: int, opened: Mapping[str, int], oldest_s: Mapping[str, float]) -> None:
         """A partition's cases that aren't resolved, and the age of its oldest unacknowledged one, by severity."""
 
@@ -97,7 +115,8 @@ class Services(Struct, kw_only=True):
     partitions: of every topic keyed by user or source. custom, reputation: as they stand at this moment; other tasks
     swap and fill them. now_ms: the wall clock, for what is from the future and for `detected_at`. snapshot_key:
     signs model snapshots. dormant_ms: of silence, after which a user is forgotten. signals_every_s: the least time
-    between two times that a partition tells the sources what its users did.
+    between two times that a partition tells the sources what its users did. labels: the models that learn from them;
+    plan: the unsupervised ones; pins: of their versions, by name, the same object until they change.
     """
 
     topics: TopicNames
@@ -116,3 +135,6 @@ class Services(Struct, kw_only=True):
     snapshot_every: int
     dormant_ms: int
     signals_every_s: float
+    labels: Plan = Plan(modes={})
+    plan: ModelPlan = ModelPlan()
+    pins: Callable[[], Mapping[str, int]] = lambda: NO_PINS

@@ -6,7 +6,6 @@ large for one changelog batch is forgotten and taken again as two halves.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from hashlib import sha256
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -14,27 +13,24 @@ from msgspec import Struct
 from agents.eviction import Eviction
 from agents.intake import unseen
 from agents.journal import TooLarge
+from agents.labels import PartitionLabels
+from agents.models import PartitionModels
 from agents.placing import Placing
 from agents.services import Services
 from agents.shard import Meta, Output, Shard
 from agents.signalling import Signalling, signal_outputs
 from agents.timers import Timers
-from core.audit import Detail, Entry
-from core.audited import ARGUS, note
-from core.clock import rfc3339
 from core.records import encode
 from core.respond import expire
 from core.signal import Out
 from core.state import UserState
 from models.ensemble import Ensemble
-from models.snapshot import SnapshotUnreadable
 from tables.user_table import UserTable
 
 logger = logging.getLogger(__name__)
 
 IDLE_MS = 5_000
 MISSED_RECORDS = 500
-MODELS_KEY = b"m"
 
 
 class Draft(Struct):
@@ -73,11 +69,10 @@ class UserWork:
         self.users = UserTable(self.shard.store, services.cached_users)
         self.timers = Timers(self.shard.store)
         self._eviction = Eviction(self.shard.store, services.dormant_ms)
-        self.scorer = Ensemble(features, seed=services.model_seed)
-        self._features = features
+        self.models = PartitionModels(services, self.shard, features)
+        self.labels = PartitionLabels(services, self.shard)
         self._decide = decide
         self._missed = missed
-        self._snapshot_at = services.snapshot_every
         self._clock_read_ms = services.now_ms()
         self._place = Placing(services.partitions)
         self._signalling = self._open_signalling()
@@ -86,13 +81,19 @@ class UserWork:
         services = self.services
         return Signalling(self.shard.store, services.signals_every_s, services.monotonic)
 
+    @property
+    def scorer(self) -> Ensemble:
+        """The partition's models."""
+        return self.models.scorer
+
     async def start(self) -> None:
         begin = self.services.monotonic()
         meter = self.services.meter
         await self.shard.take_over(lambda remaining: meter.recovering("users", self.partition, remaining))
         self.timers = Timers(self.shard.store)
         self._signalling = self._open_signalling()
-        self._restore_models()
+        self.models.restore()
+        self.labels.restore()
         meter.recovered("users", self.partition, self.services.monotonic() - begin)
 
     async def apply(self, topic: str, records: list[Any]) -> None:
@@ -103,8 +104,8 @@ class UserWork:
                 await self._catch_up(topic, applied, fresh[0].offset)
             if fresh:
                 await self._step(topic, fresh)
-            if self.scorer.learned >= self._snapshot_at:
-                await self._save_models()
+            await self.models.keep()
+            await self.labels.keep()
 
     async def tick(self) -> None:
         """Announce what is due though no event says how late it is (an idle partition's clock goes on), and forget
@@ -127,6 +128,9 @@ class UserWork:
                 await self._commit(Draft([], writes, {}, clock_ms, _nothing), self.shard.meta.applied)
             else:
                 await self.shard.confirm_if_quiet()
+            # A forest may be fitted while nothing comes.
+            self.labels.happened(None, None)
+            await self.labels.keep()
 
     def due_in_s(self) -> float | None:
         """How soon signals that wait are to be sent, see `agents.lanes.Due`."""
@@ -134,8 +138,11 @@ class UserWork:
 
     async def stop(self, *, gracefully: bool) -> None:
         if gracefully:
-            await self._save_models()
+            await self.models.save()
+            await self.labels.save()
             await self.shard.release()
+        self.models.close()
+        self.labels.close()
         self.shard.store.close()
 
     async def _catch_up(self, topic: str, start: int, end: int) -> None:
@@ -190,32 +197,6 @@ class UserWork:
                 topic = self.services.topics.locks
                 draft.outputs.append(Output(topic, self.partition, user_id.encode(), encode(lock)))
                 self.services.meter.lock(lock.state, lock.by, None)
-
-    def _restore_models(self) -> None:
-        stored = self.shard.store.get(MODELS_KEY)
-        if stored is None:
-            return
-        try:
-            self.scorer = Ensemble.restore(stored, self.services.snapshot_key, self._features)
-            self._snapshot_at = self.scorer.learned + self.services.snapshot_every
-        except SnapshotUnreadable as error:
-            logger.error("models of partition %d start fresh: %s", self.partition, error)
-
-    async def _save_models(self) -> None:
-        self._snapshot_at = self.scorer.learned + self.services.snapshot_every
-        meta = Meta(
-            clock_ms=self.shard.meta.clock_ms, applied=self.shard.meta.applied, origins=self.shard.meta.origins
-        )
-        snapshot = self.scorer.snapshot(self.services.snapshot_key)
-        await self.shard.commit({MODELS_KEY: snapshot}, [self._snapshot_note(snapshot)], meta)
-        self.services.meter.snapshot(self.partition, len(snapshot))
-
-    def _snapshot_note(self, snapshot: bytes) -> Output:
-        """Tells the audit that the models have changed, and to what."""
-        details: dict[str, Detail] = {"learned": self.scorer.learned, "snapshot": sha256(snapshot).hexdigest()}
-        subject, time = f"models:{self.partition}", rfc3339(self.services.now_ms())
-        entry = Entry(subject, "model.snapshot", ARGUS, ", ".join(self.scorer.names), time, details)
-        return Output(self.services.topics.audit_notes, self.partition, subject.encode(), note(entry))
 
 
 def _nothing() -> None:

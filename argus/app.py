@@ -15,6 +15,7 @@ from agents.detect import Detect
 from agents.intake import Rejections
 from agents.lanes import Gather, Lanes
 from agents.learn import Learn
+from agents.pins import Pins
 from agents.placing import Placing
 from agents.respond import Respond
 from agents.rules import LiveRules
@@ -30,9 +31,11 @@ from argus.faust_app import faust_app
 from argus.geo import make_locate
 from argus.intelligence import ThreatLists, known_reputations
 from argus.kafka_access import access_of
+from argus.label_plan import label_plan
 from argus.liveness import health_of
 from argus.measure import Metrics
 from argus.meter import WorkerMeter
+from argus.model_plan import model_plan, policy_of
 from argus.model_sampler import ModelSampler, RulesetSampler
 from argus.rule_files import compiler, read_definition, read_rules
 from argus.sampler import DiskSampler, ProducerSampler, StoreSampler, StreamSampler
@@ -44,6 +47,7 @@ from core.events import Rejected
 from core.features import FEATURES
 from core.reputation import Reputations, decode_reputation
 from core.rules.book import RuleBook
+from models.background import Background
 
 CACHED_SOURCES: Final = 2_000
 QUEUED_BATCHES: Final = 4
@@ -93,11 +97,12 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
     rules = LiveRules(compiler(book), read_definition, meter, read_rules(settings.rules_file))
     lists = ThreatLists(settings.threat_lists) if settings.threat_lists is not None else None
     reputations = known_reputations(lists)
+    fitting, pins = Background(), Pins()
     services = Services(
         topics=topics,
         partitions=settings.partitions,
         book=book,
-        policy=settings.policy,
+        policy=policy_of(settings),
         custom=rules.current,
         reputation=reputations,
         locate=make_locate(settings.geo_city_file),
@@ -110,6 +115,9 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
         snapshot_every=SNAPSHOT_EVERY,
         dormant_ms=int(settings.dormant_days * DAY),
         signals_every_s=SIGNALS_EVERY_S,
+        labels=label_plan(settings),
+        plan=model_plan(settings, fitting),
+        pins=lambda: pins.current,
     )
     app = faust_app(settings)
     if lists is not None:
@@ -165,6 +173,7 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
                     meter.counted(topics.reputation, lambda key, value: take_reputation(reputations, key, value)),
                 ),
                 (topics.rules, 1, meter.counted(topics.rules, rules.take)),
+                (topics.models, 1, pins.take),
             )
         )
 
@@ -199,7 +208,7 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
         StoreSampler(metrics, shards.stores).sample,
         DiskSampler(metrics, settings.data_dir).sample,
         ProducerSampler(metrics, clients.oldest_unacked_s, settings.topic_prefix).sample,
-        ModelSampler(metrics, settings.policy.tail_quantile).sample,
+        ModelSampler(metrics, settings.policy.tail_quantile, services.plan, fitting).sample,
         RulesetSampler(metrics, book, standing).sample,
     )
     return Worker(app, dict(lanes), metrics, samples, settings.stall_s)

@@ -8,6 +8,7 @@ import numpy as np
 from argus.batch_meter import BatchCounts
 from argus.measure import Metrics, Number, Spread
 from core.case_state import SEVERITIES
+from models.labelled import Heard
 from models.protocol import Matrix
 
 COUNTERS: Final = {
@@ -111,6 +112,16 @@ class WorkerMeter(BatchCounts):
     def feedback(self, label: str) -> None:
         self._number("argus_feedback_total", label).inc()
 
+    def labels(self, heard: Mapping[Heard, int]) -> None:
+        for outcome, count in heard.items():
+            self._number("argus_label_outcomes_total", outcome).inc(count)
+
+    def taught(self, partition: int, rows: Mapping[str, int], trust: Mapping[str, float]) -> None:
+        for known, count in rows.items():
+            self._metrics.number("argus_label_rows", str(partition), known).set(count)
+        for model, earned in trust.items():
+            self._metrics.number("argus_model_trust", str(partition), model).set(earned)
+
     def command(self, type_: str, status: str) -> None:
         self._number("argus_commands_total", type_, status).inc()
 
@@ -133,6 +144,16 @@ class WorkerMeter(BatchCounts):
 
     def snapshot(self, partition: int, size: int) -> None:
         self._metrics.number("argus_model_state_bytes", str(partition)).set(size)
+
+    def snapshot_unreadable(self, reason: str) -> None:
+        self._number("argus_model_snapshots_unreadable_total", reason).inc()
+
+    def fitted(self, model: str, version: int, seconds: float, rows: int, error: str) -> None:
+        self._number("argus_model_fits_total", model, error or "done").inc()
+        self._spread("argus_model_fit_duration_seconds", model).observe(seconds)
+        if not error:
+            self._number("argus_model_version", model).set(version)
+            self._number("argus_model_sample_records", model).set(rows)
 
     def cases(self, partition: int, opened: Mapping[str, int], oldest_s: Mapping[str, float]) -> None:
         self._cases[partition] = (opened, oldest_s)

@@ -13,6 +13,7 @@ from msgspec import Struct
 from core.commands import COMMAND_TYPES
 from core.events import ERRORS
 from core.records import EVENT_TYPES, Breach
+from models.modes import MODES
 
 Kind = Literal["counter", "gauge", "histogram", "info"]
 Process = Literal["worker", "sink", "notify", "serve"]
@@ -24,11 +25,12 @@ LATENCY_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.
 WORK_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
 # The deadlines of cases by default: 15 minutes to a day for the acknowledgement, four times that for the resolution.
 CASE_S: Final = (60.0, 300.0, 900.0, 1_800.0, 3_600.0, 14_400.0, 28_800.0, 57_600.0, 86_400.0, 345_600.0)
+FIT_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0)
 SKEW_S: Final = (0.1, 1.0, 5.0, 30.0, 60.0, 300.0, 3_600.0, 21_600.0, 86_400.0)
 COUNTS: Final = (1.0, 3.0, 10.0, 30.0, 100.0, 200.0, 500.0, 1_000.0, 5_000.0)
 SCORES: Final = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
 
-MODELS: Final = ("half_space_trees", "one_class_svm", "gaussian")
+MODELS: Final = tuple(MODES)
 LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "action": ("lock", "challenge", "unlock"),
     "agent": (
@@ -82,6 +84,8 @@ LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "label": ("fraud", "legit"),
     "measure": ("average_precision", "precision", "recall", "auc"),
+    "fit": ("done", "raised", "died", "too_long"),
+    "mode": ("decide", "shadow"),
     "model": MODELS,
     "notice": ("sent", "retried", "dead", "digested", "expired"),
     "operation": ("get", "put", "delete"),
@@ -112,6 +116,7 @@ LABELS: Final[Mapping[str, tuple[str, ...]]] = {
         "audit",
         "rejected",
         "signals",
+        "models",
         "deliveries",
         "notices",
         "undelivered",
@@ -125,6 +130,15 @@ LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "turned_away": ("no_token", "bad_token", "login", "role", "scope", "rate", "csrf", "too_large", "too_slow"),
     "type": EVENT_TYPES,
+    "unreadable": (
+        "truncated",
+        "not a snapshot",
+        "format version",
+        "signature",
+        "features",
+        "parameters",
+        "contents",
+    ),
     "verdict": ("normal", "anomaly"),
     "way": ("log", "file", "apprise"),
 }

@@ -8,7 +8,8 @@ from typing import Final
 from argus.measure import Metrics, Spread
 from argus.rules_view import fact
 from core.rules.book import RuleBook
-from models.ensemble import MODEL_NAMES
+from models.background import Background
+from models.plan import ModelPlan
 from models.snapshot import FORMAT_VERSION
 
 # So many scores are compared with all before them; the first so many, of models that know nothing yet, with none.
@@ -18,8 +19,13 @@ ALGORITHMS: Final[Mapping[str, str]] = {
     "half_space_trees": "streaming half-space trees",
     "one_class_svm": "online one-class SVM",
     "gaussian": "Gaussian",
+    "isolation_forest": "isolation forest, refitted",
+    "local_outlier_factor": "local outlier factor, refitted",
+    "autoencoder": "autoencoder, refitted",
+    "loda": "LODA",
 }
 VERSION_CHARS: Final = 12
+ALL_DEFAULTS: Final = ModelPlan()
 
 
 def stability_index(expected: Sequence[int], found: Sequence[int]) -> float:
@@ -59,12 +65,16 @@ class Drift:
 class ModelSampler:
     """Of the models of a worker."""
 
-    def __init__(self, metrics: Metrics, threshold: float) -> None:
+    def __init__(
+        self, metrics: Metrics, threshold: float, plan: ModelPlan = ALL_DEFAULTS, fitting: Background | None = None
+    ) -> None:
         """threshold: the calibrated score from which a model's tail begins."""
+        self._fitting = fitting
         metrics.allow("version", [str(FORMAT_VERSION)])
         self._drifts: list[tuple[str, Spread, Drift]] = []
         self._metrics = metrics
-        for model in MODEL_NAMES:
+        for model in plan.names:
+            metrics.info("argus_model_mode_info", model, plan.mode(model))
             metrics.info("argus_model_info", model, str(FORMAT_VERSION), ALGORITHMS[model])
             metrics.number("argus_model_threshold", model).set(threshold)
             metrics.number("argus_model_drift", model).set(0.0)
@@ -75,6 +85,9 @@ class ModelSampler:
             index = drift.after(spread.counts)
             if index is not None:
                 self._metrics.number("argus_model_drift", model).set(index)
+        if self._fitting is not None:
+            self._metrics.number("argus_model_fitting_restarts_total").set(self._fitting.restarts)
+            self._metrics.number("argus_model_fits_waiting").set(self._fitting.waiting)
 
 
 class RulesetSampler:

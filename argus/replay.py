@@ -15,9 +15,10 @@ from msgspec import Struct
 from agents.placing import Placing
 from argus.geo import make_locate
 from argus.intelligence import ThreatLists, known_reputations
+from argus.label_plan import label_plan
+from argus.model_plan import model_plan, policy_of
 from argus.rule_files import compiler, read_rules
-from argus.settings import LABEL_MODELS, Settings
-from core.clock import DAY
+from argus.settings import Settings
 from core.detect import LABEL_FEATURES, Hearing, hear
 from core.events import Action, Locate, Rejected, decode_action
 from core.features import FEATURES
@@ -35,9 +36,11 @@ from core.state import UserState
 from models.ensemble import Ensemble
 from models.fitting import Awaited
 from models.labelled import Labelled, Plan
+from models.plan import ModelPlan
 
 BLOCK_LINES: Final = 500
 SLICE_LINES: Final = 25
+ALL_DEFAULTS: Final = ModelPlan()
 
 
 class Block(Struct):
@@ -53,9 +56,9 @@ class Block(Struct):
 class Partition:
     """One partition's users, models and clock."""
 
-    def __init__(self, seed: int, learner: Labelled | None) -> None:
+    def __init__(self, seed: int, models: ModelPlan, learner: Labelled | None) -> None:
         self.users: dict[str, UserState] = {}
-        self.scorer = Ensemble(FEATURES, seed=seed)
+        self.scorer = Ensemble(FEATURES, seed, models.names, deciding=models.deciding)
         self.learner = learner
         self.clock_ms = 0
         self.due: list[tuple[int, str]] = []
@@ -83,9 +86,10 @@ class Engine:
         partitions: int,
         seed: int,
         reputations: Reputations | None = None,
+        models: ModelPlan = ALL_DEFAULTS,
         plan: Plan | None = None,
     ) -> None:
-        """plan: of the models that learn from labels, None for none."""
+        """models: that learn what is usual; plan: of the models that learn from labels, None for none."""
         self._book = book
         self._policy = policy
         self._custom = custom
@@ -95,6 +99,7 @@ class Engine:
         self._partitions = [
             Partition(
                 seed,
+                models,
                 Labelled(LABEL_FEATURES, plan, fitting, seed=seed, name=str(number))
                 if plan is not None and plan.names
                 else None,
@@ -207,27 +212,18 @@ def _join(signals: Out, more: Out) -> None:
         signals.setdefault(key, []).extend(told)
 
 
-def label_plan(settings: Settings) -> Plan:
-    """What is learnt from labels, by the settings."""
-    return Plan(
-        modes={name: settings.label_models.get(name, mode) for name, mode in LABEL_MODELS.items()},
-        rows_most=settings.label_rows,
-        window_ms=int(settings.label_window_days * DAY),
-        delay_ms=int(settings.label_delay_days * DAY),
-    )
-
-
 def make_engine(settings: Settings, rules: Path | None = None) -> Engine:
     """An engine by the settings; rules: of a file, instead of the settings' user-defined ones."""
     book = RuleBook(settings.thresholds, settings.modes)
     definitions = read_rules(rules or settings.rules_file)
     return Engine(
         book=book,
-        policy=settings.policy,
+        policy=policy_of(settings),
         custom=compiler(book)(definitions.values()),
         locate=make_locate(settings.geo_city_file),
         partitions=settings.partitions,
         seed=settings.seed,
         reputations=known_reputations(ThreatLists(settings.threat_lists) if settings.threat_lists else None),
+        models=model_plan(settings),
         plan=label_plan(settings),
     )

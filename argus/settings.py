@@ -29,6 +29,7 @@ from argus.setting_values import (
 )
 from core.policy import Policy
 from core.rules.book import RULES, RuleBook, threshold_name
+from models.modes import MODES, ModelMode, Unsupervised, running
 
 __all__ = [
     "ALIASES",
@@ -86,7 +87,6 @@ Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
-ModelMode = Literal["decide", "shadow", "off"]
 LabelModel = Literal["logistic_regression", "adaptive_random_forest", "random_forest", "gradient_boosting"]
 # One that is not named in the setting is as here.
 LABEL_MODELS: Final[dict[LabelModel, ModelMode]] = {
@@ -154,6 +154,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     simulate_rate: Annotated[Seconds, Meta(description="simulated events a second in `argus up`")] = 50.0
     simulate_users: Annotated[Positive, Meta(description="simulated users in `argus up`")] = 500
     seed: Annotated[int, Meta(description="seed of the simulation")] = 7
+    models: Annotated[
+        dict[Unsupervised, ModelMode],
+        Meta(description="models that learn what is usual: decide (weight: model_weights, else 0.05), shadow or off"),
+    ] = msgspec.field(default_factory=lambda: dict(MODES))
     label_models: Annotated[
         dict[LabelModel, ModelMode],
         Meta(description="models that learn from labels: decide (with its weight in model_weights), shadow or off"),
@@ -302,6 +306,7 @@ def load_settings(
             fields[place[0]][place[1]] = value
     try:
         policy = Policy(**fields.pop("policy"))
+        running(fields["models"])
         # The book knows what a threshold may be at most.
         RuleBook(fields["thresholds"], fields["modes"])
     except (TypeError, ValueError) as error:

@@ -85,6 +85,8 @@ TOPICS: Final[tuple[Topic, ...]] = (
     Topic("notices", "delete", 1, partitions=1),
     Topic("undelivered", "delete", 14, partitions=1),
     Topic("reputation", "compact"),
+    # Few and small: what each partition's models are, and which versions people pinned.
+    Topic("models", "compact", partitions=1),
     Topic("users-changelog", "compact", config=CHANGELOG),
     Topic("sources-changelog", "compact", config=CHANGELOG),
     Topic("cases-changelog", "compact", config=CHANGELOG),

@@ -45,6 +45,8 @@ class Fusion:
     def __init__(self, policy: Policy, trust: Mapping[str, float] = MappingProxyType({})) -> None:
         weights = ((name, weight * trust.get(name, 1.0)) for name, weight in policy.model_weights.items())
         self._weights = [(name, weight) for name, weight in weights if weight > 0.0]
+        # Models that only shadow: rules are not to ask them either.
+        self.silent = frozenset(name for name, weight in policy.model_weights.items() if weight == 0.0)
         self._rank_weight = policy.rank_weight
         self._tail_quantile = policy.tail_quantile
         self._tail_span = log((1.0 - policy.tail_quantile) / (1.0 - policy.tail_full_quantile))

@@ -22,6 +22,8 @@ from core.signal import ALL, lock_signal
 
 # What a source's standing adds to the risk of an event on a device that is not long the user's, by its level.
 LEVEL_WEIGHTS: Final = (0.0, 0.35, 0.65, 0.8)
+# And what a run of confirmed frauds at the merchant adds, were it certain to go on.
+RUN_WEIGHT: Final = 0.7
 
 
 class Bench:
@@ -88,7 +90,11 @@ class Bench:
         time_ms = action.time_ms
         lock = case.state.lock
         verdict = self.fusion.decide(action.type, risk_score, lock, time_ms)
-        if lock is not None and lock_at(lock, time_ms) != "unlocked":
+        if (
+            lock is not None
+            and lock_at(lock, time_ms) != "unlocked"
+            and not (case.robbed and lock.since_ms == time_ms)
+        ):
             case.tainted = True
         if verdict == "challenge" and case.seen is not None and case.seen.own:
             remember_challenged(case.state.challenged, time_ms, action.event_id)
@@ -110,6 +116,9 @@ class Bench:
 
     def _ask(self, action: Action, seen: Seen, case: Case, scores: Scores) -> None:
         """The rules that read models or reputation."""
+        level = self._worst_level(action, seen) if self._reputation else 0
+        merchant = self._reputation.get(f"merchant:{action.merchant_id}") if action.merchant_id is not None else None
+        robbed = merchant is not None and merchant.record is not None and not level
         checks = self._checks.get(action.type)
         if checks is None:
             checks = self._checks[action.type] = [
@@ -119,7 +128,7 @@ class Bench:
         for bound, by_reputation in checks:
             if not by_reputation and not scores:
                 continue
-            facts = self._reputation if by_reputation else scores
+            facts = self._reputation if by_reputation else self._heard(scores)
             hit = bound.check(action, case.state, seen, bound.t, facts)
             if isinstance(hit, Hit):
                 if case.hits is None:
@@ -127,13 +136,36 @@ class Bench:
                 live = bound.mode == "live"
                 case.hits.append((bound.rule, hit, FED if live else FED | SHADOW))
                 if live and hit.severity >= Severity.MEDIUM and bound.rule.kind in ACTING_KINDS:
-                    case.tainted = True
-        if self._reputation:
-            level = self._worst_level(action, seen)
-            if level:
-                case.tainted = case.tainted or level >= BAD
-                if seen.device_age_s < FAMILIAR_S:
-                    case.clear *= 1.0 - LEVEL_WEIGHTS[min(level, LISTED)]
+                    # What only says that others were robbed here is no word against the user.
+                    case.robbed = case.robbed or (by_reputation and robbed)
+                    case.tainted = case.tainted or not (by_reputation and robbed)
+        if level:
+            case.tainted = case.tainted or level >= BAD
+            if seen.device_age_s < FAMILIAR_S:
+                case.clear *= 1.0 - LEVEL_WEIGHTS[min(level, LISTED)]
+        if merchant is not None:
+            self._visit(merchant, action.time_ms, seen, case)
+
+    def _visit(self, merchant: Reputation, time_ms: int, seen: Seen, case: Case) -> None:
+        """What is known of the merchant. Labels tell how likely the payment is one more of a run of frauds; where
+        none have, there is the level, which says only that it is accused."""
+        accused = merchant.in_force(time_ms)
+        if accused and merchant.level >= BAD:
+            case.robbed = case.robbed or merchant.record is not None
+            case.tainted = case.tainted or merchant.record is None
+        if seen.device_age_s >= FAMILIAR_S:
+            return
+        if merchant.record is not None:
+            case.clear *= 1.0 - RUN_WEIGHT * merchant.record.risk(time_ms)
+        elif accused:
+            case.clear *= 1.0 - LEVEL_WEIGHTS[min(merchant.level, LISTED)]
+
+    def _heard(self, scores: Scores) -> Scores:
+        """What rules may ask about: a model that only shadows leads to nothing."""
+        silent = self.fusion.silent
+        if silent.isdisjoint(scores):
+            return scores
+        return {name: score for name, score in scores.items() if name not in silent}
 
     def _worst_level(self, action: Action, seen: Seen) -> int:
         keys = (
@@ -142,7 +174,6 @@ class Bench:
             f"ip:{action.ip}",
             f"network:{action.network}",
             f"device:{action.device_id}",
-            f"merchant:{action.merchant_id}",
         )
         worst = 0
         for key in keys:

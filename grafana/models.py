@@ -82,8 +82,10 @@ WHY: Final = Row("Why", (
         promql(total(of("argus_model_info", ONE), "model, version, algorithm"), instant=True, fmt="table"),
         promql(total(of("argus_model_threshold", ONE), "model", "max"), instant=True, fmt="table"),
         promql(f"round({count('argus_model_swaps_total', ONE, by='model')})", instant=True, fmt="table"),
+        promql(total(of("argus_model_mode_info", ONE), "model, mode"), instant=True, fmt="table"),
         columns={
-            "model": "Model", "algorithm": "Algorithm", "version": "Version", "Value #B": "Tail begins at",
+            "model": "Model", "mode": "Mode", "algorithm": "Algorithm", "version": "Version",
+            "Value #B": "Tail begins at",
             "Value #C": "Fitted anew",
         },
         units={"Fitted anew": "short", "Tail begins at": "short"}, width=12, height=7,
@@ -135,6 +137,32 @@ WHY: Final = Row("Why", (
     lines(
         "Rules in force", "Built in, and user-defined.",
         "short", promql(total(of("argus_rules_loaded"), "origin", "max"), "{{origin}}"), width=6,
+    ),
+    lines(
+        "Fits", "Fits in the background that ended in this time, by how; and those that wait for their turn.",
+        "short",
+        promql(
+            total(f"increase({of('argus_model_fits_total', ONE)}[$__rate_interval])", "model, fit"),
+            "{{model}}, {{fit}}",
+        ),
+        promql(total(of("argus_model_fits_waiting")), "waiting"), width=6,
+    ),
+    lines(
+        "Time of a fit", "The slowest of twenty fits, by model. It delays no batch.",
+        "s", promql(quantile(0.95, "argus_model_fit_duration_seconds", by="model"), "{{model}}"), width=6,
+    ),
+    lines(
+        "Fitted versions", "The newest version in force, and the rows that it was fitted on.",
+        "short", promql(total(of("argus_model_version", ONE), "model", "max"), "{{model}}"),
+        promql(total(of("argus_model_sample_records", ONE), "model", "max"), "{{model}}, rows"), width=6,
+    ),
+    lines(
+        "Fits and snapshots that were lost", "Starts of the fitting process anew, and snapshots that were set aside.",
+        "short", promql(f"sum(increase({of('argus_model_fitting_restarts_total')}[$__rate_interval]))", "restarts"),
+        promql(
+            total(f"increase({of('argus_model_snapshots_unreadable_total')}[$__rate_interval])", "reason"),
+            "snapshot: {{reason}}",
+        ), width=6,
     ),
 ))  # fmt: skip
 

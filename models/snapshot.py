@@ -47,6 +47,11 @@ _PREFIX = Layout(">4sHI")
 _DTYPES: Final = frozenset({"<f8", "<i8", "<u2", "<f4", "<i4"})
 
 
+def libraries() -> dict[str, str]:
+    """Those that models are learnt with, and their versions here."""
+    return {name: _version(name) for name in LIBRARIES}
+
+
 class SnapshotUnreadable(Exception):
     """Set the bytes aside and start fresh. reason: one of a closed set: `truncated`, `not a snapshot`,
     `format version`, `signature`, `features`, `parameters`, `contents`."""
@@ -79,7 +84,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     position: int
     learned: int
     params: dict[str, float] = msgspec.field(default_factory=PARAMS.copy)
-    libraries: dict[str, str] = msgspec.field(default_factory=lambda: {name: _version(name) for name in LIBRARIES})
+    libraries: dict[str, str] = msgspec.field(default_factory=libraries)
 
 
 class Snapshot(NamedTuple):

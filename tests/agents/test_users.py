@@ -11,8 +11,9 @@ import pytest
 
 from agents.detect import FORWARDED_HEADER
 from agents.journal import TooLarge
+from agents.models import MODELS_KEY
 from agents.shard import Output
-from agents.users import IDLE_MS, MODELS_KEY, UserWork
+from agents.users import IDLE_MS, UserWork
 from core.audit import Entry
 from core.audited import NOTES, READERS
 from core.clock import DAY

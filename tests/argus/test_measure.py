@@ -17,7 +17,7 @@ from argus.metrics import BY_NAME, CONFIGURED, FAULTS, LABELS, METRICS, Metric, 
 from argus.metrics_server import MetricsServer
 from argus.topics import TOPICS
 from core.audited import READERS
-from models.ensemble import MODEL_NAMES
+from models.modes import MODES
 
 # What a worker's agents read.
 READ = (
@@ -72,7 +72,7 @@ def test_names_are_unique_and_partitions_label_gauges_only() -> None:
 
 def test_every_topic_and_model_may_be_a_label() -> None:
     assert {topic.name for topic in TOPICS} == set(LABELS["topic"])
-    assert set(MODEL_NAMES) == set(LABELS["model"])
+    assert set(MODES) == set(LABELS["model"])
 
 
 def test_the_latency_objective_is_a_bucket() -> None:

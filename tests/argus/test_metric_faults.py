@@ -17,10 +17,13 @@ from argus.batch_meter import ProducerMeter, TableMeter
 from argus.measure import Metrics
 from argus.meter import WorkerMeter
 from argus.metrics import FAULTS
+from argus.model_sampler import ModelSampler
 from argus.notify.meter import NotifyMeter
 from argus.sampler import ProducerSampler, StoreSampler, StreamSampler
 from argus.sink_meter import SinkMeter
 from core.rules.custom import CustomRules
+from models.background import Background
+from models.plan import ModelPlan
 from tests.agents.fakes import Log, Lost, ManualClock, MemoryJournal, MemorySender, MemoryStore
 from tests.agents.household import TOPICS, Town, event, users_of
 
@@ -221,6 +224,11 @@ REPORTS: Final[list[tuple[str, tuple[str, ...], Callable[[Metrics], object]]]] =
         lambda metrics: WorkerMeter(metrics, {}, "").scores(["gaussian"], np.array([[float("nan")]]), 0.99),
     ),
     (
+        "argus_model_snapshots_unreadable_total",
+        ("signature",),
+        lambda metrics: WorkerMeter(metrics, {}, "").snapshot_unreadable("signature"),
+    ),
+    (
         "argus_case_sla_breaches_total",
         ("acknowledge_missed", "high"),
         lambda metrics: WorkerMeter(metrics, {}, "").case_breach("acknowledge_missed", "HIGH"),
@@ -229,6 +237,40 @@ REPORTS: Final[list[tuple[str, tuple[str, ...], Callable[[Metrics], object]]]] =
     ("argus_alertmanager_storms", (), lambda metrics: NotifyMeter(metrics, "log").standing(60, 1)),
     ("argus_score_timeouts_total", (), lambda metrics: ApiMeter(metrics).scored(2.0, False)),
 ]
+
+
+@pytest.mark.parametrize("error", ["", "raised", "died", "too_long"])
+def test_fits_in_the_background_are_counted_by_how_they_end(error: str) -> None:
+    metrics = Metrics(process="worker")
+    WorkerMeter(metrics, {}, "").fitted("isolation_forest", 3, 0.2, 4_096, error)
+    assert metrics.number("argus_model_fits_total", "isolation_forest", error or "done").value == 1
+    assert sum(metrics.spread("argus_model_fit_duration_seconds", "isolation_forest").counts) == 1
+    assert metrics.number("argus_model_version", "isolation_forest").value == (0 if error else 3)
+    assert metrics.number("argus_model_sample_records", "isolation_forest").value == (0 if error else 4_096)
+
+
+class Fitters(Background):
+    """One whose process has died twice, with three fits that wait."""
+
+    waiting = 3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.restarts = 2
+
+
+def test_a_fitting_process_that_was_killed_and_fits_that_wait_are_told() -> None:
+    metrics = Metrics(process="worker")
+    ModelSampler(metrics, 0.99, ModelPlan({"loda": "shadow"}), Fitters()).sample()
+    assert metrics.number("argus_model_fitting_restarts_total").value == 2
+    assert metrics.number("argus_model_fits_waiting").value == 3
+    modes = [
+        sample.labels
+        for family in metrics.collect()
+        if family.name == "argus_model_mode"
+        for sample in family.samples
+    ]
+    assert {"model": "loda", "mode": "shadow"} in modes
 
 
 @pytest.mark.parametrize(("name", "labels", "report"), REPORTS, ids=[name for name, _, _ in REPORTS])
