@@ -19,7 +19,7 @@ from agents.users import Draft, UserWork
 from core.canary import is_canary
 from core.detect import Judged, judge
 from core.events import Action, Rejected, decode_action
-from core.judged import Scorer, Scores
+from core.judged import Learner, Scorer, Scores
 from core.rules.custom import CustomRules
 from core.state import UserState
 from models.ensemble import Ensemble
@@ -91,7 +91,8 @@ class Detect:
         scorer, custom = Postponing(work.scorer, monotonic), services.custom()
         loaded = monotonic()
         judging = Judging(services, users, custom, now_ms)
-        judged = judging(actions, scorer)
+        attending = work.labels.attending()
+        judged = judging(actions, scorer, attending)
         if taken.canaries:
             # Their own scorer is dropped with all that it would have learnt.
             told = judging(taken.canaries, Postponing(work.scorer, monotonic))
@@ -102,10 +103,12 @@ class Detect:
             work.timers.add(until_ms, user_id, writes)
         outputs += verdict_outputs(work, judged)
         clock_ms = max((action.time_ms for action in actions), default=0)
+        rows_key = work.labels.write(attending, clock_ms, writes)
 
         def after() -> None:
             meter, blocks, learning = services.meter, work.scorer.blocks, monotonic()
             scorer.learn_now()
+            work.labels.happened(attending, rows_key)
             meter.stage("learn", monotonic() - learning)
             meter.stage("decode", decoded - begin)
             meter.stage("load", loaded - decoded)
@@ -156,7 +159,7 @@ class Judging(Struct, frozen=True):
     custom: CustomRules
     now_ms: int
 
-    def __call__(self, actions: Sequence[Action], scorer: Scorer) -> Judged:
+    def __call__(self, actions: Sequence[Action], scorer: Scorer, learner: Learner | None = None) -> Judged:
         services = self.services
         return judge(
             actions,
@@ -165,6 +168,7 @@ class Judging(Struct, frozen=True):
             policy=services.policy,
             custom=self.custom,
             scorer=scorer,
+            learner=learner,
             reputation=services.reputation,
             now_ms=self.now_ms,
         )

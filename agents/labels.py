@@ -19,6 +19,7 @@ from core.events import event_key
 from core.judged import Case
 from core.records import Feedback
 from core.state import UserState, mark
+from models.fitting import Awaited
 from models.kept import Chunk
 from models.labelled import Heard, Labelled
 from models.remembered import (
@@ -83,7 +84,8 @@ class PartitionLabels:
         if not services.labels.names:
             return None
         name = str(self._shard.partition)
-        learner = Labelled(LABEL_FEATURES, services.labels, services.fitting, seed=services.model_seed, name=name)
+        fitting = services.plan.fitting or Awaited()
+        learner = Labelled(LABEL_FEATURES, services.labels, fitting, seed=services.model_seed, name=name)
         self.learner = learner
         return learner
 
@@ -140,6 +142,8 @@ class PartitionLabels:
         if learner is None:
             return None
         self._forget(max(clock_ms, learner.clock_ms) - learner.plan.window_ms, writes)
+        for feedback in learner.found:
+            self._write_said(learner, feedback, writes)
         if attending is None or attending.chunk is None or not len(attending.chunk.rows):
             return None
         key = CHUNK_PREFIX + (self._shard.meta.sequence + 1).to_bytes(8, "big")
@@ -164,6 +168,7 @@ class PartitionLabels:
         learner = self.learner
         if learner is None:
             return
+        learner.found.clear()
         if attending is not None and attending.chunk is not None and key is not None:
             chunk = attending.chunk
             self._chunks.append((int(chunk.facts["time_ms"].max()), key))
@@ -177,14 +182,16 @@ class PartitionLabels:
             return None
         heard = learner.tell(feedback, state)
         if heard in WRITTEN:
-            number = int.from_bytes(event_key(feedback.event_id), "big")
-            said = said_of(learner, number, mark(feedback.user_id))
-            if said is not None:
-                key = _label_key(number)
-                if heard == "joined":
-                    heappush(self._labels, (said.time_ms, key))
-                writes[key] = encode_said(said)
+            self._write_said(learner, feedback, writes)
         return heard
+
+    def _write_said(self, learner: Labelled, feedback: Feedback, writes: dict[bytes, bytes | None]) -> None:
+        number = int.from_bytes(event_key(feedback.event_id), "big")
+        said = said_of(learner, number, mark(feedback.user_id))
+        if said is not None:
+            key = _label_key(number)
+            heappush(self._labels, (said.time_ms, key))
+            writes[key] = encode_said(said)
 
     async def keep(self) -> None:
         """Between two steps: take a snapshot where enough has been learnt, or a forest has been grown."""

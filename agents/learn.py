@@ -1,5 +1,6 @@
-"""The learn agent's step: labels to what they mean for the places that were paid."""
+"""The learn agent's step: labels to what they mean for the places that were paid, and to the models they teach."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from core.events import Rejected, read_feedback
 from core.feedback import label_signals
 from core.records import Feedback
 from core.sources import Out
+from models.labelled import Heard
 
 
 class Learn:
@@ -41,8 +43,14 @@ class Learn:
                 forwarded += 1
         users = work.users.load([feedback.user_id for feedback in labels], {})
         signals: Out = {}
+        writes: dict[bytes, bytes | None] = {}
+        heard: Counter[Heard] = Counter()
         for feedback in labels:
-            label_signals(feedback, users.get(feedback.user_id), signals)
+            state = users.get(feedback.user_id)
+            label_signals(feedback, state, signals)
+            outcome = work.labels.hear(feedback, state, writes)
+            if outcome is not None:
+                heard[outcome] += 1
 
         def report() -> None:
             for _, error in unread:
@@ -52,5 +60,7 @@ class Learn:
             meter.count("forwarded", forwarded)
             for feedback in labels:
                 meter.feedback(feedback.label)
+            meter.labels(heard)
+            work.labels.happened(None, None)
 
-        return Draft(outputs, {}, {}, 0, report, signals)
+        return Draft(outputs, writes, {}, 0, report, signals)

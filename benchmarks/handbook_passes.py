@@ -10,7 +10,7 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from argus.replay import label_plan
+from argus.label_plan import label_plan
 from argus.settings import Settings
 from core.detect import LABEL_FEATURES, judge
 from core.events import decode_action, nowhere, read_feedback

@@ -31,7 +31,7 @@ from models.protocol import Matrix, State, Vector
 from models.trust import TAIL, Trust
 
 Mode = Literal["decide", "shadow", "off"]
-Heard = Literal["joined", "changed", "repeated", "older", "gone", "locked", "taken_over", "attacker"]
+Heard = Literal["joined", "changed", "repeated", "older", "gone", "early", "locked", "taken_over", "attacker"]
 
 WARM_FRAUDS: Final = 30
 # Held-out rows that calibration needs.
@@ -44,6 +44,8 @@ EPOCHS: Final = 3
 # New frauds between two fits: so many, and this share of those known.
 REFIT_FRAUDS: Final = 25
 REFIT_SHARE: Final = 0.25
+# Labels that wait for their event: of two topics that are read side by side, either may be ahead.
+EARLY_MOST: Final = 10_000
 # What `learnt` says of a row.
 NOT_LEARNT: Final = 0
 AS_LEGIT: Final = 1
@@ -97,6 +99,9 @@ class Labelled:
         self.fitted_frauds: dict[str, int] = {}
         self.matured_ms = 0
         self._told = False
+        self._early: dict[int, Feedback] = {}
+        # Labels that waited and have found their event since, for whoever keeps them.
+        self.found: list[Feedback] = []
 
     @property
     def speaking(self) -> tuple[str, ...]:
@@ -132,18 +137,25 @@ class Labelled:
         if len(chunk.rows):
             self.clock_ms = max(self.clock_ms, int(chunk.facts["time_ms"].max()))
             self.kept.add(chunk)
+            if self._early:
+                for key in self._early.keys() & set(chunk.facts["key"].tolist()):
+                    feedback = self._early.pop(key)
+                    if self.tell(feedback, None) in ("joined", "changed"):
+                        self.found.append(feedback)
 
     def tell(self, feedback: Feedback, state: UserState | None) -> Heard:
         """Take in a label. A repeat changes nothing; of two that contradict each other the later stands. state: the
         user's as it is now.
 
-        `gone`: there is no row of such an event of this user, since it was not kept or is past the window. `locked`,
-        `taken_over`, `attacker`: not believed, see `core.belief`.
+        `gone`: there is no row of such an event of this user, since it was not kept or is past the window. `early`:
+        nor can there be, events have not come as far as the label; it waits. `locked`, `taken_over`, `attacker`: not
+        believed, see `core.belief`.
         """
         kept, user = self.kept, mark(feedback.user_id)
         place = kept.find(int.from_bytes(event_key(feedback.event_id), "big"), user)
+        time_ms = feedback.time if isinstance(feedback.time, int) else to_ms(feedback.time)
         if place is None:
-            return "gone"
+            return self._wait(feedback, time_ms)
         labels, devices, networks = kept.column("label"), kept.column("device"), kept.column("network")
         others = np.flatnonzero((kept.column("user") == np.uint64(user)) & (labels == FRAUD))
         origins = {(int(devices[at]), int(networks[at])) for at in others.tolist() if at != place}
@@ -151,7 +163,6 @@ class Labelled:
         if why is not None:
             return why
         said = FRAUD if feedback.label == "fraud" else LEGIT
-        time_ms = feedback.time if isinstance(feedback.time, int) else to_ms(feedback.time)
         before, before_ms = int(labels[place]), int(kept.column("label_ms")[place])
         if before == said:
             kept.column("label_ms")[place] = max(before_ms, time_ms)
@@ -168,6 +179,14 @@ class Labelled:
             self.trust.fraud(int(kept.column("scored")[place]), int(kept.column("raised")[place]))
             self.take_back(place)
         return "joined" if before == UNKNOWN else "changed"
+
+    def _wait(self, feedback: Feedback, time_ms: int) -> Heard:
+        if time_ms <= self.clock_ms:
+            return "gone"
+        self._early[int.from_bytes(event_key(feedback.event_id), "big")] = feedback
+        if len(self._early) > EARLY_MOST:
+            del self._early[next(iter(self._early))]
+        return "early"
 
     def take_back(self, place: int) -> None:
         """Of what the user did from where a fraud came, the holder's own word does not count any more, nor does

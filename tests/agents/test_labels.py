@@ -1,0 +1,234 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from agents.labels import ASIDE_KEY, CHUNK_PREFIX, LABEL_PREFIX, SNAPSHOT_KEY
+from agents.users import UserWork
+from core.clock import DAY, MINUTE
+from models.labelled import Plan
+from tables.chunks import joined
+from tests.agents.household import NOON_MS, Town, event, users_of
+
+USERS = users_of(0, 37)
+FEEDBACK = "feedback"
+PLAN = Plan(modes={"logistic_regression": "decide", "random_forest": "decide"}, delay_ms=0)
+
+
+def play(story: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(story())  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Town:
+    return Town(tmp_path, labels=PLAN)
+
+
+def paid(number: int, amount: float) -> bytes:
+    user, at_ms = USERS[number % len(USERS)], NOON_MS - 20 * DAY + number * 10 * MINUTE
+    return event(user, number, "transaction", at_ms, amount=amount, currency="EUR")
+
+
+def said(number: int, what: str = "fraud", **more: Any) -> bytes:
+    user = USERS[number % len(USERS)]
+    facts = {"feedback_id": f"f-{number}", "event_id": f"{user}-{number}", "user_id": user, "label": what}
+    time_ms = NOON_MS - 20 * DAY + number * 10 * MINUTE + 1_000
+    return msgspec.json.encode({**facts, "source": "chargeback", "time": time_ms, **more})
+
+
+async def lived(town: Town, work: UserWork, until: int = 1_200, *, first: int = 0, batch: int = 100) -> None:
+    """Small payments, every twentieth a large one that is disputed at once."""
+    for start in range(first, until, batch):
+        numbers = range(start, min(until, start + batch))
+        large = [number for number in numbers if number % 20 == 7]
+        values: list[bytes | None] = [
+            paid(number, 900.0 if number in large else 10.0 + number % 9) for number in numbers
+        ]
+        await work.apply("events", town.topic("events", values, first=start))
+        labels: list[bytes | None] = [said(number) for number in large]
+        offset = sum(1 for number in range(start) if number % 20 == 7)
+        await work.apply(FEEDBACK, town.topic(FEEDBACK, labels, first=offset))
+
+
+def facts(work: UserWork) -> tuple[int, dict[int, int]]:
+    """How many rows there are, and the labels that stand, by event key."""
+    learner = work.labels.learner
+    assert learner is not None
+    kept = learner.kept
+    labels = dict(zip(kept.column("key").tolist(), kept.column("label").tolist(), strict=True))
+    return kept.count, {key: label for key, label in labels.items() if label}
+
+
+def scores(work: UserWork) -> list[dict[str, float]]:
+    learner = work.labels.learner
+    assert learner is not None
+    loud, quiet = [0.0] * len(learner.features), [0.0] * len(learner.features)
+    loud[:4] = [0.9, 0.9, 0.8, 0.5]
+    return [dict(each) for each in learner.score([loud, quiet])]
+
+
+def keys(work: UserWork, prefix: bytes) -> list[bytes]:
+    return [key for key, _ in work.shard.store.scan(prefix)]
+
+
+def test_labels_teach_in_the_stream_and_their_scores_are_in_the_decisions(town: Town) -> None:
+    async def story() -> None:
+        work = await town.users()
+        await lived(town, work)
+        assert facts(work)[0] == 1_200
+        assert len(facts(work)[1]) == 60
+        await work.apply("events", town.topic("events", [paid(1_200, 12.0), paid(1_201, 900.0)], first=1_200))
+        small, large = (decision["scores"] for decision in town.sent("decisions")[-2:])
+        assert large["random_forest"] > 0.99 > small["random_forest"]
+        assert large["logistic_regression"] > small["logistic_regression"]
+        heard = [outcome for (counts,) in town.reports["labels"] for outcome in counts]
+        assert set(heard) == {"joined"}
+        await work.stop(gracefully=True)
+
+    play(story)
+
+
+@pytest.mark.parametrize("disk", ["a", "b"])
+def test_rows_labels_and_models_survive_a_kill_with_the_disk_and_without(town: Town, disk: str) -> None:
+    async def story() -> None:
+        work = await town.users()
+        await lived(town, work)
+        await work.labels.save()
+        before, told = facts(work), scores(work)
+        await work.stop(gracefully=False)
+        heir = await town.users(disk=disk)
+        assert facts(heir) == before
+        assert scores(heir) == told
+        await lived(town, heir, 1_400, first=1_200)
+        assert facts(heir)[0] == 1_400
+        await heir.stop(gracefully=True)
+
+    play(story)
+
+
+def test_killed_before_any_snapshot_all_is_learnt_anew_from_the_rows(town: Town) -> None:
+    async def story() -> None:
+        work = await town.users()
+        await lived(town, work, 500)
+        await lived(town, work, 700, first=500)
+        await work.shard.commit({SNAPSHOT_KEY: None}, [], work.shard.meta)
+        before = facts(work)
+        await work.stop(gracefully=False)
+        heir = await town.users(disk="b")
+        assert facts(heir) == before
+        assert not any(scores(heir))
+        await lived(town, heir, 900, first=700)
+        loud, quiet = scores(heir)
+        assert loud["random_forest"] > quiet["random_forest"]
+        await heir.stop(gracefully=True)
+
+    play(story)
+
+
+def test_a_snapshot_that_cannot_be_read_is_set_aside_and_counted(town: Town) -> None:
+    async def story() -> None:
+        work = await town.users()
+        await lived(town, work)
+        await work.labels.save()
+        raw = joined(work.shard.store.get, SNAPSHOT_KEY)
+        assert raw is not None
+        damaged = raw[:-1] + bytes([raw[-1] ^ 1])
+        await work.shard.commit({SNAPSHOT_KEY: damaged}, [], work.shard.meta)
+        before = facts(work)
+        await work.stop(gracefully=False)
+        heir = await town.users()
+        assert town.reports["snapshot_unreadable"] == [("signature",)]
+        assert facts(heir) == before
+        await lived(town, heir, 1_300, first=1_200)
+        assert len(scores(heir)) == 2
+        await heir.stop(gracefully=True)
+        third = await town.users()
+        assert joined(third.shard.store.get, ASIDE_KEY) == damaged
+        assert len(scores(third)) == 2
+        await third.stop(gracefully=True)
+
+    play(story)
+
+
+def test_a_step_that_is_taken_again_in_halves_keeps_each_row_once(town: Town) -> None:
+    async def story() -> None:
+        work = await town.users(max_entries=60)
+        values: list[bytes | None] = [paid(number, 10.0) for number in range(100)]
+        await work.apply("events", town.topic("events", values))
+        assert facts(work)[0] == 100
+        await work.stop(gracefully=False)
+        heir = await town.users(disk="b")
+        assert facts(heir)[0] == 100
+        await heir.stop(gracefully=True)
+
+    play(story)
+
+
+def test_a_label_ahead_of_its_event_waits_for_it_and_is_kept_with_it(town: Town) -> None:
+    async def story() -> None:
+        work = await town.users()
+        await work.apply("events", town.topic("events", [paid(0, 10.0)]))
+        await work.apply(
+            FEEDBACK, town.topic(FEEDBACK, [said(3), said(0, time=NOON_MS - 21 * DAY, user_id=USERS[5])])
+        )
+        assert not facts(work)[1]
+        values: list[bytes | None] = [paid(number, 10.0) for number in range(1, 6)]
+        await work.apply("events", town.topic("events", values, first=1))
+        assert len(facts(work)[1]) == 1
+        await work.apply("events", town.topic("events", [paid(6, 10.0)], first=6))
+        before = facts(work)
+        await work.stop(gracefully=False)
+        heir = await town.users(disk="b")
+        assert facts(heir) == before
+        await heir.stop(gracefully=True)
+
+    play(story)
+
+
+def test_the_newest_label_of_those_that_contradict_each_other_survives(town: Town) -> None:
+    async def story() -> None:
+        work = await town.users()
+        await work.apply("events", town.topic("events", [paid(number, 10.0) for number in range(5)]))
+        labels = [said(2), said(2, "legit", time=NOON_MS), said(2, "fraud", time=NOON_MS - 1)]
+        await work.apply(FEEDBACK, town.topic(FEEDBACK, [*labels]))
+        assert [dict(counts) for (counts,) in town.reports["labels"]] == [{"joined": 1, "changed": 1, "older": 1}]
+        before = facts(work)
+        await work.stop(gracefully=False)
+        heir = await town.users(disk="b")
+        assert facts(heir) == before
+        assert set(before[1].values()) == {1}
+        await heir.stop(gracefully=True)
+
+    play(story)
+
+
+def test_what_is_past_the_window_leaves_the_state(town: Town) -> None:
+    async def story() -> None:
+        work = await town.users()
+        await lived(town, work, 300, batch=20)
+        assert len(keys(work, CHUNK_PREFIX)) == len(keys(work, LABEL_PREFIX)) == 15
+        late = event(USERS[0], 9_999, "transaction", NOON_MS + 20 * DAY, amount=10.0, currency="EUR")
+        town.now_ms += 20 * DAY
+        await work.apply("events", town.topic("events", [late], first=300))
+        await work.apply("events", town.topic("events", [late], first=301))
+        assert len(keys(work, CHUNK_PREFIX)) == 1
+        assert not keys(work, LABEL_PREFIX)
+        await work.stop(gracefully=True)
+
+    play(story)
+
+
+def test_where_all_are_off_nothing_is_kept(tmp_path: Path) -> None:
+    async def story() -> None:
+        town = Town(tmp_path)
+        work = await town.users()
+        await lived(town, work, 60)
+        await work.tick()
+        assert not keys(work, CHUNK_PREFIX)
+        assert not town.reports["labels"] or town.reports["labels"] == [({},)] * len(town.reports["labels"])
+        await work.stop(gracefully=True)
+
+    play(story)
