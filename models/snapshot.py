@@ -109,7 +109,7 @@ def pack(snapshot: Snapshot, key: bytes) -> bytes:
     """Errors: ValueError when the key is empty."""
     bank = {name: _packed(array) for name, array in snapshot.bank.items()}
     next_bank = {name: _packed(array) for name, array in snapshot.next_bank.items()}
-    changed = {name: array for name, array in next_bank.items() if array != bank[name]}
+    changed = {name: array for name, array in next_bank.items() if array != bank.get(name)}
     body = msgspec.msgpack.encode(Body(snapshot.header, _packed(snapshot.pending), bank, changed))
     body = zlib.compress(body, level=1)
     prefix = _PREFIX.pack(MAGIC, FORMAT_VERSION, len(body))

@@ -126,6 +126,19 @@ def test_a_fit_that_was_under_way_at_a_snapshot_is_asked_for_again(ensemble: Ens
     assert [job.version for job, _ in slow.jobs] == [1]
 
 
+def test_a_snapshot_can_be_taken_in_every_block_from_the_first_fit_to_the_second() -> None:
+    ensemble = Ensemble(FEATURES, 3, ("gaussian", NAME), block_rows=BLOCK)
+    rows = normal_rows(40, seed=30)
+    for block in range(2 * FIRST_FIT_ROWS // BLOCK + 4):
+        learn(ensemble, BLOCK, seed=block)
+        again = Ensemble.restore(ensemble.snapshot(b"key"), b"key", FEATURES)
+        assert again.score_matrix(rows).tolist() == ensemble.score_matrix(rows).tolist()
+        for each in (again, ensemble):
+            each.learn(rows.tolist(), [False] * len(rows))
+        assert again.score_matrix(rows).tolist() == ensemble.score_matrix(rows).tolist()
+    assert ensemble.version_of(NAME) == 2
+
+
 def test_a_model_that_is_new_to_a_snapshot_begins_fresh_and_one_that_is_off_is_dropped(ensemble: Ensemble) -> None:
     raw = ensemble.snapshot(b"key")
     again = Ensemble.restore(raw, b"key", FEATURES, ("gaussian", "loda"))
