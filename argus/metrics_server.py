@@ -1,6 +1,7 @@
 """`/metrics`, `/health` and `/live` on a thread of their own, so that a scrape never holds the event loop up, and one
 that hangs is told of."""
 
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +22,15 @@ def always_healthy() -> tuple[bool, Mapping[str, Any]]:
     return True, {}
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Who hangs up before the answer is there (a scrape whose time is over) is no error of ours."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class MetricsServer:
     """Serves until `close`. port: the one really bound, of use where 0 was asked for."""
 
@@ -30,10 +40,9 @@ class MetricsServer:
         registry.register(metrics)
         ProcessCollector(registry=registry)
         try:
-            self._server = ThreadingHTTPServer((host, port), _handler(registry, health))
+            self._server = _Server((host, port), _handler(registry, health))
         except OSError as error:
             raise CannotListen(host, port, error) from None
-        self._server.daemon_threads = True
         self.host = host
         self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True)
