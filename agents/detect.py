@@ -117,6 +117,8 @@ class Detect:
             report(services, judged, taken)
             if scorer.table is not None:
                 meter.scores(work.scorer.names, scorer.table, services.policy.tail_quantile)
+            if attending is not None and attending.table is not None and attending.names:
+                meter.scores(attending.names, attending.table, services.policy.tail_quantile)
             for rule_id, errors in custom.errors.items():
                 meter.rule_errors(rule_id, errors)
             meter.learned(work.scorer.names, judged.learned, work.scorer.blocks - blocks)

@@ -8,20 +8,23 @@ import logging
 from collections import deque
 from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
+import numpy as np
 
 from agents.services import Services
 from agents.shard import Meta, Shard
+from core.clock import SECOND
 from core.detect import LABEL_FEATURES
 from core.events import event_key
-from core.judged import Case
+from core.judged import Case, Scores
 from core.records import Feedback
 from core.state import UserState, mark
 from models.fitting import Awaited
 from models.kept import Chunk
 from models.labelled import Heard, Labelled
+from models.protocol import Matrix
 from models.remembered import (
     Said,
     decode_said,
@@ -46,6 +49,8 @@ ASIDE_KEY: Final = b"x"
 FORGOTTEN_PER_STEP: Final = 32
 # Lessons, each of some hundred rows at most, after which a snapshot is taken.
 SNAPSHOT_LESSONS: Final = 200
+# What is known of a row, as `models.kept` numbers it.
+KNOWN: Final = ("unknown", "legit", "fraud")
 # Whatever was said counts, or is a repeat of what does.
 WRITTEN: Final[frozenset[Heard]] = frozenset({"joined", "changed", "repeated"})
 
@@ -57,12 +62,26 @@ class Attending:
     def __init__(self, learner: Labelled) -> None:
         self.explain = learner.explain
         self.trusted = learner.trusted
-        self.score = learner.score
         self.chunk: Chunk | None = None
+        # Of the models that speak, (rows, models).
+        self.names: tuple[str, ...] = ()
+        self.table: Matrix | None = None
         self._learner = learner
+
+    def score(self, rows: Sequence[Sequence[float]]) -> Sequence[Scores]:
+        scores = self._learner.score(rows)
+        self.names, self.table = self._learner.speaking, self._learner.scored
+        return scores
 
     def keep(self, cases: Sequence[Case]) -> None:
         self.chunk = self._learner.chunk(cases)
+
+
+class Told(NamedTuple):
+    """What became of a label. delay_s: from its event, where it is the first to count for it."""
+
+    heard: Heard
+    delay_s: float | None
 
 
 class PartitionLabels:
@@ -174,24 +193,41 @@ class PartitionLabels:
             self._chunks.append((int(chunk.facts["time_ms"].max()), key))
             learner.add(chunk)
         learner.turn()
+        while learner.news:
+            fitted = learner.news.popleft()
+            self._services.meter.fitted(fitted.model, fitted.version, fitted.seconds, fitted.rows, fitted.error)
+            if fitted.error:
+                logger.warning(
+                    "%s of partition %d stays as it was: %s", fitted.model, self._shard.partition, fitted.error
+                )
 
-    def hear(self, feedback: Feedback, state: UserState | None, writes: dict[bytes, bytes | None]) -> Heard | None:
+    def hear(self, feedback: Feedback, state: UserState | None, writes: dict[bytes, bytes | None]) -> Told | None:
         """Take in a label. It counts in memory at once: heard again, in a smaller step, it is a repeat."""
         learner = self.learner
         if learner is None:
             return None
         heard = learner.tell(feedback, state)
-        if heard in WRITTEN:
-            self._write_said(learner, feedback, writes)
-        return heard
+        said = self._write_said(learner, feedback, writes) if heard in WRITTEN else None
+        first = said is not None and heard == "joined"
+        return Told(heard, (said.said_ms - said.time_ms) / SECOND if first and said is not None else None)
 
-    def _write_said(self, learner: Labelled, feedback: Feedback, writes: dict[bytes, bytes | None]) -> None:
+    def _write_said(self, learner: Labelled, feedback: Feedback, writes: dict[bytes, bytes | None]) -> Said | None:
         number = int.from_bytes(event_key(feedback.event_id), "big")
         said = said_of(learner, number, mark(feedback.user_id))
         if said is not None:
             key = _label_key(number)
             heappush(self._labels, (said.time_ms, key))
             writes[key] = encode_said(said)
+        return said
+
+    def tick(self) -> None:
+        """Nothing may come for long while a forest is fitted."""
+        learner = self.learner
+        if learner is not None:
+            self.happened(None, None)
+            counts = np.bincount(learner.kept.column("label"), minlength=len(KNOWN))
+            rows = dict(zip(KNOWN, counts.tolist(), strict=True))
+            self._services.meter.taught(self._shard.partition, rows, learner.trust.all())
 
     async def keep(self) -> None:
         """Between two steps: take a snapshot where enough has been learnt, or a forest has been grown."""
@@ -216,6 +252,7 @@ class PartitionLabels:
         """The partition is given up."""
         if self.learner is not None:
             self.learner.close()
+            self._services.meter.taught(self._shard.partition, {}, {})
 
     async def _write(self, key: bytes, value: bytes) -> None:
         for writes in cut(self._shard.store.get, key, value):

@@ -45,12 +45,15 @@ class Learn:
         signals: Out = {}
         writes: dict[bytes, bytes | None] = {}
         heard: Counter[Heard] = Counter()
+        delays_s: list[float] = []
         for feedback in labels:
             state = users.get(feedback.user_id)
             label_signals(feedback, state, signals)
-            outcome = work.labels.hear(feedback, state, writes)
-            if outcome is not None:
-                heard[outcome] += 1
+            told = work.labels.hear(feedback, state, writes)
+            if told is not None:
+                heard[told.heard] += 1
+                if told.delay_s is not None:
+                    delays_s.append(told.delay_s)
 
         def report() -> None:
             for _, error in unread:
@@ -60,7 +63,7 @@ class Learn:
             meter.count("forwarded", forwarded)
             for feedback in labels:
                 meter.feedback(feedback.label)
-            meter.labels(heard)
+            meter.labels(heard, delays_s)
             work.labels.happened(None, None)
 
         return Draft(outputs, writes, {}, 0, report, signals)

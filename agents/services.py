@@ -82,11 +82,12 @@ class Meter(Protocol):
         """swaps: how often newly fitted models have taken the place of the last."""
 
     def feedback(self, label: str) -> None: ...
-    def labels(self, heard: Mapping[Heard, int]) -> None:
-        """What became of labels, see `models.labelled.Labelled.tell`."""
+    def labels(self, heard: Mapping[Heard, int], delays_s: Sequence[float]) -> None:
+        """What became of labels, see `models.labelled.Labelled.tell`. delays_s: of those that count, from events."""
 
     def taught(self, partition: int, rows: Mapping[str, int], trust: Mapping[str, float]) -> None:
-        """What a partition keeps for its labels, by what is known of it, and what each model has earned."""
+        """What a partition keeps for its labels, by what is known of it, and what each model has earned. Nothing of
+        both: the partition is given up."""
 
     def command(self, type_: str, status: str) -> None: ...
     def otp(self, outcome: str) -> None: ...

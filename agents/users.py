@@ -128,8 +128,7 @@ class UserWork:
                 await self._commit(Draft([], writes, {}, clock_ms, _nothing), self.shard.meta.applied)
             else:
                 await self.shard.confirm_if_quiet()
-            # A forest may be fitted while nothing comes.
-            self.labels.happened(None, None)
+            self.labels.tick()
             await self.labels.keep()
 
     def due_in_s(self) -> float | None:

@@ -7,6 +7,7 @@ import numpy as np
 
 from argus.batch_meter import BatchCounts
 from argus.measure import Metrics, Number, Spread
+from argus.metric import KNOWN
 from core.case_state import SEVERITIES
 from models.labelled import Heard
 from models.protocol import Matrix
@@ -31,6 +32,7 @@ class WorkerMeter(BatchCounts):
         self._prefix = prefix
         self._numbers: dict[tuple[str, ...], Number] = {}
         self._spreads: dict[tuple[str, ...], Spread] = {}
+        self._taught: dict[int, tuple[Mapping[str, int], Mapping[str, float]]] = {}
         self._cases: dict[int, tuple[Mapping[str, int], Mapping[str, float]]] = {}
 
     def ingest(self, types: Mapping[str, int], size: int) -> None:
@@ -112,15 +114,22 @@ class WorkerMeter(BatchCounts):
     def feedback(self, label: str) -> None:
         self._number("argus_feedback_total", label).inc()
 
-    def labels(self, heard: Mapping[Heard, int]) -> None:
+    def labels(self, heard: Mapping[Heard, int], delays_s: Sequence[float]) -> None:
         for outcome, count in heard.items():
             self._number("argus_label_outcomes_total", outcome).inc(count)
+        for delay_s in delays_s:
+            self._spread("argus_label_delay_seconds").observe(max(0.0, delay_s))
 
     def taught(self, partition: int, rows: Mapping[str, int], trust: Mapping[str, float]) -> None:
-        for known, count in rows.items():
-            self._metrics.number("argus_label_rows", str(partition), known).set(count)
-        for model, earned in trust.items():
-            self._metrics.number("argus_model_trust", str(partition), model).set(earned)
+        self._taught.pop(partition, None)
+        if rows:
+            self._taught[partition] = (rows, trust)
+        for known in KNOWN:
+            kept = sum(each.get(known, 0) for each, _ in self._taught.values())
+            self._number("argus_label_records", known).set(kept)
+        for model in trust:
+            earned = [each[model] for _, each in self._taught.values() if model in each]
+            self._number("argus_model_trust", model).set(sum(earned) / len(earned))
 
     def command(self, type_: str, status: str) -> None:
         self._number("argus_commands_total", type_, status).inc()

@@ -30,7 +30,12 @@ SKEW_S: Final = (0.1, 1.0, 5.0, 30.0, 60.0, 300.0, 3_600.0, 21_600.0, 86_400.0)
 COUNTS: Final = (1.0, 3.0, 10.0, 30.0, 100.0, 200.0, 500.0, 1_000.0, 5_000.0)
 SCORES: Final = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
 
-MODELS: Final = tuple(MODES)
+# Those that learn from labels.
+LABEL_MODELS: Final = ("logistic_regression", "adaptive_random_forest", "random_forest", "gradient_boosting")
+MODELS: Final = (*MODES, *LABEL_MODELS)
+FITTED: Final = ("isolation_forest", "local_outlier_factor", "autoencoder", "random_forest", "gradient_boosting")
+KNOWN: Final = ("unknown", "legit", "fraud")
+DELAY_S: Final = (60.0, 3_600.0, 21_600.0, 86_400.0, 259_200.0, 604_800.0, 1_209_600.0, 2_592_000.0)
 LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "action": ("lock", "challenge", "unlock"),
     "agent": (
@@ -82,10 +87,14 @@ LABELS: Final[Mapping[str, tuple[str, ...]]] = {
         "audit",
         "users",
     ),
+    "heard": ("joined", "changed", "repeated", "older", "gone", "early", "locked", "taken_over", "attacker"),
+    "known": KNOWN,
     "label": ("fraud", "legit"),
     "measure": ("average_precision", "precision", "recall", "auc"),
+    "fitted": FITTED,
     "fit": ("done", "raised", "died", "too_long"),
     "mode": ("decide", "shadow"),
+    "learner": LABEL_MODELS,
     "model": MODELS,
     "notice": ("sent", "retried", "dead", "digested", "expired"),
     "operation": ("get", "put", "delete"),

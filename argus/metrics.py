@@ -11,6 +11,7 @@ from argus.metric import (
     CASE_S,
     CONFIGURED,
     COUNTS,
+    DELAY_S,
     FIT_S,
     LABELS,
     LATENCY_S,
@@ -137,10 +138,12 @@ METRICS: Final = (
         "argus_model_info", "The models at work, their version and algorithm", "model", "version", "algorithm"
     ),
     WORKER.info("argus_model_mode_info", "Whether a model that runs decides or shadows", "model", "mode"),
-    WORKER.gauge("argus_model_version", "Fitted version that was put in force last in any partition", "model"),
-    WORKER.counter("argus_model_fits_total", "Fits in the background, by how they ended", "model", "fit"),
-    WORKER.histogram("argus_model_fit_duration_seconds", FIT_S, "Time that a fit took, in its own process", "model"),
-    WORKER.gauge("argus_model_sample_records", "Rows that a model was fitted on last", "model"),
+    WORKER.gauge("argus_model_version", "Fitted version that was put in force last in any partition", "model=fitted"),
+    WORKER.counter("argus_model_fits_total", "Fits in the background, by how they ended", "model=fitted", "fit"),
+    WORKER.histogram(
+        "argus_model_fit_duration_seconds", FIT_S, "Time that a fit took, in its own process", "model=fitted"
+    ),
+    WORKER.gauge("argus_model_sample_records", "Rows that a model was fitted on last", "model=fitted"),
     WORKER.counter("argus_model_fitting_restarts_total", "Starts of the fitting process after it had died"),
     WORKER.gauge("argus_model_fits_waiting", "Fits that have not begun"),
     WORKER.counter(
@@ -157,6 +160,14 @@ METRICS: Final = (
     ),
     SINK.gauge("argus_model_labelled_events", "Labelled events that the quality is taken from", "label"),
     WORKER.counter("argus_feedback_total", "Labels that came back", "label"),
+    WORKER.counter("argus_label_outcomes_total", "Labels, by what became of them", "outcome=heard"),
+    WORKER.histogram("argus_label_delay_seconds", DELAY_S, "From an event to the first label that counts for it"),
+    WORKER.gauge("argus_label_records", "Events that are kept for their labels, by what is known of them", "known"),
+    WORKER.gauge(
+        "argus_model_trust",
+        "How much of its weight a model has earned by the labels that came back, 0 to 1: mean of the partitions",
+        "model=learner",
+    ),
     # What comes out.
     WORKER.counter("argus_decisions_total", "Decisions", "decision"),
     WORKER.histogram(

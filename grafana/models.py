@@ -131,6 +131,27 @@ WHY: Final = Row("Why", (
         "bytes", promql(total(of("argus_model_state_bytes"), "partition", "max"), "{{partition}}"), width=6,
     ),
     lines(
+        "What became of labels", "Labels in each interval. Gone: the event is not kept, or past the window. Locked, "
+        "taken over, attacker: the account's holder may be the attacker, and was not believed.",
+        "short",
+        promql(total(f"increase({of('argus_label_outcomes_total')}[$__rate_interval])", "outcome"), "{{outcome}}"),
+        width=6,
+    ),
+    lines(
+        "Label delay", "From an event to the first label that counts for it: half of them, and the latest tenth.",
+        "s", promql(quantile(0.5, "argus_label_delay_seconds"), "half"),
+        promql(quantile(0.9, "argus_label_delay_seconds"), "9 of 10"), width=6,
+    ),
+    lines(
+        "Kept for labels", "Events whose features wait for a label, by what is known of them.",
+        "short", promql(total(of("argus_label_records"), "known"), "{{known}}"), stacked=True, width=6,
+    ),
+    lines(
+        "Trust", "How much of its weight each model that learns from labels has earned: the share of frauds that it "
+        "had in its tail before they were known. 0: nothing proved yet.",
+        "percentunit", promql(total(of("argus_model_trust", ONE), "model", "max"), "{{model}}"), most=1, width=6,
+    ),
+    lines(
         "Labels behind the quality", "Labelled events that the quality is taken from; a hundred say little.",
         "short", promql(total(of("argus_model_labelled_events"), "label"), "{{label}}"), stacked=True, width=6,
     ),

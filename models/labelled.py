@@ -8,9 +8,9 @@ Models say nothing before `WARM_FRAUDS` frauds are known. How much one counts be
 see `models.trust`.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,7 @@ REFIT_FRAUDS: Final = 25
 REFIT_SHARE: Final = 0.25
 # Labels that wait for their event: of two topics that are read side by side, either may be ahead.
 EARLY_MOST: Final = 10_000
+NEWS_MOST: Final = 64
 # What `learnt` says of a row.
 NOT_LEARNT: Final = 0
 AS_LEGIT: Final = 1
@@ -71,6 +72,16 @@ class Plan(Struct, frozen=True, kw_only=True):
     def names(self) -> tuple[str, ...]:
         """The models that are not off, in a fixed order."""
         return tuple(name for name in (*ONLINE, *GROWN) if self.modes.get(name, "off") != "off")
+
+
+class Fit(NamedTuple):
+    """One that is over. rows: that it was fitted on; error: "" where it is in force now."""
+
+    model: str
+    version: int
+    seconds: float
+    rows: int
+    error: str
 
 
 class Labelled:
@@ -99,6 +110,9 @@ class Labelled:
         self.fitted_frauds: dict[str, int] = {}
         self.matured_ms = 0
         self._told = False
+        self._asked_rows: dict[str, int] = {}
+        # Fits that are over, for whoever counts them.
+        self.news: deque[Fit] = deque(maxlen=NEWS_MOST)
         self._early: dict[int, Feedback] = {}
         # Labels that waited and have found their event since, for whoever keeps them.
         self.found: list[Feedback] = []
@@ -306,6 +320,7 @@ class Labelled:
         if not lesson.frauds.any() or lesson.frauds.all():
             return
         self.fitted_frauds[name] = self.frauds
+        self._asked_rows[name] = len(lesson.rows)
         arrays: State = {
             "rows": lesson.rows,
             "frauds": lesson.frauds.astype(np.uint8),
@@ -320,6 +335,8 @@ class Labelled:
             if told is None:
                 continue
             outcome, arrays = told
+            job, rows = outcome.job, self._asked_rows.get(name, 0)
+            self.news.append(Fit(name, job.version, outcome.seconds, rows, outcome.error))
             if not outcome.error:
                 self.models[name] = Grown(arrays, len(self.features), shares=GROWN[name])
                 self.calibrations[name] = Calibration(np.asarray(arrays["said"], np.float64))

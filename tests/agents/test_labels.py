@@ -84,8 +84,11 @@ def test_labels_teach_in_the_stream_and_their_scores_are_in_the_decisions(town: 
         small, large = (decision["scores"] for decision in town.sent("decisions")[-2:])
         assert large["random_forest"] > 0.99 > small["random_forest"]
         assert large["logistic_regression"] > small["logistic_regression"]
-        heard = [outcome for (counts,) in town.reports["labels"] for outcome in counts]
+        heard = [outcome for counts, _ in town.reports["labels"] for outcome in counts]
         assert set(heard) == {"joined"}
+        assert all(delay_s == 1.0 for _, delays_s in town.reports["labels"] for delay_s in delays_s)
+        await work.tick()
+        assert town.reports["taught"][-1][:2] == (0, {"fraud": 60, "legit": 0, "unknown": 1_142})
         await work.stop(gracefully=True)
 
     play(story)
@@ -194,7 +197,7 @@ def test_the_newest_label_of_those_that_contradict_each_other_survives(town: Tow
         await work.apply("events", town.topic("events", [paid(number, 10.0) for number in range(5)]))
         labels = [said(2), said(2, "legit", time=NOON_MS), said(2, "fraud", time=NOON_MS - 1)]
         await work.apply(FEEDBACK, town.topic(FEEDBACK, [*labels]))
-        assert [dict(counts) for (counts,) in town.reports["labels"]] == [{"joined": 1, "changed": 1, "older": 1}]
+        assert [dict(counts) for counts, _ in town.reports["labels"]] == [{"joined": 1, "changed": 1, "older": 1}]
         before = facts(work)
         await work.stop(gracefully=False)
         heir = await town.users(disk="b")
@@ -228,7 +231,8 @@ def test_where_all_are_off_nothing_is_kept(tmp_path: Path) -> None:
         await lived(town, work, 60)
         await work.tick()
         assert not keys(work, CHUNK_PREFIX)
-        assert not town.reports["labels"] or town.reports["labels"] == [({},)] * len(town.reports["labels"])
+        assert all(not counts for counts, _ in town.reports["labels"])
+        assert not town.reports["taught"]
         await work.stop(gracefully=True)
 
     play(story)

@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from argus.measure import MANY, REJECTED, Metrics
 from argus.metrics import BY_NAME, CONFIGURED, FAULTS, LABELS, METRICS, Metric, exposition, markdown, served_by
 from argus.metrics_server import MetricsServer
+from argus.settings import LABEL_MODELS
 from argus.topics import TOPICS
 from core.audited import READERS
 from models.modes import MODES
@@ -72,7 +73,8 @@ def test_names_are_unique_and_partitions_label_gauges_only() -> None:
 
 def test_every_topic_and_model_may_be_a_label() -> None:
     assert {topic.name for topic in TOPICS} == set(LABELS["topic"])
-    assert set(MODES) == set(LABELS["model"])
+    assert {*MODES, *LABEL_MODELS} == set(LABELS["model"])
+    assert set(LABELS["learner"]) == set(LABEL_MODELS)
 
 
 def test_the_latency_objective_is_a_bucket() -> None:
