@@ -72,7 +72,7 @@ def test_a_label_whose_row_is_gone_or_of_another_user_is_told_so() -> None:
     taught = kept()
     assert taught.tell(label(99), None) == "early"
     assert taught.tell(label(98, time=START_MS), None) == "gone"
-    assert taught.tell(label(3, user="u4"), None) == "gone"
+    assert taught.tell(label(3, user="u4", time=START_MS), None) == "gone"
     taught.keep([case(10, QUIET, at_ms=START_MS + 31 * DAY)])
     taught.turn()
     assert taught.tell(label(3), None) == "gone"
