@@ -1,5 +1,6 @@
 """How fast a process works off a backlog of events, seen from outside: by the decisions it sends."""
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -16,8 +17,8 @@ from benchmarks.process import BenchError, Child, Deadline, cpu_s, memory_mib
 
 
 class Drained(Struct, frozen=True):
-    """One run. rate: events a second from the first decision to the last, by the time each was sent at; cpu_us:
-    processor time of the process for each event, over the same stretch; broker_cpu_us: the broker's beside it."""
+    """One run. rate: events a second from the first decision to the last, by the time each was sent or read at;
+    cpu_us: processor time of the process for each event, over the same stretch; broker_cpu_us: the broker's."""
 
     rate: float
     cpu_us: float
@@ -33,10 +34,16 @@ _read_id = msgspec.json.Decoder(_Id).decode
 
 
 async def drain(
-    settings: Settings, events: Events, count: int, start: Callable[[House], AbstractContextManager[Child]]
+    settings: Settings,
+    events: Events,
+    count: int,
+    start: Callable[[House], AbstractContextManager[Child]],
+    *,
+    stamped: bool = True,
 ) -> Drained:
     """Put `count` events on a fresh broker, start a process, and watch it until every event is decided.
 
+    stamped: its decisions carry the time they were sent at; False where they carry that of the event.
     Raises `BenchError` unless each distinct event has exactly one decision in the end.
     """
     wanted = events.ids(count)
@@ -46,25 +53,27 @@ async def drain(
             async with home.reader("decisions") as reader:
                 found: list[ConsumerRecord] = []
                 deadline = Deadline(STALL_S)
-                begin: tuple[int, float, float] | None = None
+                begin: tuple[int, float, float, float] | None = None
                 while len(found) < len(wanted):
                     records = await reader.poll()
                     if records:
                         found += records
                         deadline.moved()
                         if begin is None:
-                            begin = len(found), cpu_s(process.pid), cpu_s(home.broker_pid)
+                            begin = len(found), time.monotonic(), cpu_s(process.pid), cpu_s(home.broker_pid)
                     process.check()
                     deadline.check(f"{len(found):,} of {len(wanted):,} decisions have come")
                 assert begin is not None
-                seen, used_s, broker_s = begin
+                seen, begin_s, used_s, broker_s = begin
+                took_s = time.monotonic() - begin_s
                 used_s, broker_s = cpu_s(process.pid) - used_s, cpu_s(home.broker_pid) - broker_s
                 peak_mib = memory_mib(process.pid, "VmHWM")
                 found += await reader.rest()
     _exactly_once(found, wanted)
     share = count / len(wanted)
     measured = max(1, len(wanted) - seen) * share
-    return Drained(rate_of(found) * share, used_s / measured * 1e6, broker_s / measured * 1e6, peak_mib)
+    rate = rate_of(found) * share if stamped else per_second(round(measured), took_s)
+    return Drained(rate, used_s / measured * 1e6, broker_s / measured * 1e6, peak_mib)
 
 
 def rate_of(records: list[ConsumerRecord]) -> float:

