@@ -128,6 +128,7 @@ class UserWork:
                 await self._commit(Draft([], writes, {}, clock_ms, _nothing), self.shard.meta.applied)
             else:
                 await self.shard.confirm_if_quiet()
+            await self.models.keep()
             self.labels.tick()
             await self.labels.keep()
 

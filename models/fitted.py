@@ -33,6 +33,8 @@ class Fitted(ABC):
         self.width = len(features)
         self.seed = seed
         self.next_fit_rows = FIRST_FIT_ROWS
+        self.newest = 0
+        """The highest version that ever was in force: after a rollback, higher than the one that is."""
         self.asked = 0
         """The version that was asked for last."""
         self.parts: State = {}
@@ -57,7 +59,7 @@ class Fitted(ABC):
         """Score by what was fitted from now on. Errors: KeyError or ValueError where it is not of this model."""
         self._prepare(parts)
         self.parts, self.version = parts, version
-        self.asked = max(self.asked, version)
+        self.asked, self.newest = max(self.asked, version), max(self.newest, version)
 
     def give_up(self) -> None:
         """The fit that was asked for has failed: the version in force stays, the next is asked for in its time."""
@@ -83,14 +85,14 @@ class Fitted(ABC):
         return self.score_rows(rows[::CALIBRATE_EVERY])
 
     def state(self) -> State:
-        facts = np.array([self.version, self.asked, self.next_fit_rows], np.int64)
+        facts = np.array([self.version, self.asked, self.newest, self.next_fit_rows], np.int64)
         return {"facts": facts, **{f"part.{name}": array for name, array in self.parts.items()}}
 
     def restore(self, state: State) -> None:
-        version, asked, next_fit_rows = state["facts"].tolist()
+        version, asked, newest, next_fit_rows = state["facts"].tolist()
         if version:
             self.adopt({name[5:]: array for name, array in state.items() if name.startswith("part.")}, version)
-        self.asked, self.next_fit_rows = asked, next_fit_rows
+        self.asked, self.newest, self.next_fit_rows = asked, newest, next_fit_rows
 
     @classmethod
     def fit(cls, arrays: State, seed: int, learn: Callable[[Matrix], Mapping[str, npt.NDArray[Any]]]) -> State:

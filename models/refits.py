@@ -67,7 +67,7 @@ class Refits:
         for model in bank.fitted:
             self._hear(bank, model)
             if model.name not in self.pins and model.due(bank.rows):
-                model.asked = model.version + 1
+                model.asked = model.newest + 1
                 self._submit(bank, model)
 
     def resume(self, bank: Bank) -> None:

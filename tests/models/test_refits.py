@@ -173,7 +173,7 @@ def test_an_older_version_is_put_back_in_force(ensemble: Ensemble, slow: Slow) -
     assert ensemble.version_of(NAME) == 1
     assert np.argsort(scores(ensemble)).tolist() == np.argsort(before).tolist()
     learn(ensemble, 4 * FIRST_FIT_ROWS)
-    assert slow.jobs[-1][0].version == 2
+    assert slow.jobs[-1][0].version == 3
 
 
 @pytest.mark.parametrize(("name", "parts"), [(NAME, {}), ("gaussian", {}), ("loda", {})])
