@@ -23,7 +23,7 @@ from core.signal import ALL, lock_signal
 # What a source's standing adds to the risk of an event on a device that is not long the user's, by its level.
 LEVEL_WEIGHTS: Final = (0.0, 0.35, 0.65, 0.8)
 # And what a run of confirmed frauds at the merchant adds, were it certain to go on.
-RUN_WEIGHT: Final = 0.7
+RUN_WEIGHT: Final = 0.6
 
 
 class Bench:
