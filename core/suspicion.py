@@ -40,11 +40,11 @@ UNPLACED_WEIGHT: Final = 0.25
 Z_FROM: Final = 2.5
 Z_WEIGHT: Final = 0.12
 Z_MOST: Final = 0.4
-# A sum of more than the first figure times the mean weighs, and at the second all that it ever does. It ranks those
-# whose sums differ so much anyway that deviations of logarithms tell nothing.
+# Of a payment that names neither device nor network, the sum is all there is to rank it by: it weighs from the first
+# figure times the mean on, and at the second all that it ever does.
 TIMES_FROM: Final = 2.0
 TIMES_FULL: Final = 5.0
-TIMES_MOST: Final = 0.3
+TIMES_MOST: Final = 0.4
 # Each further odd sum in the user's last day, at most so much.
 ODD_WEIGHT: Final = 0.15
 ODD_MOST: Final = 0.45
@@ -110,7 +110,7 @@ def _payment(action: Action, state: UserState, seen: Seen) -> float:
         again = len([1 for at_ms in state.odd if since_ms < at_ms <= action.time_ms]) - 1
         if again > 0:
             clear *= 1.0 - min(ODD_MOST, ODD_WEIGHT * again)
-    if seen.usual > 0 and seen.payee_age_s < FAMILIAR_S:
+    if seen.usual > 0 and seen.payee_age_s < FAMILIAR_S and seen.device_age_s < 0 and seen.network_age_s < 0:
         times = (seen.usd / seen.usual - TIMES_FROM) / (TIMES_FULL - TIMES_FROM)
         if times > 0:
             clear *= 1.0 - TIMES_MOST * min(1.0, times)

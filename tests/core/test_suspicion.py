@@ -109,13 +109,13 @@ def test_a_sum_far_out_weighs_by_how_far_it_is_and_a_series_more() -> None:
     assert paid(4.0, [START], payee_age_s=FAMILIAR_S) == 1.0
 
 
-def test_a_sum_of_several_times_the_mean_weighs_a_little_until_it_is_five_times() -> None:
+def test_where_neither_device_nor_network_is_named_a_sum_of_several_times_the_mean_weighs() -> None:
     def paid(usd: float, **fields: object) -> float:
         return clear_of(action(type_="transaction"), UserState(), Seen(usd=usd, usual=50, **fields))  # type: ignore[arg-type]
 
     assert paid(100) == 1.0
     assert 1.0 > paid(120) > paid(200) > paid(250) == paid(5_000) > 0.5
-    assert paid(250, payee_age_s=FAMILIAR_S) == 1.0
+    assert paid(250, payee_age_s=FAMILIAR_S) == paid(250, device_age_s=0) == paid(250, network_age_s=9) == 1.0
 
 
 def test_a_large_payment_of_an_accounts_first_day_and_one_that_names_no_place_weigh() -> None:
