@@ -7,7 +7,7 @@ number of partitions, and Faust's copartitioned assignor gives a worker the same
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +96,13 @@ class Flow:
     """Holds and resumes partitions of the app's consumer (see `agents.lanes.Flow`). A topic that several tables read
     goes on when none of them holds it."""
 
-    def __init__(self, app: faust.App) -> None:
+    def __init__(self, app: faust.App, tables: Iterable[Table]) -> None:
         self._app = app
         self._holders: Counter[TP] = Counter()
+        self._readers = Counter(topic for table in tables for topic in table.topics)
+
+    def only_here(self, topic: str) -> bool:
+        return self._readers[topic] == 1
 
     def hold(self, tp: TP) -> None:
         self._holders[tp] += 1
@@ -127,7 +131,7 @@ def attach(
 ) -> Mapping[str, Lanes]:
     """Register an agent for every topic and follow the assignment. Answers each table's lanes. on_assigned: is told
     which partitions there are; on_revoked: that there were some, and are no more."""
-    flow = Flow(app)
+    flow = Flow(app, tables)
     lanes = {
         table.name: Lanes(table.open_work, flow, on_fatal, close_s, table.gather, table.meter) for table in tables
     }

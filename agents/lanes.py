@@ -65,8 +65,8 @@ class Gather(Struct, frozen=True):
 
     batches: that may wait before their partition is held. records: of batches of one topic that wait behind each
     other, so many at most are taken as one. every_s: the least time between two rounds, unless `round_records` wait;
-    in a round all that wait are taken, those of one topic as one. A partition that waits for its round is held: to
-    fetch it meanwhile would only make the fetches of others longer."""
+    in a round all that wait are taken, those of one topic as one. A partition that waits for its round is held, if
+    nobody else reads its topic: to fetch it meanwhile would only make the fetches of others longer."""
 
     batches: int = QUEUE_BATCHES
     records: int = 1
@@ -82,6 +82,9 @@ class Flow(Protocol):
 
     def hold(self, tp: Any) -> None: ...
     def resume(self, tp: Any) -> None: ...
+
+    def only_here(self, topic: str) -> bool:
+        """Whether no other table reads the topic."""
 
 
 class Lane:
@@ -116,10 +119,11 @@ class Lane:
         """Queue a Faust event whose message is a partition batch; it's acked when it is done."""
         self._batches.append(event)
         self._arrived.set()
-        full = self._gather.every_s > 0 or len(self._batches) >= self._gather.batches
-        if full and event.message.tp not in self._held:
-            self._held.add(event.message.tp)
-            self._flow.hold(event.message.tp)
+        tp = event.message.tp
+        waits = self._gather.every_s > 0 and self._flow.only_here(tp.topic)
+        if (waits or len(self._batches) >= self._gather.batches) and tp not in self._held:
+            self._held.add(tp)
+            self._flow.hold(tp)
 
     def backlog(self) -> Mapping[Any, Backlog]:
         """By topic and partition: what is worked on or queued, and how far the work has come."""

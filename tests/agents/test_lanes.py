@@ -98,6 +98,9 @@ class World:
         self.lanes = Lanes(lambda partition: Work(self, partition), self, self.fatal.append, close_s=10.0)
         self.lanes.assign(partitions)
 
+    def only_here(self, topic: str) -> bool:
+        return topic != "alerts"
+
     def hold(self, tp: Tp) -> None:
         self.held.append(f"hold {tp.partition}")
 
@@ -386,6 +389,24 @@ def test_a_partition_that_waits_for_its_round_is_held_until_it_begins() -> None:
         await asyncio.sleep(1.0)
         assert world.held == ["hold 0", "resume 0", "hold 0", "resume 0"]
         assert world.heard("applied") == ["applied a of events", "applied b of events"]
+
+    run(story)
+
+
+def test_a_partition_that_others_read_too_is_not_held_while_it_waits_for_its_round() -> None:
+    async def story() -> None:
+        world = gathering(Gather(batches=2, every_s=100.0))
+        await world.submit("a")
+        await asyncio.sleep(0.5)
+        world.held.clear()
+        shared = [Event(world.told, 0, name) for name in "xy"]
+        for event in shared:
+            event.message.topic, event.message.tp = "alerts", Tp("alerts", 0)
+        await world.lanes.submit(shared[0])
+        assert world.held == []
+        # Too many are too many whoever reads them.
+        await world.lanes.submit(shared[1])
+        assert world.held == ["hold 0"]
 
     run(story)
 

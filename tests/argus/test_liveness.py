@@ -45,6 +45,9 @@ class Event:
 
 
 class Flow:
+    def only_here(self, _topic: str) -> bool:
+        return True
+
     def hold(self, tp: Any) -> None: ...
     def resume(self, tp: Any) -> None: ...
 
