@@ -1,11 +1,15 @@
 """Every open store of a process, by table and partition: opened here, so that its figures can be told."""
 
+import logging
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from rocksdict import Cache
 
-from tables.store import Operations, Store
+from tables.store import Damaged, Operations, Store, discard
+
+logger = logging.getLogger(__name__)
 
 
 class Stores:
@@ -15,11 +19,21 @@ class Stores:
         self._block_cache = Cache(block_cache_bytes)
         self._open: dict[tuple[str, int], Store] = {}
         self.operations: dict[str, Operations] = {}
+        # How many were damaged, by table.
+        self.discarded: Counter[str] = Counter()
 
     def open(self, table: str, partition: int, path: Path, write_buffer_mib: int) -> Store:
-        """Raises OSError where the files can't be opened."""
+        """Damaged files are deleted: the store is empty then, and to be recovered from its changelog. Raises OSError
+        where the files can't be opened for another reason."""
         operations = self.operations.setdefault(table, Operations())
-        store = self._open[table, partition] = Store(path, self._block_cache, write_buffer_mib, operations)
+        try:
+            store = Store(path, self._block_cache, write_buffer_mib, operations)
+        except Damaged as error:
+            logger.error("%s; it is deleted and comes back from the changelog", error)
+            self.discarded[table] += 1
+            discard(path)
+            store = Store(path, self._block_cache, write_buffer_mib, operations)
+        self._open[table, partition] = store
         return store
 
     @property

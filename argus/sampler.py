@@ -157,6 +157,7 @@ class StoreSampler:
             number("argus_table_operations_total", table, "get").set(operations.gets)
             number("argus_table_operations_total", table, "put").set(operations.puts)
             number("argus_table_operations_total", table, "delete").set(operations.deletes)
+            number("argus_table_discarded_total", table).set(self._stores.discarded[table])
         if self._monotonic() < self._next_at:
             return
         self._next_at = self._monotonic() + SLOW_EVERY_S

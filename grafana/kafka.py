@@ -73,9 +73,10 @@ WHERE: Final = Row("Where not", (
         promql(total(of("argus_table_bytes", TABLE), "table"), instant=True, fmt="table"),
         promql(rate("argus_table_operations_total", TABLE, by="table"), instant=True, fmt="table"),
         promql(rate("argus_changelog_bytes_total", TABLE, by="table"), instant=True, fmt="table"),
+        promql(count("argus_table_discarded_total", TABLE, by="table"), instant=True, fmt="table"),
         columns={
             "table": "Table", "Value #A": "Keys", "Value #B": "On disk", "Value #C": "Operations/s",
-            "Value #D": "Changelog/s",
+            "Value #D": "Changelog/s", "Value #E": "Damaged",
         },
         units={"Keys": "short", "On disk": "bytes", "Operations/s": "ops", "Changelog/s": "Bps"}, width=8,
     ),

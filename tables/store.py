@@ -8,12 +8,16 @@ loses power loses the tail, offset included, and recovery reads that tail again.
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch
 
 OFFSET_KEY = b"\x00offset"
 MEBIBYTE = 1024 * 1024
+# In a store's directory: damage was found there. RocksDB leaves files alone whose names it does not know.
+MARK = "DAMAGED"
+DAMAGE = re.compile(r"Corruption|IO error: No such file or directory: .*(MANIFEST-|\.sst)")
 STALLED = re.compile(r"Cumulative stall: (\d+):(\d+):([\d.]+) H:M:S")
 
 
@@ -35,6 +39,10 @@ def options(block_cache: Cache, write_buffer_mib: int) -> Options:
     return result
 
 
+class Damaged(OSError):
+    """The files are not what was written. The changelog has all of it: `discard` them, and recover."""
+
+
 class Operations:
     """How many keys were read, written and deleted; of one table, whose stores share it."""
 
@@ -48,32 +56,42 @@ class Store:
     def __init__(
         self, path: Path, block_cache: Cache, write_buffer_mib: int = 16, operations: Operations | None = None
     ) -> None:
-        """Open or create. Raises `OSError` naming the path where it can't be opened (another process has it, or the
-        files are damaged): the owner then decides to stop or to `discard` it and recover from the changelog."""
+        """Open or create. Raises `Damaged` where the files are, or were found to be by who had them open last, and
+        `OSError` where they can't be opened for another reason (another process has them, or there is no room); both
+        name the path."""
         self.path = path
         self.closed = False
         self._operations = operations or Operations()
         path.parent.mkdir(parents=True, exist_ok=True)
+        if (path / MARK).exists():
+            raise Damaged(f"the state in {path} was found to be damaged")
         try:
             self._db = Rdict(str(path), options(block_cache, write_buffer_mib))
         except Exception as error:  # rocksdict raises bare Exception
-            raise OSError(f"cannot open the state in {path}: {error}") from error
+            kind = Damaged if DAMAGE.match(str(error)) else OSError
+            raise kind(f"cannot open the state in {path}: {error}") from error
 
     @property
     def next_offset(self) -> int:
         """The changelog offset to read on from: one behind the last record that is in here."""
-        stored = self._db.get(OFFSET_KEY)
+        stored = self.get(OFFSET_KEY)
         return int.from_bytes(stored, "big") if stored else 0
 
     def get(self, key: bytes) -> bytes | None:
         self._operations.gets += 1
-        value: bytes | None = self._db.get(key)
+        try:
+            value: bytes | None = self._db.get(key)
+        except Exception as error:
+            raise self._failure(error) from error
         return value
 
     def get_many(self, keys: list[bytes]) -> list[bytes | None]:
         """Values in the order of `keys`, None where there is none."""
         self._operations.gets += len(keys)
-        values: list[bytes | None] = self._db.get(keys) if keys else []
+        try:
+            values: list[bytes | None] = self._db.get(keys) if keys else []
+        except Exception as error:
+            raise self._failure(error) from error
         return values
 
     def write(
@@ -90,14 +108,28 @@ class Store:
         self._operations.puts += batch.len() - deletes
         self._operations.deletes += deletes
         batch.put(OFFSET_KEY, offset.to_bytes(8, "big"))
-        self._db.write(batch)
+        try:
+            self._db.write(batch)
+        except Exception as error:
+            raise self._failure(error) from error
 
     def scan(self, prefix: bytes, start: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
         """Keys with `prefix` in byte order, from `start` on."""
-        for key, value in self._db.items(from_key=start if start is not None else prefix):
+        last = start if start is not None else prefix
+        for key, value in self._db.items(from_key=last):
             if not key.startswith(prefix):
                 return
+            last = key
             yield key, value
+        # It ends behind the last key and, without a word, at a damaged block.
+        try:
+            at_end = self._db.iter()
+            at_end.seek(last)
+            if at_end.valid():
+                at_end.next()
+            at_end.status()
+        except Exception as error:
+            raise self._failure(error) from error
 
     def statistics(self) -> dict[str, int]:
         """RocksDB's own figures: estimated keys, bytes on disk and in memory, bytes that wait for compaction."""
@@ -116,7 +148,19 @@ class Store:
 
     def close(self) -> None:
         self.closed = True
-        self._db.close()
+        try:
+            self._db.close()
+        except Exception as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: Exception) -> OSError:
+        """What rocksdict's bare exception means. Damage is marked, for whoever opens the store next: RocksDB itself
+        finds most of it only where it reads."""
+        if not DAMAGE.match(str(error)):
+            return OSError(f"the state in {self.path}: {error}")
+        with suppress(OSError):
+            (self.path / MARK).touch()
+        return Damaged(f"the state in {self.path} is damaged: {error}")
 
 
 def discard(path: Path) -> None:

@@ -186,6 +186,7 @@ class Slow(NamedTuple):
 
 class SlowStores:
     block_cache_bytes = 3
+    discarded: Final = {"users": 1}
 
     def __init__(self) -> None:
         self.operations: Mapping[str, Any] = {"users": _Operations()}
@@ -210,6 +211,7 @@ def test_writes_faster_than_the_disk() -> None:
     assert metrics.number("argus_rocksdb_write_stall_seconds_total", "users").value == 1.0
     assert metrics.number("argus_table_bytes", "users", "0").value == 15
     assert metrics.number("argus_table_operations_total", "users", "get").value == 3
+    assert metrics.number("argus_table_discarded_total", "users").value == 1
     # The partition came back: a store of its own counts from 0 again, and the metric goes on.
     stores.stores = [Slow(0.5)]
     clock.now_s += 60

@@ -1,9 +1,12 @@
+import random
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from rocksdict import Cache
 
-from tables.store import OFFSET_KEY, Store, discard
+from tables.store import OFFSET_KEY, Damaged, Store, discard
 
 CACHE = Cache(1024 * 1024)
 
@@ -74,6 +77,49 @@ def test_damaged_files_are_an_error_that_names_the_path_and_discarding_them_help
     discard(path)
     fresh = opened(path)
     assert (fresh.get(b"a"), fresh.next_offset) == (None, 0)
+
+
+def filled(path: Path) -> None:
+    """20,000 keys in files, then closed."""
+    store = opened(path)
+    draw = random.Random(5)
+    for start in range(0, 20_000, 1_000):
+        store.write({b"u%05d" % (start + n): draw.randbytes(100) for n in range(1_000)}, start)
+    store.close()
+
+
+def damage(path: Path, at: int) -> None:
+    """Write over a part of the first file of keys."""
+    file = min(path.glob("*.sst"))
+    with file.open("r+b") as opened_file:
+        opened_file.seek(at)
+        opened_file.write(bytes(200))
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda store: [value for _, value in store.scan(b"u")],
+        lambda store: store.get_many([b"u%05d" % n for n in range(20_000)]),
+        lambda store: [store.get(b"u%05d" % n) for n in range(20_000)],
+    ],
+    ids=["scan", "get_many", "get"],
+)
+def test_a_block_that_is_damaged_is_an_error_and_the_store_does_not_open_again(
+    tmp_path: Path, use: Callable[[Store], object]
+) -> None:
+    path = tmp_path / "0"
+    filled(path)
+    damage(path, 50_000)
+    store = opened(path)
+    with pytest.raises(Damaged, match=str(path)):
+        use(store)
+    with suppress(Damaged):
+        store.close()
+    with pytest.raises(Damaged, match=str(path)):
+        opened(path)
+    discard(path)
+    assert opened(path).next_offset == 0
 
 
 def test_discarding_what_is_not_there_is_no_error(tmp_path: Path) -> None:
