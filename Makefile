@@ -16,7 +16,7 @@ PYTEST := $(BIN)/python -m pytest
 CODE := core models tables agents argus simulation benchmarks grafana prometheus deploy tests
 UV_COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header
 
-.PHONY: help setup run test lint format types imports security audit coverage docs boards board-pictures schemas manifests bench lock kafka-jars clean
+.PHONY: help setup run test test-faults lint format types imports security audit coverage docs boards board-pictures schemas manifests bench lock kafka-jars clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
@@ -29,6 +29,9 @@ run: setup ## sets up, then `argus up` (ARGS="--rate 100 ...")
 
 test: $(VENV)/.installed-dev ## sets up, then the whole test suite (TESTS=tests/core for a part)
 	@$(PYTEST) -q --tb=native -n auto --maxprocesses 4 --dist loadfile $(TESTS)
+
+test-faults: $(VENV)/.installed-dev ## tests/faults with its long stories, and 2,000 worlds of the simulator (ARGUS_CRASH_SEEDS)
+	@ARGUS_CRASH_SEEDS=$${ARGUS_CRASH_SEEDS:-2000} $(PYTEST) -q --tb=native -m "" -n 2 --dist loadfile tests/faults tests/agents/test_crashes.py
 
 lint: $(VENV)/.installed-dev ## ruff, rules and format
 	@$(BIN)/ruff check $(CODE)

@@ -18,7 +18,7 @@ from argus.topics import ensure_topics
 from core.clock import DAY, MINUTE
 from core.events import ERRORS
 from tests.faults import outside
-from tests.faults.test_nothing_lost import Stage, event_counts
+from tests.faults.stage import Stage, event_counts
 
 USERS = 40
 EVENTS = 2_000

@@ -1,11 +1,15 @@
 """Workers as processes that a test can kill, freeze and thaw."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
+import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
 
 from argus.settings import EMBEDDED
 
@@ -67,6 +71,21 @@ class Worker:
         status = self.process.wait(STOP_WITHIN_S)
         self.statuses.append(status)
         return status
+
+    def said(self, pattern: str) -> list[str]:
+        """The lines of its log, of all its lives, that have this."""
+        return [line for line in self.log.read_text(errors="replace").splitlines() if re.search(pattern, line)]
+
+    def value(self, name: str, **labels: str) -> float | None:
+        """The sum of a metric's samples with these labels; None where it does not answer."""
+        urls = re.findall(r"metrics at (http://\S+)", self.log.read_text(errors="replace"))
+        try:
+            with urllib.request.urlopen(urls[-1], timeout=5) as answer:
+                text = answer.read().decode()
+        except (OSError, IndexError):
+            return None
+        samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+        return sum(one.value for one in samples if one.name == name and labels.items() <= one.labels.items())
 
     def end(self) -> None:
         """Whatever state it is in."""

@@ -116,6 +116,12 @@ class Node:
             self._process.kill()
             self._process.wait()
 
+    def kill(self) -> None:
+        """As a power cut would."""
+        assert self._process
+        self._process.kill()
+        self._process.wait()
+
     def _command(self, main: str, *args: str) -> list[str]:
         return ["java", HEAP, "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", f"{self._jars}/*", main, *args]
 
