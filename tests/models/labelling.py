@@ -66,7 +66,7 @@ def learner(fitting: Fitting | None = None, **more: Any) -> Labelled:
     return Labelled(FEATURES, Plan(**facts), Awaited() if fitting is None else fitting, seed=3, name="0")
 
 
-def lived(taught: Labelled, count: int = 2_000, *, first: int = 0, labelled: bool = True, batch: int = 200) -> None:
+def lived(taught: Labelled, count: int = 1_400, *, first: int = 0, labelled: bool = True, batch: int = 200) -> None:
     """Some days of events, each batch with its labels right behind it."""
     made, frauds = rows(count, seed=first)
     for begin in range(0, count, batch):

@@ -11,6 +11,7 @@ from models.labelled import AS_FRAUD, AS_LEGIT, HELD_OUT, NOT_BELIEVED, WARM_FRA
 from models.protocol import State
 from tests.models.labelling import DAY, FEATURES, START_MS, case, label, learner, lived, rows
 
+ONLINE = {"logistic_regression": "decide"}
 LOUD, QUIET = [1.0, 0.5, 0.5], [0.1, 0.5, 0.5]
 
 
@@ -35,8 +36,8 @@ def test_all_models_tell_fraud_from_the_rest_once_labels_have_come() -> None:
 
 
 def test_nothing_is_said_before_some_tens_of_frauds_are_known() -> None:
-    taught = learner()
-    lived(taught, 3_000, labelled=False)
+    taught = learner(modes=ONLINE)
+    lived(taught, 4_000, labelled=False)
     for number in range(WARM_FRAUDS - 1):
         taught.tell(label(number), None)
     taught.turn()
@@ -48,8 +49,8 @@ def test_nothing_is_said_before_some_tens_of_frauds_are_known() -> None:
 
 def test_two_runs_learn_the_same_to_the_last_bit() -> None:
     one, other = learner(), learner()
-    lived(one)
-    lived(other)
+    lived(one, 1_000)
+    lived(other, 1_000)
     assert one.score(rows(50, 9)[0]) == other.score(rows(50, 9)[0])
 
 
@@ -59,7 +60,7 @@ def test_models_that_are_off_are_not_there_and_shadows_earn_no_weight() -> None:
     assert set(taught.score([LOUD])[0]) == {"random_forest", "gradient_boosting"}
     trusted = taught.trusted()
     assert trusted["random_forest"] == 0.0
-    assert trusted["gradient_boosting"] > 0.5
+    assert trusted["gradient_boosting"] > 0.4
 
 
 def test_a_label_joins_its_event() -> None:
@@ -118,7 +119,7 @@ def test_what_nobody_disputed_counts_as_legitimate_when_the_delay_has_passed() -
 
 
 def test_what_was_learnt_as_legitimate_and_turns_out_to_be_fraud_is_learnt_as_fraud() -> None:
-    taught = learner()
+    taught = learner(modes=ONLINE)
     lived(taught)
     place = int(np.flatnonzero(taught.kept.column("learnt") == AS_LEGIT)[0])
     assert taught.tell(label(place, time=START_MS + 30 * DAY), None) in ("joined", "changed")
@@ -193,8 +194,8 @@ def test_an_attack_repeated_slowly_for_weeks_does_not_come_to_look_normal() -> N
 def test_a_user_who_disputes_everything_is_one_voice() -> None:
     taught = learner()
     lived(taught)
-    taught.keep([case(10_000 + at, QUIET, user="mallory") for at in range(400)])
-    for at in range(400):
+    taught.keep([case(10_000 + at, QUIET, user="mallory") for at in range(200)])
+    for at in range(200):
         taught.tell(label(10_000 + at, user="mallory", time=START_MS + 9 * DAY), None)
     for _ in range(10):
         taught.turn()
@@ -254,16 +255,16 @@ def test_a_fit_that_fails_leaves_things_as_they_are() -> None:
 
 def test_forests_are_grown_anew_after_so_many_new_frauds_and_not_with_each_batch() -> None:
     fitting = Slow()
-    taught = learner(fitting)
-    lived(taught, 6_000)
+    taught = learner(fitting, modes={"random_forest": "decide"})
+    lived(taught, 3_000)
     count = fitting.jobs.count("random_forest/0")
-    assert 3 <= count <= 8
-    lived(taught, 1_000, first=6_000, labelled=False)
+    assert 3 <= count <= 6
+    lived(taught, 600, first=3_000, labelled=False)
     assert fitting.jobs.count("random_forest/0") == count
 
 
 def test_what_is_kept_stays_within_its_bound() -> None:
-    taught = learner(rows_most=1_000)
+    taught = learner(rows_most=1_000, modes=ONLINE)
     lived(taught, 6_000)
     assert taught.kept.count <= 1_000
     assert taught.score([LOUD])[0]["logistic_regression"] > 0.9
