@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "replay": "The same detection and response over a file, at full speed, with no broker.",
     "evaluate": "Detection quality of a run, beside an oracle and a random floor.",
     "rules": "The rule book: list it, run its own examples, explain one rule.",
+    "models": "The models that learn what is usual: list them, show one, roll back to an older version.",
     "ingest": "Follow a log file or standard input into the events topic.",
     "tail": "Alerts in the terminal as they come, filtered.",
     "token": "Make bearer tokens for the API.",

@@ -21,10 +21,12 @@ from benchmarks import (
     beside_quix,
     capacity,
     engine,
+    fitting,
     handbook,
     latency,
     memory,
     metering,
+    recovery,
     replay,
     stream,
 )
@@ -86,6 +88,10 @@ class Bench:
         count = self.count(metering.EVENTS)
         return metering.run(self.settings, self.events(count), count)
 
+    def fitting(self) -> Result:
+        count = self.count(fitting.EVENTS)
+        return fitting.run(self.settings, self.events(count), count)
+
     def memory(self) -> Result:
         users = self.count(memory.USERS)
         busy = min(memory.BUSY_USERS, users)
@@ -108,6 +114,10 @@ class Bench:
         count = self.count(capacity.EVENTS)
         return capacity.run(self.settings, self.events(count, max(1, count // capacity.EVENTS_PER_USER)), count)
 
+    def recovery(self) -> Result:
+        lived = self.events(recovery.LIVED_USERS * recovery.MEAN_EVENTS, recovery.LIVED_USERS)
+        return recovery.run(self.settings, lived, self.count(recovery.USERS))
+
 
 BENCHMARKS: Final[dict[str, Callable[[Bench], Result]]] = {
     "stream": Bench.stream,
@@ -123,7 +133,9 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], Result]]] = {
 MORE: Final[dict[str, Callable[[Bench], Result]]] = {
     "api": Bench.api,
     "capacity": Bench.capacity,
+    "fitting": Bench.fitting,
     "handbook": Bench.handbook,
+    "recovery": Bench.recovery,
     "latency-50": lambda bench: bench.latency(50),
     "latency-200": lambda bench: bench.latency(200),
     "latency-500": lambda bench: bench.latency(500),
@@ -136,7 +148,7 @@ NEEDS: Final[Mapping[str, str]] = {"quix": "quixstreams"}
 def run(settings: Settings, *, names: Sequence[str], as_json: bool, events: int | None) -> int:
     """Run the named benchmarks, all usual ones if none is named; the exit status, 2 for a name that isn't there.
 
-    events: of each measurement (users, for `memory`); None for what suits each.
+    events: of each measurement (users, for `memory` and `recovery`); None for what suits each.
     """
     known = BENCHMARKS | MORE
     unknown = [name for name in names if name not in known]

@@ -32,11 +32,13 @@ from benchmarks.figures import Result, Target, figure
 from core.features import FEATURES
 from core.rules.book import RuleBook
 from core.rules.custom import NO_CUSTOM_RULES
+from models.plan import ModelPlan
 
 EVENTS: Final = 40_000
 BATCH: Final = 200
 ROUNDS: Final = 3
 COST_MOST: Final = 3.0
+ALL_DEFAULTS: Final = ModelPlan()
 
 
 class Record(NamedTuple):
@@ -120,11 +122,11 @@ def run(settings: Settings, events: Events, count: int) -> Result:
 
 async def once(settings: Settings, lines: Sequence[bytes]) -> tuple[float, float]:
     """Microseconds of processor time for each event: of the meter, and of all else."""
-    topic, now_ms = settings.topic("events"), _now_ms()
-    records = [Record(topic, 0, at, b"", line, now_ms) for at, line in enumerate(lines)]
-    meter = _meter(settings)
+    topic, at_ms = settings.topic("events"), now_ms()
+    records = [Record(topic, 0, at, b"", line, at_ms) for at, line in enumerate(lines)]
+    meter = meter_of(settings)
     with tempfile.TemporaryDirectory(prefix="argus-bench-metrics-") as directory:
-        work = _work(settings, Path(directory) / "users", meter)
+        work = work_of(settings, Path(directory) / "users", meter)
         await work.start()
         meter.used_s, begin = 0.0, time.process_time()
         for first in range(0, len(records), BATCH):
@@ -136,7 +138,7 @@ async def once(settings: Settings, lines: Sequence[bytes]) -> tuple[float, float
     return counting_s / len(lines) * 1e6, (used_s - counting_s) / len(lines) * 1e6
 
 
-def _meter(settings: Settings) -> Timed:
+def meter_of(settings: Settings) -> Timed:
     metrics = Metrics(process="worker")
     metrics.own_partitions([0])
     meter = WorkerMeter(metrics, {settings.topic("events"): "detect"}, settings.topic_prefix)
@@ -144,7 +146,7 @@ def _meter(settings: Settings) -> Timed:
     return Timed(meter, TableMeter(metrics, "users", settings.topic("locks")))
 
 
-def _work(settings: Settings, directory: Path, meter: Any) -> UserWork:
+def work_of(settings: Settings, directory: Path, meter: Any, plan: ModelPlan = ALL_DEFAULTS) -> UserWork:
     """One partition at work."""
     topics, nowhere = topic_names(settings), Nowhere()
     services = Services(
@@ -155,7 +157,7 @@ def _work(settings: Settings, directory: Path, meter: Any) -> UserWork:
         custom=lambda: NO_CUSTOM_RULES,
         reputation={},
         locate=make_locate(settings.geo_city_file),
-        now_ms=_now_ms,
+        now_ms=now_ms,
         monotonic=time.monotonic,
         meter=meter,
         snapshot_key=b"k" * 32,
@@ -164,6 +166,7 @@ def _work(settings: Settings, directory: Path, meter: Any) -> UserWork:
         snapshot_every=1 << 62,
         dormant_ms=1 << 62,
         signals_every_s=0.0,
+        plan=plan,
     )
     shard = Shard(
         partition=0,
@@ -179,5 +182,5 @@ def _work(settings: Settings, directory: Path, meter: Any) -> UserWork:
     return UserWork(services, shard, {topics.events: detect}, nowhere.missed, FEATURES)
 
 
-def _now_ms() -> int:
+def now_ms() -> int:
     return time.time_ns() // 1_000_000

@@ -1,0 +1,90 @@
+"""What the models topic says: versions, snapshots and pins, read whole; and pins written to it."""
+
+from collections.abc import Mapping
+
+import msgspec
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from msgspec import Struct, field
+
+from argus.audit_topic import consumer_of, partitions_of, records
+from argus.broker import BrokerError
+from argus.kafka_access import access_of
+from argus.settings import Settings
+from core.model_records import (
+    PIN,
+    SNAPSHOT,
+    ModelPin,
+    ModelSnapshot,
+    ModelVersion,
+    read_pin,
+    read_snapshot,
+    read_version,
+)
+from core.records import encode
+
+TOPIC = "models"
+
+
+class Registry(Struct):
+    """versions: by model, then partition and version; snapshots: by partition; pins: by model; unreadable: keys of
+    records that are none of these."""
+
+    versions: dict[str, list[ModelVersion]] = field(default_factory=dict)
+    snapshots: list[ModelSnapshot] = field(default_factory=list)
+    pins: dict[str, ModelPin] = field(default_factory=dict)
+    unreadable: list[str] = field(default_factory=list)
+
+    def in_force(self, model: str) -> list[ModelVersion]:
+        """One for each partition that has fitted it."""
+        return [version for version in self.versions.get(model, []) if version.in_force]
+
+
+def registry_of(newest: Mapping[bytes, bytes]) -> Registry:
+    """newest: the last value of each key."""
+    registry = Registry()
+    for key, value in sorted(newest.items()):
+        try:
+            if key.startswith(PIN):
+                pin = read_pin(value)
+                registry.pins[pin.model] = pin
+            elif key.startswith(SNAPSHOT.encode() + b"/"):
+                registry.snapshots.append(read_snapshot(value))
+            else:
+                version = read_version(value)
+                registry.versions.setdefault(version.model, []).append(version)
+        except msgspec.MsgspecError:
+            registry.unreadable.append(key.decode("utf-8", "replace"))
+    for versions in registry.versions.values():
+        versions.sort(key=lambda version: (version.partition, version.version))
+    registry.snapshots.sort(key=lambda snapshot: snapshot.partition)
+    return registry
+
+
+async def read(settings: Settings) -> Registry:
+    """Raises `BrokerError`."""
+    access, topic = access_of(settings), settings.topic(TOPIC)
+    ((partition, *_),) = await partitions_of(settings.broker, access, topic)
+    newest: dict[bytes, bytes] = {}
+    async with consumer_of(settings.broker, access) as consumer:
+        async for record in records(consumer, topic, partition):
+            if record.value is None:
+                newest.pop(record.key, None)
+            elif record.key:
+                newest[record.key] = record.value
+    return registry_of(newest)
+
+
+async def write_pin(settings: Settings, model: str, pin: ModelPin | None) -> None:
+    """Pin a model, or (None) let it go. Returns when the broker has it. Raises `BrokerError`."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=settings.broker, acks="all", enable_idempotence=False, **access_of(settings).options()
+    )
+    try:
+        await producer.start()
+        value = None if pin is None else encode(pin)
+        await producer.send_and_wait(settings.topic(TOPIC), value, key=PIN + model.encode(), partition=0)
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise BrokerError(f"cannot write to {settings.broker}: {error}") from None
+    finally:
+        await producer.stop()
