@@ -10,7 +10,7 @@ PEER: Final = Peer(
     "quix",
     "Quix Streams",
     House.quix,
-    part=3,
+    part=1,
     target=1.5,
     # Quix sends an answer with the time of the event's record.
     stamped=False,

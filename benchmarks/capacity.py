@@ -14,7 +14,6 @@ from typing import Final
 import msgspec
 from aiokafka import ConsumerRecord
 from msgspec import Struct
-from prometheus_client.parser import text_string_to_metric_families
 
 from argus import children
 from argus.ports import LOOPBACK, pick
@@ -24,12 +23,12 @@ from benchmarks.events import Events
 from benchmarks.figures import Figure, Result, figure, per_second
 from benchmarks.house import STALL_S, House, house
 from benchmarks.process import Child, Deadline, child
+from benchmarks.recovery import recovery_s
 
 EVENTS: Final = 50_000
 EVENTS_PER_USER: Final = 5
 POLL_S: Final = 0.05
 CHANGELOG: Final = "users-changelog"
-RECOVERY: Final = "argus_recovery_duration_seconds_sum"
 
 
 class Left(Struct):
@@ -126,8 +125,4 @@ def _recovered(port: int, process: Child) -> float | None:
         return None
     finally:
         connection.close()
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            if sample.name == RECOVERY and sample.labels.get("table") == "users" and sample.value:
-                return sample.value
-    return None
+    return recovery_s(text)

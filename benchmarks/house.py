@@ -44,10 +44,14 @@ class House:
         with child("worker", spec.argv, spec.env, self.directory) as process:
             yield process
 
+    def metrics(self) -> str:
+        """What the worker tells Prometheus now."""
+        with urllib.request.urlopen(f"http://{LOOPBACK}:{self._metrics_port}/metrics", timeout=30) as answer:
+            return answer.read().decode()
+
     def series(self) -> int:
         """How many series the worker has for Prometheus now."""
-        with urllib.request.urlopen(f"http://{LOOPBACK}:{self._metrics_port}/metrics", timeout=30) as answer:
-            return sum(not line.startswith(b"#") for line in answer)
+        return sum(not line.startswith("#") for line in self.metrics().splitlines())
 
     @contextmanager
     def idiomatic(self) -> Iterator[Child]:
