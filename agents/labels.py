@@ -96,6 +96,8 @@ class PartitionLabels:
         self._gone: list[bytes] = []
         self._aside: bytes | None = None
         self._saved = (0, 0)
+        # Labels that waited, have found their event, and are written by the step at hand.
+        self._found = 0
         self._fresh()
 
     def _fresh(self) -> Labelled | None:
@@ -161,6 +163,7 @@ class PartitionLabels:
         if learner is None:
             return None
         self._forget(max(clock_ms, learner.clock_ms) - learner.plan.window_ms, writes)
+        self._found = len(learner.found)
         for feedback in learner.found:
             self._write_said(learner, feedback, writes)
         if attending is None or attending.chunk is None or not len(attending.chunk.rows):
@@ -187,7 +190,9 @@ class PartitionLabels:
         learner = self.learner
         if learner is None:
             return
-        learner.found.clear()
+        for _ in range(self._found):
+            learner.found.popleft()
+        self._found = 0
         if attending is not None and attending.chunk is not None and key is not None:
             chunk = attending.chunk
             self._chunks.append((int(chunk.facts["time_ms"].max()), key))

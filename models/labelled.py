@@ -115,7 +115,7 @@ class Labelled:
         self.news: deque[Fit] = deque(maxlen=NEWS_MOST)
         self._early: dict[int, Feedback] = {}
         # Labels that waited and have found their event since, for whoever keeps them.
-        self.found: list[Feedback] = []
+        self.found: deque[Feedback] = deque(maxlen=EARLY_MOST)
 
     @property
     def speaking(self) -> tuple[str, ...]:

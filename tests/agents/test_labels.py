@@ -181,6 +181,8 @@ def test_a_label_ahead_of_its_event_waits_for_it_and_is_kept_with_it(town: Town)
         values: list[bytes | None] = [paid(number, 10.0) for number in range(1, 6)]
         await work.apply("events", town.topic("events", values, first=1))
         assert len(facts(work)[1]) == 1
+        await work.apply(FEEDBACK, town.topic(FEEDBACK, [said(1)], first=2))
+        await work.tick()
         await work.apply("events", town.topic("events", [paid(6, 10.0)], first=6))
         before = facts(work)
         await work.stop(gracefully=False)
