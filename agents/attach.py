@@ -161,7 +161,11 @@ def attach(
         for name, one in lanes.items():
             partitions = sorted(tp.partition for tp in assigned if tp.topic == first[name])
             logger.info("table %s: partitions %s", name, partitions)
-            one.assign(partitions)
+            try:
+                one.assign(partitions)
+            except Exception as error:  # a store that does not open: Faust would make a long story of it
+                on_fatal(error)
+                raise
             if partitions:
                 table = by_name[name]
                 table.meter.taken_over(table.topics, again=name in taken)

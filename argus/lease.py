@@ -12,7 +12,7 @@ import click
 
 
 class InUse(click.ClickException):
-    """Another supervisor has the directory."""
+    """Another process has the directory."""
 
     exit_code = 2
 
@@ -39,6 +39,28 @@ def held(data_dir: Path) -> Iterator[Path]:
         for stale in run_dir.glob("*.pid"):
             stale.unlink()
         yield run_dir
+
+
+@contextlib.contextmanager
+def alone(data_dir: Path, role: str) -> Iterator[None]:
+    """Makes it, and keeps others of that role out of it: they would have each other's tables. A lock of the process,
+    which goes with it however that ends, and which a child that outlives it does not have. Raises OSError where
+    nothing can be written there."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (data_dir / f"{role}.lock").open("a+") as lock:
+        try:
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.seek(0)
+            pid = lock.read().strip()
+            raise InUse(
+                f"another {role}{f' (pid {pid})' if pid else ''} has its tables in {data_dir}: "
+                "stop it, or give this one a --data-dir of its own"
+            ) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
 
 
 def belong_to(data_dir: Path, incarnation: str) -> bool:

@@ -58,10 +58,40 @@ class Seldom:
         return count
 
 
+class Brake(logging.Filter):
+    """Lets so many lines of a library's logger through in a period, and then says how many it held back: aiokafka
+    writes 250 lines a second while a broker is away, which would fill the disk with what is known already.
+
+    Of Argus's own lines it holds back none."""
+
+    def __init__(self, lines: int = 50, period_s: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._lines = lines
+        self._period_s = period_s
+        self._clock = clock
+        # By logger, of which a library has a few: since when, and how many.
+        self._counts: dict[str, tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.partition(".")[0] not in QUIET or record.levelno <= logging.DEBUG:
+            return True
+        now = self._clock()
+        since, count = self._counts.get(record.name, (now, 0))
+        if now - since >= self._period_s:
+            held = count - self._lines
+            since, count = now, 0
+            if held > 0:
+                record.msg = f"{record.getMessage()} ({held} more lines of {record.name} were held back)"
+                record.args = ()
+        self._counts[record.name] = since, count + 1
+        return count < self._lines
+
+
 def configure(level: str, form: str) -> None:
     """Set the process's log up; a second call replaces the first."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLine() if form == "json" else TextLine())
+    handler.addFilter(Brake())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # aiokafka asks for a debug record at every request; disabled as a whole they cost next to nothing.
     logging.disable(logging.NOTSET if level == "debug" else logging.DEBUG)

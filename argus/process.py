@@ -10,6 +10,7 @@ import uvloop
 from faust.worker import Worker as FaustWorker
 
 from argus import __version__
+from argus.declared import await_topics
 from argus.measure import Metrics
 from argus.metrics_server import Health, MetricsServer
 from argus.reach import reach
@@ -37,15 +38,19 @@ def run_app(
     metrics: Metrics,
     health: Health,
     samples: Sequence[Callable[[], None]] = (),
+    topics: Sequence[str] = (),
 ) -> int:
-    """The exit status: 0 after SIGTERM or SIGINT. samples: called once a second on the event loop. Raises `NoBroker`
-    where there is none after some time, and OSError where the metrics port is taken."""
+    """The exit status: 0 after SIGTERM or SIGINT. samples: called once a second on the event loop; topics: that it
+    can't be without. Raises `NoBroker` where there is none after some time, `WrongTopics`, and OSError where the
+    metrics port is taken."""
     metrics.info("argus_build_info", __version__)
     is_ready = metrics.number("argus_ready")
     server = MetricsServer(metrics, settings.metrics_host, settings.metrics_port, health)
     try:
         logger.info("metrics at %s", server.url)
         reach(settings)
+        if topics:
+            await_topics(settings, topics)
         uvloop.install()
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         faust_worker = FaustWorker(app, loglevel=None, override_logging=False, quiet=True, redirect_stdouts=False)

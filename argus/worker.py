@@ -3,7 +3,10 @@
 import gc
 from typing import Final
 
-from argus.app import build
+import msgspec
+
+from argus.app import build, topic_names
+from argus.lease import alone
 from argus.process import run_app, stop_at_once
 from argus.settings import Settings
 
@@ -14,8 +17,10 @@ GC_THRESHOLDS: Final = (50_000, 20, 50)
 
 def run(settings: Settings) -> int:
     """The exit status: 0 after SIGTERM or SIGINT."""
-    worker = build(settings, stop_at_once)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
-    return run_app(worker.app, settings, worker.metrics, worker.health, worker.samples)
+    with alone(settings.data_dir, "worker"):
+        worker = build(settings, stop_at_once)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
+        topics = msgspec.structs.astuple(topic_names(settings))
+        return run_app(worker.app, settings, worker.metrics, worker.health, worker.samples, topics)

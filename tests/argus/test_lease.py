@@ -1,10 +1,12 @@
 """Whose a data directory is."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from argus.lease import InUse, belong_to, held
+from argus.lease import InUse, alone, belong_to, held
 
 
 def test_it_is_private_and_held_by_one(tmp_path: Path) -> None:
@@ -35,3 +37,20 @@ def test_tables_stay_with_the_same_broker_and_go_with_another(tmp_path: Path) ->
     assert (tmp_path / "worker-0").exists()
     assert belong_to(tmp_path, "two")
     assert not (tmp_path / "worker-0").exists()
+
+
+def test_a_worker_keeps_others_out_of_its_tables_and_other_roles_not(tmp_path: Path) -> None:
+    """The lock is the process's, so it takes another process to be kept out."""
+    other = (
+        "import sys; from pathlib import Path; from argus.lease import alone\n"
+        "with alone(Path(sys.argv[1]), sys.argv[2]): pass"
+    )
+
+    def try_as(role: str) -> str:
+        done = subprocess.run([sys.executable, "-c", other, str(tmp_path), role], capture_output=True, text=True)
+        return done.stderr
+
+    with alone(tmp_path, "worker"):
+        assert "InUse" in try_as("worker")
+        assert not try_as("notify")
+    assert not try_as("worker")

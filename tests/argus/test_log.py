@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from argus import log
-from argus.log import JsonLine, Seldom, TextLine
+from argus.log import Brake, JsonLine, Seldom, TextLine
 
 
 @pytest.fixture
@@ -64,3 +64,20 @@ def test_what_repeats_itself_is_let_through_once_a_period() -> None:
     now[0] = 60
     assert seldom("schema") == 5
     assert seldom("schema") is None
+
+
+def test_a_library_that_repeats_itself_is_held_back_and_counted_and_argus_is_not() -> None:
+    now = [0.0]
+    brake = Brake(lines=2, period_s=60, clock=lambda: now[0])
+
+    def said(name: str) -> str | None:
+        made = logging.LogRecord(name, logging.ERROR, "x.py", 1, "no %s", ("broker",), None)
+        return made.getMessage() if brake.filter(made) else None
+
+    assert [said("aiokafka") for _ in range(5)] == ["no broker"] * 2 + [None] * 3
+    assert [said("argus.x") for _ in range(5)] == ["no broker"] * 5
+    assert said("aiokafka.consumer") == "no broker", "another part of it has lines of its own"
+    now[0] = 60.0
+    assert said("aiokafka") == "no broker (3 more lines of aiokafka were held back)"
+    assert said("aiokafka") == "no broker"
+    assert said("aiokafka") is None
