@@ -36,6 +36,8 @@ LARGEST: Final = 150_000
 QUIET: Final[dict[str, str]] = {
     "argus-agents 206 ": "an exception in an agent",
     "argus-models 308 ": "a rule that fails on an event",
+    "argus-models 317 ": "a model that is fitted: one that is on, or labels of a week",
+    "argus-models 318 ": "likewise",
     "argus-alerting 510 ": "a label's value outside its set",
 }
 
