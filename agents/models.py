@@ -21,7 +21,6 @@ from core.model_records import SNAPSHOT, ModelSnapshot, ModelVersion
 from core.records import encode
 from models.ensemble import Ensemble
 from models.parameters import PARAMETERS
-from models.protocol import State
 from models.refits import Version
 from models.snapshot import Header, Snapshot, SnapshotUnreadable, libraries, pack, unpack
 from tables.chunks import Incomplete, Writes, cut, joined
@@ -86,6 +85,11 @@ class PartitionModels:
             self._aside = raw
         self._snapshot_at = self.scorer.learned + services.snapshot_every
         self._versions = self._known_versions()
+        # A version that came into force after the snapshot.
+        for name, kept in self._versions.items():
+            for version in kept:
+                if version.in_force and self.scorer.version_of(name) not in (-1, version.version):
+                    self._put_in_force(name, version.version)
 
     def _known_versions(self) -> dict[str, list[ModelVersion]]:
         stored = self._shard.store.get(VERSIONS_KEY)
@@ -96,19 +100,21 @@ class PartitionModels:
             return {}
 
     async def keep(self) -> None:
-        """Between two steps: put in force what people pinned, record what was fitted, and take a snapshot every so
-        many rows."""
+        """Between two steps: put in force what people pinned, record what was fitted, or take a snapshot every so
+        many rows; one of these at a time, so that none of it holds events up for long."""
         scorer = self.scorer
         scorer.clock_ms = self._shard.meta.clock_ms
         if self._services.pins() is not self._pins:
             await self._pin(self._services.pins())
-        if scorer.refits.news:
-            await self._record()
-        if scorer.learned >= self._snapshot_at:
+        elif scorer.refits.news:
+            await self._record(scorer.refits.news.popleft())
+        elif scorer.learned >= self._snapshot_at:
             await self.save()
 
     async def save(self) -> None:
-        """Take a snapshot."""
+        """Take a snapshot. Whatever is in force in it is on record before."""
+        while self.scorer.refits.news:
+            await self._record(self.scorer.refits.news.popleft())
         self._snapshot_at = self.scorer.learned + self._services.snapshot_every
         snapshot = self.scorer.snapshot(self._services.snapshot_key)
         if self._aside is not None:
@@ -121,45 +127,36 @@ class PartitionModels:
         """The partition is given up."""
         self.scorer.forget_fits()
 
-    async def _record(self) -> None:
-        news = self.scorer.refits.news
-        fresh: list[Version] = []
-        while news:
-            version = news.popleft()
-            self._services.meter.fitted(version.model, version.version, version.seconds, version.rows, version.error)
-            if version.error:
-                logger.warning(
-                    "%s of partition %d keeps its version: %s %s",
-                    version.model, self._shard.partition, version.error, version.detail,
-                )  # fmt: skip
-            else:
-                fresh.append(version)
-        for version in fresh:
-            kept = [one for one in self._versions.get(version.model, []) if one.version != version.version]
-            kept = [msgspec.structs.replace(one, in_force=False) for one in kept]
-            gone = kept[: max(0, len(kept) + 1 - VERSIONS_KEPT)]
-            kept = [*kept[len(gone) :], self._told_of(version)]
-            await self._write(_parts_key(version.model, version.version), self._packed(version))
-            self._versions = {**self._versions, version.model: kept}
-            outputs = [self._output(one) for one in kept] + [self._output(one, gone=True) for one in gone]
-            await self._write(VERSIONS_KEY, msgspec.json.encode(self._versions), outputs=outputs)
-            for one in gone:
-                await self._write(_parts_key(one.model, one.version), None)
-        if fresh:
-            await self.save()  # what is in force is what a restart brings back
+    async def _record(self, version: Version) -> None:
+        """Its parts first, then the word that it is in force: a restart goes by that."""
+        self._services.meter.fitted(version.model, version.version, version.seconds, version.rows, version.error)
+        if version.error:
+            logger.warning(
+                "%s of partition %d keeps its version: %s %s",
+                version.model, self._shard.partition, version.error, version.detail,
+            )  # fmt: skip
+            return
+        kept = [one for one in self._versions.get(version.model, []) if one.version != version.version]
+        kept = [msgspec.structs.replace(one, in_force=False) for one in kept]
+        gone = kept[: max(0, len(kept) + 1 - VERSIONS_KEPT)]
+        kept = [*kept[len(gone) :], self._told_of(version)]
+        await self._write(_parts_key(version.model, version.version), self._packed(version))
+        self._versions = {**self._versions, version.model: kept}
+        outputs = [self._output(one) for one in kept] + [self._output(one, gone=True) for one in gone]
+        await self._write(VERSIONS_KEY, msgspec.json.encode(self._versions), outputs=outputs)
+        for one in gone:
+            await self._write(_parts_key(one.model, one.version), None)
 
     async def _pin(self, pins: Mapping[str, int]) -> None:
         """A version that this partition doesn't have is no reason to stop: the one in force stays, and is pinned no
         more than it was."""
         held: dict[str, int] = {}
-        changed = False
         for name, number in pins.items():
             version = self.scorer.version_of(name)
             if version < 0:
                 continue
             if version != number and not self._put_in_force(name, number):
                 continue
-            changed = changed or version != number
             held[name] = number
         self._pins = pins
         self.scorer.refits.pins = held
@@ -176,8 +173,6 @@ class PartitionModels:
             self._versions = versions
             outputs = [self._output(one) for kept in versions.values() for one in kept]
             await self._write(VERSIONS_KEY, msgspec.json.encode(versions), outputs=outputs)
-        if changed:
-            await self.save()
 
     def _put_in_force(self, name: str, number: int) -> bool:
         try:
@@ -192,7 +187,7 @@ class PartitionModels:
             logger.error("version %d of %s is not put in force in partition %d: %s",
                          number, name, self._shard.partition, error)  # fmt: skip
             return False
-        logger.warning("%s of partition %d is back at version %d", name, self._shard.partition, number)
+        logger.info("%s of partition %d is at version %d", name, self._shard.partition, number)
         return True
 
     def _packed(self, version: Version) -> bytes:
@@ -204,8 +199,9 @@ class PartitionModels:
             position=version.learned,
             learned=version.learned,
         )
-        parts: State = version.parts
-        return pack(Snapshot(header, np.zeros((0, len(self._features))), parts, parts), self._services.snapshot_key)
+        return pack(
+            Snapshot(header, np.zeros((0, len(self._features))), version.parts, {}), self._services.snapshot_key
+        )
 
     def _told_of(self, version: Version) -> ModelVersion:
         return ModelVersion(

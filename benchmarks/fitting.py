@@ -1,4 +1,4 @@
-"""`fitting`: by how much fits in the background hold up a worker's steps.
+"""`fitting`: by how much fits in the background hold up a worker's steps, and what each model costs to score.
 
 The same steps are taken with nothing fitted and with the fitting process at work all the time, in turns. Models are
 scored in both; what differs is the process beside, and the steps that put a new version in force and on record.
@@ -19,8 +19,11 @@ from argus.worker import GC_THRESHOLDS
 from benchmarks.events import Events
 from benchmarks.figures import Result, Target, figure, quantile
 from benchmarks.metering import Record, meter_of, now_ms, work_of
+from core.features import FEATURES
 from models.background import Background
-from models.fitting import FITS, Fitting, Job, Outcome
+from models.bank import ASIDE, MODELS
+from models.fitted import Fitted
+from models.fitting import FITS, Awaited, Fitting, Job, Outcome
 from models.plan import ModelPlan
 from models.protocol import State
 from models.reservoir import CAPACITY
@@ -29,6 +32,7 @@ EVENTS: Final = 30_000
 BATCH: Final = 200
 ROUNDS: Final = 3
 DELAY_MOST_MS: Final = 50.0
+WARM_WITHIN_S: Final = 120.0
 SHADOWS: Final = ("isolation_forest", "local_outlier_factor", "autoencoder")
 
 
@@ -60,6 +64,16 @@ class Busy(Background):
         for job in self._own:
             self.submit(job, self._arrays)
 
+    def warm_up(self) -> None:
+        """Until it has fitted once: a process that starts is no fit. Errors: TimeoutError where that never comes."""
+        end = time.monotonic() + WARM_WITHIN_S
+        while not self.done:
+            if time.monotonic() > end:
+                raise TimeoutError(f"nothing was fitted within {WARM_WITHIN_S:g} s")
+            time.sleep(0.05)
+            self.again()
+        self.done = 0
+
     def again(self) -> None:
         """Call it now and then."""
         for job in self._own:
@@ -87,11 +101,13 @@ def run(settings: Settings, events: Events, count: int) -> Result:
         without.append(asyncio.run(once(settings, lines, Idle())))
         busy = Busy()
         try:
+            busy.warm_up()
             beside.append(asyncio.run(once(settings, lines, busy)))
         finally:
             fits += busy.done
             busy.close()
     pairs = list(zip(without, beside, strict=True))
+    costs = [scoring_us() for _ in range(ROUNDS)]
     return Result(
         "fitting",
         (
@@ -105,13 +121,38 @@ def run(settings: Settings, events: Events, count: int) -> Result:
             ),
             figure("delay, 99 of 100 steps", "ms", [_at(after, 0.99) - _at(before, 0.99) for before, after in pairs]),
             figure("slowest step that swaps", "ms", [max(steps.swaps, default=0) for steps in beside]),
+            *(figure(f"score, {name}", "us/row", [cost[name] for cost in costs]) for name in MODELS),
         ),
         (
             f"{len(lines):,} events in steps of {BATCH}, by the wall clock, without Kafka; {ROUNDS} rounds, in turns",
             f"{fits} fits were done beside them, apart from those that the steps asked for",
+            f"scores: processor time, in batches of {BATCH}, of random rows",
             "other work on the machine delays the slowest step as well: look at the rounds (--json)",
         ),
     )
+
+
+def scoring_us() -> dict[str, float]:
+    """Microseconds of processor time for a row in batches of BATCH, by model, each learnt from as many rows as a full
+    sample holds."""
+    rng, costs = np.random.default_rng(2), dict[str, float]()
+    rows = rng.random((CAPACITY, len(FEATURES)))
+    for name, make in MODELS.items():
+        model = make(FEATURES, 1)
+        if isinstance(model, Fitted):
+            fitting = Awaited()
+            fitting.submit(Job(name, name), {"rows": rows})
+            told = fitting.poll(name)
+            if told is None or told[0].error:
+                raise ValueError(f"{name} could not be fitted")
+            model.adopt({part: array for part, array in told[1].items() if part not in ASIDE}, 1)
+        else:
+            model.learn_rows(rows)
+        begin = time.process_time()
+        for first in range(0, len(rows), BATCH):
+            model.score_rows(rows[first : first + BATCH])
+        costs[name] = (time.process_time() - begin) / len(rows) * 1e6
+    return costs
 
 
 def _at(steps: Sequence[float], share: float) -> float:
