@@ -12,6 +12,7 @@ from argus.measure import REJECTED, Metrics
 from argus.meter import WorkerMeter
 from argus.metric import LATENCY_S
 from core.records import Breach
+from models.labelled import Heard
 
 AGENTS = {"argus.events": "detect", "argus.signals": "sources"}
 
@@ -58,6 +59,8 @@ def test_no_report_ends_up_under_a_label_that_nobody_declared(metrics: Metrics, 
     meter.latencies([100])
     meter.skews([200])
     meter.judging(0.1, 0.2)
+    meter.labels(dict.fromkeys(get_args(Heard), 1), [60.0])
+    meter.taught(0, {"unknown": 3, "fraud": 1, "legit": 0}, {"random_forest": 0.5})
     meter.alert("travel", "CRITICAL", 0.2, "a1")
     meter.suppressed("grouped", 4)
     meter.suppressed("shadow", 4)
@@ -219,3 +222,22 @@ def test_only_the_users_table_has_stages_and_each_has_its_writes(metrics: Metric
             meter.timed(stage, 0.1)
     assert sum(metrics.spread("argus_stage_duration_seconds", "store").counts) == 1
     assert sum(metrics.spread("argus_table_write_duration_seconds", "cases").counts) == 1
+
+
+def test_what_is_learnt_from_labels_is_told_of_all_partitions_at_once(metrics: Metrics, meter: WorkerMeter) -> None:
+    meter.taught(0, {"unknown": 30, "fraud": 1, "legit": 0}, {"random_forest": 0.5})
+    meter.taught(1, {"unknown": 10, "fraud": 2, "legit": 1}, {"random_forest": 0.1})
+    assert value(metrics, "argus_label_records", "unknown") == 40
+    assert value(metrics, "argus_model_trust", "random_forest") == pytest.approx(0.3)
+    meter.taught(0, {}, {})
+    assert value(metrics, "argus_label_records", "unknown") == 10
+    assert value(metrics, "argus_label_records", "fraud") == 2
+    meter.taught(1, {"unknown": 10}, {"random_forest": 0.1})
+    assert value(metrics, "argus_model_trust", "random_forest") == pytest.approx(0.1)
+
+
+def test_each_label_is_counted_by_what_became_of_it(metrics: Metrics, meter: WorkerMeter) -> None:
+    meter.labels({"joined": 2, "gone": 1}, [3_600.0, 90.0])
+    assert value(metrics, "argus_label_outcomes_total", "joined") == 2
+    assert value(metrics, "argus_label_outcomes_total", "gone") == 1
+    assert sum(metrics.spread("argus_label_delay_seconds").counts) == 2
