@@ -83,10 +83,13 @@ class Busy(Background):
 
 
 class Steps(list[float]):
-    """Milliseconds of each; swaps: of those after which other versions were in force."""
+    """Milliseconds of each; used: of processor time in this process, which no other process adds to; swaps: the
+    latter of those steps after which other versions were in force, and of the step after each, which records them."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.recording = False
+        self.used: list[float] = []
         self.swaps: list[float] = []
 
 
@@ -120,12 +123,14 @@ def run(settings: Settings, events: Events, count: int) -> Result:
                 Target(DELAY_MOST_MS, "lower"),
             ),
             figure("delay, 99 of 100 steps", "ms", [_at(after, 0.99) - _at(before, 0.99) for before, after in pairs]),
-            figure("slowest step that swaps", "ms", [max(steps.swaps, default=0) for steps in beside]),
+            figure("most work in a step, nothing fitted", "ms", [max(steps.used) for steps in without]),
+            figure("most work in a step that swaps", "ms", [max(steps.swaps, default=0.0) for steps in beside]),
             *(figure(f"score, {name}", "us/row", [cost[name] for cost in costs]) for name in MODELS),
         ),
         (
             f"{len(lines):,} events in steps of {BATCH}, by the wall clock, without Kafka; {ROUNDS} rounds, in turns",
             f"{fits} fits were done beside them, apart from those that the steps asked for",
+            "work: processor time of the worker's own process, which is what a swap adds, whatever else goes on",
             f"scores: processor time, in batches of {BATCH}, of random rows",
             "other work on the machine delays the slowest step as well: look at the rounds (--json)",
         ),
@@ -170,15 +175,16 @@ async def once(settings: Settings, lines: Sequence[bytes], fitting: Fitting) -> 
         await work.start()
         versions = [0] * len(SHADOWS)
         for first in range(0, len(records), BATCH):
-            begin = time.perf_counter()
+            begin, begin_used = time.perf_counter(), time.process_time()
             await work.apply(topic, records[first : first + BATCH])
             steps.append((time.perf_counter() - begin) * 1_000)
+            steps.used.append((time.process_time() - begin_used) * 1_000)
             if isinstance(fitting, Busy):
                 fitting.again()
             now = [work.scorer.version_of(name) for name in SHADOWS]
-            if now != versions:
-                versions = now
-                steps.swaps.append(steps[-1])
+            if now != versions or steps.recording:
+                steps.swaps.append(steps.used[-1])
+            steps.recording, versions = now != versions, now
             # A worker waits for its broker in between; so the other process gets its turn.
             await asyncio.sleep(0.005)
         await work.stop(gracefully=False)
