@@ -26,7 +26,7 @@ class Head(Struct):
     user_id: str
 
 
-_head = msgspec.json.Decoder(Head).decode
+read_head = msgspec.json.Decoder(Head).decode
 
 
 class Events:
@@ -41,7 +41,7 @@ class Events:
 
     def heads(self, count: int | None = None) -> Iterator[Head]:
         for line in self.lines(count):
-            yield _head(line)
+            yield read_head(line)
 
     def ids(self, count: int | None = None) -> set[str]:
         """The distinct events: each is to be decided once, however often it comes."""

@@ -70,7 +70,7 @@ class House:
         """A module that reads Argus's settings and works on the same topics, with a directory of its own."""
         name = module.rpartition(".")[2]
         env = children.environment(self.settings) | {"ARGUS_BROKER": self.bootstrap}
-        env["ARGUS_DATA_DIR"] = str(self.directory / name)
+        env |= {"ARGUS_DATA_DIR": str(self.directory / name), "ARGUS_METRICS_PORT": "0"}
         with child(name, (sys.executable, "-m", module, *argv), env, self.directory) as process:
             yield process
 

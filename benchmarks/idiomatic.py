@@ -25,8 +25,15 @@ from tables.users import decode_user, encode_user
 
 
 def make_app(settings: Settings) -> faust.App:
-    app = faust.App(
-        "idiomatic",
+    app = idiomatic_app(settings, "idiomatic")
+    attach(app, settings)
+    return app
+
+
+def idiomatic_app(settings: Settings, name: str) -> faust.App:
+    """An app with Faust's defaults on the broker of the settings."""
+    return faust.App(
+        name,
         broker=f"kafka://{settings.broker}",
         datadir=str(settings.data_dir),
         store="rocksdb://?driver=rocksdict",
@@ -39,8 +46,6 @@ def make_app(settings: Settings) -> faust.App:
         topic_disable_leader=True,
         table_standby_replicas=0,
     )
-    attach(app, settings)
-    return app
 
 
 def attach(app: faust.App, settings: Settings) -> None:

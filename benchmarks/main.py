@@ -28,6 +28,7 @@ from benchmarks import (
     metering,
     recovery,
     replay,
+    state,
     stream,
 )
 from benchmarks.events import USERS, Events, simulated
@@ -114,6 +115,10 @@ class Bench:
         count = self.count(capacity.EVENTS)
         return capacity.run(self.settings, self.events(count, max(1, count // capacity.EVENTS_PER_USER)), count)
 
+    def state(self) -> Result:
+        count = self.count(state.EVENTS)
+        return state.run(self.settings, self.events(count, state.USERS), count, self._directory)
+
     def recovery(self) -> Result:
         lived = self.events(recovery.LIVED_USERS * recovery.MEAN_EVENTS, recovery.LIVED_USERS)
         return recovery.run(self.settings, lived, self.count(recovery.USERS))
@@ -136,13 +141,14 @@ MORE: Final[dict[str, Callable[[Bench], Result]]] = {
     "fitting": Bench.fitting,
     "handbook": Bench.handbook,
     "recovery": Bench.recovery,
+    "state": Bench.state,
     "latency-50": lambda bench: bench.latency(50),
     "latency-200": lambda bench: bench.latency(200),
     "latency-500": lambda bench: bench.latency(500),
     "latency-2000": lambda bench: bench.latency(2_000),
 }
 # What a benchmark needs beyond Argus itself. Without it, it is left out unless it is named.
-NEEDS: Final[Mapping[str, str]] = {"quix": "quixstreams"}
+NEEDS: Final[Mapping[str, str]] = {"quix": "quixstreams", "state": "quixstreams"}
 
 
 def run(settings: Settings, *, names: Sequence[str], as_json: bool, events: int | None) -> int:

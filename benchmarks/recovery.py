@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from agents.placing import Placing
 from argus.settings import EMBEDDED, Settings
 from benchmarks.changelog import lived, write
-from benchmarks.events import START_MS, Events
+from benchmarks.events import START_MS, Events, read_head
 from benchmarks.figures import Result, Target, figure, per_second
 from benchmarks.house import House, Reader, house
 from benchmarks.process import Child, Deadline, cpu_s
@@ -85,7 +85,7 @@ async def _start(home: House, reader: Reader, name: str) -> Start:
     await _one_event_each(home, name)
     begin = time.monotonic()
     with home.worker() as worker:
-        await _decided(reader, home.settings.partitions, worker)
+        await _decided(reader, name, home.settings.partitions, worker)
         ready_s, used_s = time.monotonic() - begin, cpu_s(worker.pid)
         reading_s = recovery_s(await asyncio.to_thread(home.metrics)) or 0.0
         with suppress(ProcessLookupError):
@@ -105,11 +105,13 @@ def recovery_s(exposition: str) -> float | None:
     return found["sum"] / found["count"] if found.get("count") else None
 
 
-async def _decided(reader: Reader, wanted: int, worker: Child) -> None:
-    partitions: set[int] = set()
+async def _decided(reader: Reader, name: str, wanted: int, worker: Child) -> None:
+    """Wait for decisions on `wanted` events of that name. (An owner sends the last ones of another again.)"""
+    decided: set[str] = set()
     deadline = Deadline(STALL_S)
-    while len(partitions) < wanted:
-        partitions |= {record.partition for record in await reader.poll()}
+    while len(decided) < wanted:
+        ids = (read_head(record.value).event_id for record in await reader.poll())
+        decided |= {event_id for event_id in ids if event_id.startswith(f"{name}-")}
         worker.check()
         deadline.check("the worker is not ready")
 
