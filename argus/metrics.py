@@ -266,6 +266,8 @@ METRICS: Final = (
     SERVE.gauge("argus_live_clients", "Clients that listen to live alerts"),
     SERVE.counter("argus_live_clients_dropped_total", "Clients that were too slow for live alerts"),
     # The process itself.
+    WORKER.gauge("argus_memory_max_bytes", "Memory beyond which the process ends in good order, 0 for no bound"),
+    WORKER.counter("argus_memory_exceeded_total", "Times the process had more than that, after which it ends"),
     EVERY.info("argus_build_info", "The version at work", "version"),
     EVERY.gauge("argus_ready", "1 where the process can work, by its own health check, else 0"),
     EVERY.counter("argus_metric_series_rejected_total", "Label values outside their set, by metric", "metric"),
@@ -301,6 +303,7 @@ FAULTS: Final[Mapping[str, str]] = {
     "argus_alertmanager_storms": "more cases of one detection than are held",
     "argus_score_timeouts_total": "workers that are away",
     "argus_live_clients_dropped_total": "a client that does not read",
+    "argus_memory_exceeded_total": "more memory than `ARGUS_MEMORY_MAX_MB`",
     "argus_metric_series_rejected_total": "more user-defined rules than labels",
 }
 BY_NAME: Final[Mapping[str, Metric]] = {metric.name: metric for metric in METRICS}

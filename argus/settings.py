@@ -142,6 +142,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     rebalance_timeout_s: Annotated[Seconds, Meta(description="time a rebalance waits for its workers")] = 60.0
     state_cache_users: Annotated[int, Meta(description="decoded users kept in memory a worker", ge=0)] = 20_000
     block_cache_mb: Annotated[Positive, Meta(description="RocksDB block cache a worker, in MiB")] = 64
+    memory_max_mb: Annotated[
+        int,
+        Meta(description="MiB of memory beyond which a worker ends in good order, to begin anew; 0: any", ge=0),
+    ] = 0
     dormant_days: Annotated[float, Meta(description="days of silence after which a user's state goes", gt=0)] = 400
     rules_file: Annotated[Path | None, Meta(description="user-defined rules (YAML)")] = None
     threat_lists: Annotated[

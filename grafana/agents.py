@@ -107,8 +107,13 @@ WHY: Final = Row("Why", (
         at=rising(0.8, 0.95),
     ),
     lines(
-        "Memory", "Resident memory of each process.",
+        "Memory", "Resident memory of each process, and what a worker may have before it ends to begin anew.",
         "bytes", promql(total(of("process_resident_memory_bytes"), "job, instance"), "{{job}} {{instance}}"),
+        promql(total(of("argus_memory_max_bytes"), how="max") + " > 0", "may have"),
+        promql(
+            f"({rate('argus_memory_exceeded_total')} > bool 0) * {total(of('argus_memory_max_bytes'), how='max')} > 0",
+            "one ended",
+        ),
     ),
     spread(
         "Event loop late", "How late the event loops' timers fire.",

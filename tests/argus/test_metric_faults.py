@@ -38,6 +38,7 @@ ELSEWHERE: Final = {
     "argus_live_clients_dropped_total",
     "argus_sink_retries_total",
     "argus_metric_series_rejected_total",
+    "argus_memory_exceeded_total",
 }
 AGENTS: Final = {getattr(TOPICS, name): name for name in TopicNames.__struct_fields__} | {
     TOPICS.events: "detect",
