@@ -27,7 +27,8 @@ def ask_to_stop() -> None:
 
 
 class MemoryGuard:
-    """Compares what the process has with what it may have, each time it is asked. max_mb: 0 for no bound."""
+    """Compares what the process has with what it may have, each time it is asked but the first: then nobody listens
+    to signals yet, and one would end it at once. max_mb: 0 for no bound."""
 
     def __init__(
         self,
@@ -37,6 +38,7 @@ class MemoryGuard:
         stop: Callable[[], None] = ask_to_stop,
     ) -> None:
         self.over = False
+        self._listens = False
         self._metrics = metrics
         self._max_mb = max_mb
         self._resident = resident
@@ -44,7 +46,8 @@ class MemoryGuard:
         metrics.number("argus_memory_max_bytes").set(max_mb * MIB)
 
     def sample(self) -> None:
-        if not self._max_mb or self.over:
+        listens, self._listens = self._listens, True
+        if not self._max_mb or self.over or not listens:
             return
         size = self._resident()
         if size > self._max_mb * MIB:

@@ -111,7 +111,8 @@ WHY: Final = Row("Why", (
         "bytes", promql(total(of("process_resident_memory_bytes"), "job, instance"), "{{job}} {{instance}}"),
         promql(total(of("argus_memory_max_bytes"), how="max") + " > 0", "may have"),
         promql(
-            f"({rate('argus_memory_exceeded_total')} > bool 0) * {total(of('argus_memory_max_bytes'), how='max')} > 0",
+            f"({rate('argus_memory_exceeded_total')} > bool 0) * "
+            f"{total(of('argus_memory_max_bytes'), how='max')} > 0",
             "one ended",
         ),
     ),

@@ -26,6 +26,7 @@ def test_beyond_its_bound_a_process_is_asked_to_stop_once_and_it_is_told_and_cou
 def test_without_a_bound_nothing_stops() -> None:
     guard = MemoryGuard(Metrics(process="worker"), 0, lambda: 1 << 60, lambda: pytest.fail("stopped"))
     guard.sample()
+    guard.sample()
 
 
 def test_what_a_process_has_is_known() -> None:
