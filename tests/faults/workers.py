@@ -28,6 +28,8 @@ class Worker:
     log: Path
     command: str = "worker"
     settings: dict[str, str] = field(default_factory=dict)
+    # What the command is a part of, `setpriv` with its options for example.
+    within: tuple[str, ...] = ()
     process: subprocess.Popen[bytes] | None = None
     statuses: list[int] = field(default_factory=list)
 
@@ -40,7 +42,7 @@ class Worker:
             "ARGUS_SECRET": SECRET,
             **self.settings,
         }
-        command = [sys.executable, "-m", "argus", self.command, "--broker", self.bootstrap]
+        command = [*self.within, sys.executable, "-m", "argus", self.command, "--broker", self.bootstrap]
         command += ["--datadir", str(self.data_dir), "--metrics-port", "0"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
