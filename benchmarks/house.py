@@ -34,19 +34,20 @@ class House:
         self.bootstrap = running.bootstrap
         self.broker_pid = running.pid
         self.directory = directory
-        self._metrics_port = 0
+        self._metrics_ports: dict[int, int] = {}
 
     @contextmanager
-    def worker(self) -> Iterator[Child]:
+    def worker(self, number: int = 0) -> Iterator[Child]:
         """One `argus worker`."""
-        self._metrics_port = pick()
-        spec = children.worker_child(children.ARGUS, self.settings, self.bootstrap, 0, self._metrics_port)
-        with child("worker", spec.argv, spec.env, self.directory) as process:
+        port = self._metrics_ports[number] = pick()
+        spec = children.worker_child(children.ARGUS, self.settings, self.bootstrap, number, port)
+        with child(spec.name, spec.argv, spec.env, self.directory) as process:
             yield process
 
-    def metrics(self) -> str:
-        """What the worker tells Prometheus now."""
-        with urllib.request.urlopen(f"http://{LOOPBACK}:{self._metrics_port}/metrics", timeout=30) as answer:
+    def metrics(self, number: int = 0) -> str:
+        """What the worker tells Prometheus now. Raises OSError before it does."""
+        url = f"http://{LOOPBACK}:{self._metrics_ports[number]}/metrics"
+        with urllib.request.urlopen(url, timeout=30) as answer:
             return answer.read().decode()
 
     def series(self) -> int:

@@ -30,6 +30,7 @@ from benchmarks import (
     replay,
     state,
     stream,
+    workers,
 )
 from benchmarks.events import USERS, Events, simulated
 from benchmarks.figures import Figure, Result, told
@@ -119,6 +120,10 @@ class Bench:
         count = self.count(state.EVENTS)
         return state.run(self.settings, self.events(count, state.USERS), count, self._directory)
 
+    def workers(self) -> Result:
+        count = self.count(workers.EVENTS)
+        return workers.run(self.settings, self.events(count), count)
+
     def recovery(self) -> Result:
         lived = self.events(recovery.LIVED_USERS * recovery.MEAN_EVENTS, recovery.LIVED_USERS)
         return recovery.run(self.settings, lived, self.count(recovery.USERS))
@@ -142,6 +147,7 @@ MORE: Final[dict[str, Callable[[Bench], Result]]] = {
     "handbook": Bench.handbook,
     "recovery": Bench.recovery,
     "state": Bench.state,
+    "workers": Bench.workers,
     "latency-50": lambda bench: bench.latency(50),
     "latency-200": lambda bench: bench.latency(200),
     "latency-500": lambda bench: bench.latency(500),
