@@ -8,7 +8,7 @@ import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -154,11 +154,12 @@ class Reader:
 
 
 @asynccontextmanager
-async def house(settings: Settings) -> AsyncIterator[House]:
-    """On free ports and in a temporary directory, whatever else runs on this machine."""
+async def house(settings: Settings, **more: Any) -> AsyncIterator[House]:
+    """On free ports and in a temporary directory, whatever else runs on this machine. more: settings besides."""
     with tempfile.TemporaryDirectory(prefix="argus-bench-", ignore_cleanup_errors=True) as name:
         directory = Path(name)
-        own = msgspec.structs.replace(settings, **EMBEDDED, data_dir=directory, log_level="warning")
+        more = {**EMBEDDED, **more, "data_dir": directory, "log_level": "warning"}
+        own = msgspec.structs.replace(settings, **more)
         running = await broker.start(directory)
         try:
             await ensure_topics(running.bootstrap, own)

@@ -19,6 +19,8 @@ EVENTS: Final = 100_000
 WORKERS: Final = (1, 2, 4)
 RUNS: Final = 3
 POLL_S: Final = 0.25
+# More workers than cores come late to all that they do; none is to be taken for dead of it.
+PATIENCE: Final = {"session_timeout_s": 30.0, "rebalance_timeout_s": 30.0}
 READY_WITHIN_S: Final = 180.0
 
 
@@ -65,7 +67,7 @@ def _against_one(number: int, found: list[Together], one: list[Together]) -> Fig
 
 async def _together(settings: Settings, events: Events, count: int, number: int) -> Together:
     wanted, decided = len(events.ids(count)), set[str]()
-    async with house(settings) as home, AsyncExitStack() as stack:
+    async with house(settings, **PATIENCE) as home, AsyncExitStack() as stack:
         processes = [stack.enter_context(home.worker(each)) for each in range(number)]
         await _shared(home, processes)
         reader = await stack.enter_async_context(home.reader("decisions"))
