@@ -187,8 +187,10 @@ class Lane:
             else:
                 self._arrived.clear()
                 wake_at = min(tick_at, self._round_at) if self._batches else tick_at
+                # Not `wait_for`: when a batch arrives as it is cancelled, it forgets the cancelling (Python 3.11).
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._arrived.wait(), wake_at - now())
+                    async with asyncio.timeout_at(wake_at):
+                        await self._arrived.wait()
 
     def _round_is_full(self) -> bool:
         return sum(len(event.message.value) for event in self._batches) >= self._gather.round_records
