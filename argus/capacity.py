@@ -10,12 +10,14 @@ from msgspec import Struct
 EPYC_IDLE: Final = "AMD EPYC, 2 cores, idle"
 EPYC_SHARED: Final = "AMD EPYC, 2 cores, load 1.4 to 3.7"
 XEON_BUSY: Final = "Intel Xeon, 2 cores, load 20"
+XEON_SHARED: Final = "Intel Xeon, 2 cores, load 4 to 7"
 UNKNOWN: Final = "2 cores, other work beside it"
 STREAM: Final = "argus bench stream --events 200000"
 STREAM_SHORT: Final = "argus bench stream --events 30000"
 MEMORY: Final = "argus bench memory --events 2000"
 MEMORY_MORE: Final = "argus bench memory --events 20000"
 CAPACITY: Final = "argus bench capacity --events 100000"
+RECOVERY: Final = "argus bench recovery --events 1000000"
 SINK: Final = "by hand: [store](store.md#how-fast)"
 
 
@@ -45,7 +47,7 @@ WORKER_MEMORY: Final = Constant("memory of a worker with 2,000 users", 233, "MiB
 USER_MEMORY: Final = Constant("memory for each more of them, of 5 events", 10, "KiB/user", XEON_BUSY, MEMORY_MORE)
 RECORD: Final = Constant("record of a user after 100 events, p99", 2.7, "KiB", EPYC_SHARED, MEMORY)
 RECORDS_PER_USER: Final = Constant("records of the users' changelog, compacted", 1.03, "/user", XEON_BUSY, CAPACITY)
-RECOVERY_RATE: Final = Constant("records of a changelog read at recovery", 10_399, "/s", XEON_BUSY, CAPACITY)
+RECOVERY_RATE: Final = Constant("records of a changelog read at recovery", 70_200, "/s", XEON_SHARED, RECOVERY)
 ALERT_SHARE: Final = Constant("alerts and updates, simulated life", 0.0209, "/event", XEON_BUSY, CAPACITY)
 SINK_RATE: Final = Constant("records through one sink, approvals kept at 5 %", 30_000, "/s", UNKNOWN, SINK)
 DATABASE_RATE: Final = Constant("rows into one PostgreSQL, every approval kept", 24_000, "/s", UNKNOWN, SINK)
