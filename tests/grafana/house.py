@@ -65,7 +65,7 @@ class House(Asking):
             "broker": bootstrap, "secret": SECRET, "database_url": database_url, "sink_approve_share": 0.2,
             "alertmanager_url": self.alertmanager.url, "alertmanager_interval_s": 2, "notify_file": channels,
             "otp_delivery": f"file:{self.passwords}", "simulate_users": 300, "simulate_rate": 60,
-            "canary_interval_s": 2,
+            "canary_interval_s": 2, "memory_max_mb": 16_000,
         }  # fmt: skip
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith("ARGUS_")}
         self._environment |= {f"ARGUS_{name.upper()}": str(value) for name, value in settings.items()}

@@ -35,6 +35,7 @@ LARGEST: Final = 150_000
 # metrics count is tested where they are made.
 QUIET: Final[dict[str, str]] = {
     "argus-agents 206 ": "an exception in an agent",
+    "argus-agents 307 'Memory' C": "a worker that ends for its memory",
     "argus-models 308 ": "a rule that fails on an event",
     "argus-models 317 ": "a model that is fitted: one that is on, or labels of a week",
     "argus-models 318 ": "likewise",

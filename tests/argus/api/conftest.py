@@ -50,6 +50,13 @@ def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     folder = next(node for node in request.node.iter_parents() if node.path == Path(__file__).parent)
     if WHOLE not in folder.stash:
         running = Whole(tmp_path_factory.mktemp("whole"))
-        folder.addfinalizer(running.__exit__)
-        folder.stash[WHOLE] = running.__enter__()
+
+        def end() -> None:
+            # Tests of another directory may come in between: those after them start their own.
+            del folder.stash[WHOLE]
+            running.__exit__()
+
+        folder.stash[WHOLE] = running
+        folder.addfinalizer(end)
+        running.__enter__()
     return folder.stash[WHOLE]
