@@ -14,7 +14,7 @@ from core.records import Case, Command, Decision, Event, Outcome, encode
 
 class Stream:
     """events, commands: all that came, with their partition. mute: it reads and says nothing. cases: what it knows,
-    each command about one raises its version."""
+    each command about one raises its version, and an alert that joined it just before has raised it as well."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -80,7 +80,11 @@ class Stream:
         case = self.cases.get(command.case_id or "")
         if case is not None and not self.refuses:
             case.version += 1
+            answers.append(("cases", case.case_id.encode(), encode(case)))
+            case.version += 1
             case.assignee = command.assignee or case.assignee
+            case.escalated = case.escalated or command.type == "escalate"
+            case.resolution = command.resolution or case.resolution
             case.status = {"acknowledge": "acknowledged", "resolve": "resolved"}.get(command.type, case.status)  # type: ignore[assignment]
             answers.append(("cases", case.case_id.encode(), encode(case)))
         return answers

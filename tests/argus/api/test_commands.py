@@ -124,11 +124,12 @@ def test_a_case_changes_by_commands_and_is_shown_changed(api: Running) -> None:
     answer = api.request(
         "PATCH", "/v1/cases/c2", {"assignee": "ann", "escalate": True, "note": "Look here"}, role="analyst"
     )
-    assert (answer.status, answer.json["assignee"], answer.json["version"]) == (200, "ann", before + 2)
+    assert (answer.status, answer.json["assignee"], answer.json["version"]) == (200, "ann", before + 4)
+    assert answer.json["escalated"], "not the record of an alert that joined meanwhile"
     assign, escalate = api.stream.commands[-2:]
     assert (assign.type, assign.reason, assign.assignee) == ("assign", None, "ann")
     assert (escalate.type, escalate.reason, escalate.user_id) == ("escalate", "Look here", "bob")
-    assert api.get("/v1/cases/c2", role="analyst").json["version"] == before + 2
+    assert api.get("/v1/cases/c2", role="analyst").json["version"] == before + 4
 
 
 @pytest.mark.parametrize(

@@ -212,10 +212,15 @@ def test_an_alert_is_acknowledged_and_resolved_and_one_is_a_false_positive(whole
 
 def test_a_case_is_listed_and_changed(whole: Whole) -> None:
     user, alert = attacked(whole)
-    until(lambda: whole.get(f"/v1/cases?user={user}", role="analyst").json["items"], WITHIN_S, "a case")
-    (case, *_) = whole.get(f"/v1/cases?user={user}", role="analyst").json["items"]
+
+    def opened() -> dict[str, Any] | None:
+        cases = whole.get(f"/v1/cases?user={user}", role="analyst").json["items"]
+        return next((case for case in cases if alert["alert_id"] in case["alert_ids"]), None)
+
+    until(opened, WITHIN_S, "a case of the alert")
+    case = opened()
+    assert case is not None
     assert (case["status"], case["user_id"]) == ("open", user)
-    assert alert["alert_id"] in case["alert_ids"]
     assert case["acknowledge_by"] < case["resolve_by"]
     path = f"/v1/cases/{case['case_id']}"
     change = {"status": "investigating", "assignee": "ann", "note": "Looks real"}
