@@ -69,7 +69,8 @@ Resolution = Literal["confirmed_fraud", "false_positive", "inconclusive"]
 
 class Told(Struct, array_like=True):
     """An alert of the subject. source: as in the record; user_id: whose events these are, empty where they are
-    several users'; event_ids: the first one tipped it; case_id: of its newest case, empty if it has none."""
+    several users'; event_ids: the first one tipped it; case_id: of its newest case, empty if it has none; at_ms: when
+    it was last heard of."""
 
     alert_id: str
     rule_id: str
@@ -81,6 +82,7 @@ class Told(Struct, array_like=True):
     user_id: str
     event_ids: list[str]
     case_id: str = ""
+    at_ms: int = 0
 
 
 class CaseFacts(Struct, array_like=True):

@@ -1,12 +1,13 @@
 """Cases: which alerts become one, what its deadlines are, and when they are told.
 
-Live alerts of HIGH and CRITICAL open a case, as COMPLIANCE does whatever its severity. While it is open, the
-subject's alerts of the same attack join it, from MEDIUM on; severity and priority only rise. What people do with a
-case is in `core.case_commands`. All times are handed in: `opened` is when the alert was detected, everything else the
-clock of whoever does the work.
+Live alerts of HIGH and CRITICAL open a case, as COMPLIANCE does whatever its severity. The subject's alerts of the
+same attack join it, from MEDIUM on: those of the day before, and those that come while it is open; severity and
+priority only rise. What people do with a case is in `core.case_commands`. All times are handed in: `opened` is when
+the alert was detected, everything else the clock of whoever does the work.
 """
 
 from datetime import datetime
+from typing import Final
 
 from msgspec import UNSET, Struct, field
 
@@ -27,10 +28,13 @@ from core.case_state import (
     case_id_of,
     changed,
 )
-from core.clock import MINUTE, SECOND, to_ms
+from core.clock import DAY, MINUTE, SECOND, to_ms
 from core.feedback import label_record
 from core.policy import ACKNOWLEDGE_MIN, RESOLVE_MIN, Policy
 from core.records import Alert, Breach, Case, Outcome, SeverityName
+
+# What was told of an attack so long before its case opened is part of it.
+EARLIER_MS: Final = DAY
 
 
 class Worked(Struct):
@@ -58,7 +62,7 @@ def take_alert(state: CaseState, alert: Alert, policy: Policy, worked: Worked) -
     told = _remember(state, alert) if alert.mode == "live" else None
     if told is None:
         return
-    at_ms = to_ms(datetime.fromisoformat(alert.detected_at))
+    at_ms = told.at_ms
     state.last_ms = max(state.last_ms, at_ms)
     case = _with(state, told)
     if case is not None and case.status == "resolved":
@@ -72,10 +76,20 @@ def take_alert(state: CaseState, alert: Alert, policy: Policy, worked: Worked) -
         if join(case, told, policy, at_ms):
             worked.cases.append(changed(state, case))
     elif opens:
-        worked.cases.append(changed(state, open_for(state, told, policy, at_ms, str(told.count))))
+        case = open_for(state, told, policy, at_ms, str(told.count))
+        for earlier in state.alerts.values():
+            if not earlier.case_id and earlier.severity >= MEDIUM and _together(earlier, told):
+                join(case, earlier, policy, at_ms)
+        worked.cases.append(changed(state, case))
     dispute = state.disputes.pop(told.alert_id, None)
     if dispute is not None:
         label_disputed(told, *dispute, worked)
+
+
+def _together(earlier: Told, told: Told) -> bool:
+    """Whether an alert without a case belongs to the attack of one that comes within `EARLIER_MS` after it."""
+    same = (earlier.attack, earlier.source) == (told.attack, told.source)
+    return same and told.at_ms - earlier.at_ms <= EARLIER_MS
 
 
 def label_disputed(told: Told, command_id: str, time_ms: int, worked: Worked) -> None:
@@ -216,6 +230,7 @@ def _remember(state: CaseState, alert: Alert) -> Told | None:
         told.severity = max(told.severity, severity)
         if told.user_id != user_id:
             told.user_id, told.event_ids = "", []
+    told.at_ms = to_ms(datetime.fromisoformat(alert.detected_at))
     if told.user_id:
         for event_id in (alert.event_id, *alert.event_ids):
             if event_id not in told.event_ids and len(told.event_ids) < EVENTS_PER_ALERT_MAX:

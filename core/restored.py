@@ -92,6 +92,7 @@ def _told(alert: Alert, case_id: str) -> Told:
         users[0] if len(users) == 1 else "",
         list(dict.fromkeys((alert.event_id, *alert.event_ids))) if len(users) == 1 else [],
         case_id,
+        _ms(alert.detected_at),
     )
 
 

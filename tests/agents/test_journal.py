@@ -40,7 +40,7 @@ async def new_topic(bootstrap: str, **config: str) -> str:
     await admin.start()
     try:
         await admin.create_topics([NewTopic(name, PARTITIONS, 1, topic_configs=config)])
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(240):
             while name not in await admin.list_topics():
                 pass
     finally:

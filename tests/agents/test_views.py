@@ -79,7 +79,7 @@ class Book:
         self.changed.set()
 
     async def change(self) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(240):
             await self.changed.wait()
         self.changed.clear()
 

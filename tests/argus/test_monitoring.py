@@ -83,9 +83,9 @@ def test_argus_up_runs_both_says_where_starts_them_again_and_leaves_none(start: 
         pytest.skip("needs Prometheus and Alertmanager (Debian: apt-get install prometheus prometheus-alertmanager)")
     up = start(monitoring=True)
     ready = up.record()["ready"]
-    until(lambda: _answers(f"{ready['prometheus']}/-/ready"), 40, "Prometheus")
-    until(lambda: _answers(f"{ready['alertmanager']}/-/ready"), 40, "Alertmanager")
-    until(lambda: "argus-worker" in _up(ready["prometheus"]), 60, "a scraped worker")
+    until(lambda: _answers(f"{ready['prometheus']}/-/ready"), 240, "Prometheus")
+    until(lambda: _answers(f"{ready['alertmanager']}/-/ready"), 240, "Alertmanager")
+    until(lambda: "argus-worker" in _up(ready["prometheus"]), 240, "a scraped worker")
     told = Path(f"/proc/{up.pid('notify')}/environ").read_bytes()
     assert f"ARGUS_ALERTMANAGER_URL={ready['alertmanager']}".encode() in told
     first = up.pid("alertmanager")

@@ -52,7 +52,7 @@ def read(settings: Settings, name: str, count: int) -> list[ConsumerRecord]:
         try:
             consumer.assign([TopicPartition(settings.topic(name), n) for n in range(settings.partitions)])
             found: list[ConsumerRecord] = []
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(240):
                 while len(found) < count:
                     for records in (await consumer.getmany(timeout_ms=200)).values():
                         found += records
@@ -84,14 +84,14 @@ def test_a_followed_file_reaches_the_stream_across_a_restart(settings: Settings,
     first = start(settings, *args)
     until(position_is(settings, log.stat().st_size))
     first.send_signal(signal.SIGINT)
-    _, told = first.communicate(timeout=30)
+    _, told = first.communicate(timeout=240)
     assert (first.returncode, told.splitlines()[-1]) == (0, "701 lines: 700 events, 1 rejected, 0 of no concern")
     with log.open("a") as file:
         file.write(event(700) + "\n")
     second = start(settings, *args)
     until(position_is(settings, log.stat().st_size))
     second.terminate()
-    _, told = second.communicate(timeout=30)
+    _, told = second.communicate(timeout=240)
     assert (second.returncode, told.splitlines()[-1]) == (0, "1 lines: 1 events, 0 rejected, 0 of no concern")
 
     records = read(settings, "events", 701)
@@ -105,7 +105,7 @@ def test_a_followed_file_reaches_the_stream_across_a_restart(settings: Settings,
 def test_standard_input_reaches_the_stream(settings: Settings) -> None:
     line = "Mar  2 08:59:00 web sshd[77]: Failed password for root from 203.0.113.9 port 4711 ssh2"
     piped = start(settings, "ingest", "--file", "-", "--format", "syslog", stdin=subprocess.PIPE)
-    _, told = piped.communicate(f"{line}\n{line}", timeout=30)
+    _, told = piped.communicate(f"{line}\n{line}", timeout=240)
     assert (piped.returncode, told.splitlines()[-1]) == (0, "2 lines: 2 events, 0 rejected, 0 of no concern")
     assert {json.loads(record.value)["user_id"] for record in read(settings, "events", 2)} == {"root"}
 
@@ -113,7 +113,7 @@ def test_standard_input_reaches_the_stream(settings: Settings) -> None:
 def test_simulated_life_reaches_the_stream_at_its_rate(settings: Settings, tmp_path: Path) -> None:
     labels = tmp_path / "labels.jsonl"
     sent = start(settings, "simulate", "--events", "300", "--rate", "300", "--users", "100", "--labels", str(labels))
-    _, told = sent.communicate(timeout=60)
+    _, told = sent.communicate(timeout=240)
     assert sent.returncode == 0, told
     ids = {json.loads(record.value)["event_id"] for record in read(settings, "events", 300)}
     assert ids == {json.loads(line)["event_id"] for line in labels.read_text().splitlines()}

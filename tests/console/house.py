@@ -43,7 +43,7 @@ class House:
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
-        self._process.communicate(timeout=60)
+        self._process.communicate(timeout=240)
 
     def account(self, name: str, role: str, user_id: str | None = None) -> None:
         """By the command: the loop of this thread is the browser's."""

@@ -123,7 +123,7 @@ class Surfer:
             sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         if method == "POST":
             sent.setdefault("Origin", self._running.url)
-        connection = http.client.HTTPConnection("127.0.0.1", self._running.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self._running.port, timeout=240)
         try:
             connection.request(method, path, body, sent)
             response = connection.getresponse()

@@ -112,6 +112,18 @@ def test_an_update_that_rises_to_high_opens_the_case_of_its_alert() -> None:
     assert (case.case_id, case.opened) == (case_id_of("a"), rfc3339(NOON_MS + 7 * MINUTE))
 
 
+def test_what_was_told_of_the_attack_on_the_day_before_is_part_of_the_case() -> None:
+    desk = Desk()
+    day = DAY // MINUTE
+    desk.alert("long ago", "MEDIUM", at_min=0)
+    desk.alert("before", "MEDIUM", at_min=1, rule_id="slow_brute_force")
+    desk.alert("told only", "LOW", at_min=2)
+    desk.alert("another attack", "MEDIUM", at_min=3, attack=["OAT-001"])
+    (case,) = desk.alert("now", "HIGH", at_min=1 + day)
+    assert (case.alert_ids, case.rules) == (["now", "before"], ["login_brute_force", "slow_brute_force"])
+    assert (case.version, case.severity) == (1, "HIGH")
+
+
 def test_after_a_case_is_resolved_the_next_alert_opens_a_new_one() -> None:
     desk = Desk()
     desk.alert("a")

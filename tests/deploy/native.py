@@ -14,7 +14,7 @@ from argus.broker import die_with
 from argus.ports import LOOPBACK, pick
 from tests.deploy.compose import ROOT
 
-STOP_WITHIN_S = 60.0
+STOP_WITHIN_S = 240.0
 # What a container has by its image, so that nothing of it comes from the developer's shell.
 IMAGE = ("PATH", "LANG", "HOME", "TMPDIR")
 

@@ -29,6 +29,8 @@ COMPOSE = read(environ={"ARGUS_PARTITIONS": "4"})
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 # Of a small machine with many tests.
 QUICK = {"ARGUS_FETCH_MAX_WAIT_MS": "20"}
+# For what hangs, not for what is slow.
+WITHIN_S = 240
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +115,7 @@ def house(
         started = [house.start("worker", 0), house.start("worker", 1), house.start("sink"), house.start("notify")]
         started.append(house.start("api"))
         for each in started:
-            until(lambda each=each: each.healthy, 90, "health")  # type: ignore[misc]
+            until(lambda each=each: each.healthy, WITHIN_S, "health")  # type: ignore[misc]
         yield house
     finally:
         for each in house.running.values():
@@ -161,7 +163,7 @@ def test_an_attack_goes_in_and_the_alert_is_at_the_api_and_in_the_database(
         found = asked(house, analyst, "/v1/alerts?user=mallory&limit=50")
         return {alert["rule_id"] for alert in found.get("alerts", found.get("items", []))}
 
-    until(lambda: wanted <= rules(), 60, "the alerts at the API")
+    until(lambda: wanted <= rules(), WITHIN_S, "the alerts at the API")
 
     async def as_grafana() -> tuple[set[str], str]:
         password = (secrets / "grafana_db_password").read_text().strip()
@@ -233,8 +235,9 @@ def test_a_worker_that_is_taken_away_leaves_its_partitions_to_the_other(house: H
             assert error.code == 503
             return False
 
-    until(decided, 60, "a decision")
-    assert house.running["worker-0"].healthy
+    until(decided, WITHIN_S, "a decision")
+    # The one event's partition may have come before others.
+    until(lambda: house.running["worker-0"].healthy, WITHIN_S, "health")
 
 
 def test_no_log_has_a_secret(house: House, secrets: Path) -> None:

@@ -92,7 +92,7 @@ def test_an_attack_goes_all_the_way(environment: dict[str, str], tmp_path: Path)
         for each in running.values():
             each.start()
         for name, each in running.items():
-            until(lambda each=each: each.healthy, 90, f"health of {name}")  # type: ignore[misc]
+            until(lambda each=each: each.healthy, 240, f"health of {name}")  # type: ignore[misc]
         begin = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=5)
         events = [
             {

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from argus.settings import EMBEDDED
 
-STOP_WITHIN_S = 60.0
+STOP_WITHIN_S = 240.0
 SECRET = "for tests only"
 
 

@@ -180,7 +180,7 @@ class House(Asking):
             self._started.append(
                 subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=functools.partial(die_with, os.getpid()))
             )
-        until(lambda: self._answers(f"{self._prometheus}/-/ready"), 60, "Prometheus")
+        until(lambda: self._answers(f"{self._prometheus}/-/ready"), 240, "Prometheus")
 
     def _answers(self, url: str) -> bool:
         with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5) as answer:

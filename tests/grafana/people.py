@@ -78,7 +78,7 @@ def be_busy(house: House, who: str = "victim") -> None:
 
     member = house.token("member", first)
     house.post(f"/v1/users/{first}/otp", token=member)
-    until(lambda: passwords_of(house, first), 30, "the password")
+    until(lambda: passwords_of(house, first), 240, "the password")
     house.post(f"/v1/users/{first}/otp/verify", {"code": "000000"}, token=member)
     (code, *_) = passwords_of(house, first)
     house.post(f"/v1/users/{first}/otp/verify", {"code": code}, token=member)

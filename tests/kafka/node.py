@@ -127,5 +127,5 @@ class Node:
 
     def _java(self, main: str, *args: str) -> None:
         started = time.monotonic()
-        done = subprocess.run(self._command(main, *args), capture_output=True, text=True, timeout=60)
+        done = subprocess.run(self._command(main, *args), capture_output=True, text=True, timeout=240)
         assert done.returncode == 0, f"{main} after {time.monotonic() - started:.0f} s: {done.stderr or done.stdout}"

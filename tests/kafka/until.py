@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 
-def until(condition: Callable[[], object], within_s: float = 60.0, what: str = "the condition") -> None:
+def until(condition: Callable[[], object], within_s: float = 240.0, what: str = "the condition") -> None:
     """Returns as soon as it holds; fails when the time is over."""
     deadline = time.monotonic() + within_s
     while not condition():
@@ -13,7 +13,7 @@ def until(condition: Callable[[], object], within_s: float = 60.0, what: str = "
         time.sleep(0.02)
 
 
-async def until_async(condition: Callable[[], object], within_s: float = 60.0) -> None:
+async def until_async(condition: Callable[[], object], within_s: float = 240.0) -> None:
     """The same where a loop runs."""
     async with asyncio.timeout(within_s):
         while not condition():  # noqa: ASYNC110 - what is waited for is another process

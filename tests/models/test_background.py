@@ -15,7 +15,7 @@ from models.protocol import State
 from tests.models.fits import FITS
 
 ROWS = np.arange(12.0).reshape(4, 3)
-WITHIN_S = 60.0
+WITHIN_S = 240.0
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ class Second(Asking):
         self._api.call(self._serving.__aenter__)
         self.url = self._serving.url
         self.port = int(self.url.rpartition(":")[2])
-        until(lambda: self.get("/ready").status == 200, 60, "/ready")
+        until(lambda: self.get("/ready").status == 200, 240, "/ready")
 
     def stop(self) -> None:
         self._api.call(self._serving.__aexit__)
@@ -80,7 +80,7 @@ def test_live_alerts_go_on_at_the_other_where_they_broke_off_at_one(api: Running
     headers = {"Authorization": f"Bearer {api.token('analyst')}"}
 
     async def story() -> list[str]:
-        async with asyncio.timeout(60), aiohttp.ClientSession(headers=headers) as session:
+        async with asyncio.timeout(240), aiohttp.ClientSession(headers=headers) as session:
             async with session.ws_connect(f"{api.url}/ws/alerts") as live:
                 await asyncio.to_thread(api.produce, "alerts", alert(names[0]))
                 seen = (await live.receive_json())["alert_id"]

@@ -54,7 +54,7 @@ class Whole(Asking):
 
     def __exit__(self, *_: object) -> None:
         self.process.send_signal(signal.SIGTERM)
-        self.process.communicate(timeout=60)
+        self.process.communicate(timeout=240)
 
     def _until_ready(self) -> None:
         deadline = time.monotonic() + READY_WITHIN_S
@@ -84,7 +84,7 @@ class Whole(Asking):
             capture_output=True,
             text=True,
             check=True,
-            timeout=60,
+            timeout=240,
         ).stdout
 
 

@@ -41,7 +41,7 @@ class Nest:
         return self.metrics.number(name, *labels).value
 
     async def until_tried(self, times: int) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(240):
             running = asyncio.create_task(self.canaries.run())
             while self.tries < times:  # noqa: ASYNC110 - the interval is a millisecond
                 await asyncio.sleep(0.001)

@@ -179,14 +179,14 @@ def test_everybody_is_told_once_also_when_it_is_killed_in_between(notify: Notify
     own = alert("a2", "LOW", rule_id="own_rule")
     first = [alert("a1"), own, shadow, case("c1"), lock(1), delivery("o1"), alert("a1", count=2)]
     notify.say(*first)
-    until(lambda: len(inbox.at("/soc")) == 4, 60)
+    until(lambda: len(inbox.at("/soc")) == 4, 240)
     until(lambda: notify.sent() == 4 + 4)
     assert notify.end(signal.SIGKILL) == -signal.SIGKILL
     notify.start()
     notify.say(*first)
     notify.say(alert("a1", "CRITICAL", count=3), case("c1", 2, status="resolved"))
     notify.say(lock(2, "unlocked"), delivery("o2"))
-    until(lambda: len(inbox.at("/soc")) == 7, 60)
+    until(lambda: len(inbox.at("/soc")) == 7, 240)
     until(lambda: notify.sent() == 3 + 3)
     assert notify.end(signal.SIGTERM) == 0
     types = [request.json["type"] for request in inbox.at("/soc")]
@@ -206,7 +206,7 @@ def test_everybody_is_told_once_also_when_it_is_killed_in_between(notify: Notify
 def test_what_a_channel_refuses_for_good_is_kept_as_undelivered(notify: Notify, inbox: Receiver) -> None:
     inbox.status = 410
     notify.say(alert("a1"))
-    until(lambda: len(inbox.at("/broken")) == 1, 60)
+    until(lambda: len(inbox.at("/broken")) == 1, 240)
     until(lambda: len(notify.undelivered()) == 2)
     dead = {record["channel"]: record for record in notify.undelivered()}
     assert dead["broken"]["reason"] == "webhook answered 410"
@@ -221,9 +221,9 @@ def test_an_open_case_is_paged_and_resolved_by_a_real_alertmanager(
     notify.start()
     try:
         notify.say(case("c1"), case("c2", attack="compliance"), case("c3", severity="MEDIUM"))
-        until(lambda: pages(inbox), 60)
+        until(lambda: pages(inbox), 240)
         notify.say(case("c1", 2, status="resolved", resolution="confirmed_fraud"))
-        until(lambda: pages(inbox, "resolved"), 60)
+        until(lambda: pages(inbox, "resolved"), 240)
         assert len(pages(inbox)) == 1
         [paged] = pages(inbox)[0]["alerts"]
         assert paged["labels"]["case"] == "c1"

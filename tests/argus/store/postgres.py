@@ -98,7 +98,7 @@ class Server:
         return f"postgresql://argus:secret@{LOOPBACK}:{self.port}/{name}"
 
     async def _answers(self) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(240):
             while True:
                 try:
                     await self._execute("SELECT 1")
@@ -116,5 +116,5 @@ class Server:
 
     def _run(self, program: str, *options: str) -> None:
         command: Sequence[str] = [*self._as, str(self._bin / program), *options]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=self.directory, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=self.directory, check=False)
         assert done.returncode == 0, f"{program}: {done.stderr or done.stdout}"
