@@ -5,7 +5,6 @@ scored in both; what differs is the process beside, and the steps that put a new
 """
 
 import asyncio
-import gc
 import tempfile
 import time
 from collections.abc import Sequence
@@ -14,8 +13,8 @@ from typing import Final
 
 import numpy as np
 
+from argus import collector
 from argus.settings import Settings
-from argus.worker import GC_THRESHOLDS
 from benchmarks.events import Events
 from benchmarks.figures import Result, Target, figure, quantile
 from benchmarks.metering import Record, meter_of, now_ms, work_of
@@ -95,8 +94,7 @@ class Steps(list[float]):
 
 def run(settings: Settings, events: Events, count: int) -> Result:
     lines = list(events.lines(count))
-    gc.collect()
-    gc.set_threshold(*GC_THRESHOLDS)
+    collector.spare()
     without: list[Steps] = []
     beside: list[Steps] = []
     fits = 0

@@ -5,7 +5,6 @@ same moods of the machine.
 """
 
 import asyncio
-import gc
 import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -20,13 +19,13 @@ from agents.services import Services
 from agents.shard import Output, Shard
 from agents.stores import Stores
 from agents.users import UserWork
+from argus import collector
 from argus.app import topic_names
 from argus.batch_meter import TableMeter
 from argus.geo import make_locate
 from argus.measure import Metrics
 from argus.meter import WorkerMeter
 from argus.settings import Settings
-from argus.worker import GC_THRESHOLDS
 from benchmarks.events import Events
 from benchmarks.figures import Result, Target, figure
 from core.features import FEATURES
@@ -98,8 +97,7 @@ class Nowhere:
 def run(settings: Settings, events: Events, count: int) -> Result:
     lines = list(events.lines(count))
     # As a worker does it: otherwise a walk through all objects falls now on the one, now on the other.
-    gc.collect()
-    gc.set_threshold(*GC_THRESHOLDS)
+    collector.spare()
     rounds = [asyncio.run(once(settings, lines)) for _ in range(ROUNDS)]
     return Result(
         "metrics",

@@ -3,6 +3,7 @@
 import time
 from typing import Final
 
+from argus import collector
 from argus.replay import BLOCK_LINES, make_engine
 from argus.settings import Settings
 from benchmarks.events import Events
@@ -15,6 +16,7 @@ RUNS: Final = 3
 
 def run(settings: Settings, events: Events, count: int) -> Result:
     lines = list(events.lines(count))
+    collector.spare()
     rates, cpus = [], []
     for _ in range(RUNS):
         wall_s, used_s = once(settings, lines)

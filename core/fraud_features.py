@@ -12,7 +12,7 @@ from typing import Final
 from core.clock import DAY, HOUR
 from core.events import Action
 from core.features import FEATURES
-from core.reputation import LISTED, RECORD_MS, Reputation
+from core.reputation import LISTED, RECORD_MS, FraudRecord, Reputation
 from core.seen import PAYMENT_TYPES, Seen
 from core.state import UserState
 
@@ -50,8 +50,24 @@ NIGHT_HOURS: Final = 6
 # 1970-01-01 was a Thursday.
 FIRST_WEEKDAY: Final = 3
 SATURDAY: Final = 5
-_CHANGES: Final = frozenset({"password_change", "mfa_change", "profile_change"})
+_OTHER: Final = (0.0, 0.0, 0.0, 0.0, 0.0)
+_CHANGE: Final = (0.0, 0.0, 0.0, 0.0, 1.0)
+# From "payment" to "change", by the type of an event.
+_KINDS: Final = {
+    "transaction": (1.0, 0.0, 0.0, 0.0, 0.0),
+    "payout": (0.0, 1.0, 0.0, 0.0, 0.0),
+    "login": (0.0, 0.0, 1.0, 0.0, 0.0),
+    "otp": (0.0, 0.0, 0.0, 1.0, 0.0),
+    "password_change": _CHANGE,
+    "mfa_change": _CHANGE,
+    "profile_change": _CHANGE,
+}
+# "night" and "weekend" of each hour of a week that begins as 1970 did.
+_HOURS: Final = tuple(
+    (float(hour % 24 < NIGHT_HOURS), float((hour // 24 + FIRST_WEEKDAY) % 7 >= SATURDAY)) for hour in range(7 * 24)
+)
 _NO_RECORD: Final = (0.0,) * 8
+_NO_STANDING: Final = (0.0,) * len(STANDING_FEATURES)
 
 
 def fraud_row(
@@ -64,54 +80,55 @@ def fraud_row(
     return [*row, *own_row(action, state, seen), *standing_row(action, reputation)]
 
 
-def own_row(action: Action, state: UserState, seen: Seen) -> list[float]:
+def own_row(action: Action, state: UserState, seen: Seen) -> Sequence[float]:
     """The values of `OWN_FEATURES`."""
-    type_, time_ms = action.type, action.time_ms
-    mean = state.amounts.mean
-    ratio = seen.usd / mean if mean > 0 and type_ in PAYMENT_TYPES else 0.0
-    return [
+    ratio, known_s = 0.0, seen.known_s
+    if action.type in PAYMENT_TYPES and state.amounts.mean > 0:
+        ratio = seen.usd / state.amounts.mean
+    return (
         ratio / (ratio + 2),
-        min(1.0, log1p(max(0, seen.known_s) * 1_000 / DAY) * KNOWN_SCALE),
-        float(type_ == "transaction"),
-        float(type_ == "payout"),
-        float(type_ == "login"),
-        float(type_ == "otp"),
-        float(type_ in _CHANGES),
-        float(action.failed),
-        float(time_ms // HOUR % 24 < NIGHT_HOURS),
-        float((time_ms // DAY + FIRST_WEEKDAY) % 7 >= SATURDAY),
-    ]
+        min(1.0, log1p(known_s * 1_000 / DAY) * KNOWN_SCALE) if known_s > 0 else 0.0,
+        *_KINDS.get(action.type, _OTHER),
+        1.0 if action.failed else 0.0,
+        *_HOURS[action.time_ms // HOUR % len(_HOURS)],
+    )
 
 
-def standing_row(action: Action, reputation: Mapping[str, Reputation]) -> list[float]:
+def standing_row(action: Action, reputation: Mapping[str, Reputation]) -> Sequence[float]:
     """The values of `STANDING_FEATURES`: of the merchant's record and of the levels that are in force."""
+    if not reputation:
+        return _NO_STANDING
+    get, merchant_id = reputation.get, action.merchant_id
+    merchant = None if merchant_id is None else get(f"merchant:{merchant_id}")
+    ip = None if action.ip is None else get(f"ip:{action.ip}")
+    network = None if action.network is None else get(f"network:{action.network}")
+    device = None if action.device_id is None else get(f"device:{action.device_id}")
+    if merchant is ip is network is device is None:
+        return _NO_STANDING
     time_ms = action.time_ms
-    found = _found(reputation, "merchant", action.merchant_id)
-    record = None if found is None else found.record
-    told: Sequence[float] = _NO_RECORD
-    if record is not None and 0 <= time_ms - record.newest_ms < RECORD_MS:
-        clean = record.clean_since(time_ms)
-        told = (
-            record.share_1d,
-            record.share_7d,
-            record.share_30d,
-            record.run / (record.run + 3),
-            max(0.0, 1 - (time_ms - record.run_since_ms) / RECORD_MS),
-            max(0.0, 1 - (time_ms - record.newest_ms) / RECORD_MS),
-            clean / (clean + 1),
-            record.risk(time_ms),
-        )
-    return [
-        *told,
-        _level(found, time_ms),
-        _level(_found(reputation, "ip", action.ip), time_ms),
-        _level(_found(reputation, "network", action.network), time_ms),
-        _level(_found(reputation, "device", action.device_id), time_ms),
-    ]
+    return (
+        *(_NO_RECORD if merchant is None or merchant.record is None else _record(merchant.record, time_ms)),
+        _level(merchant, time_ms),
+        _level(ip, time_ms),
+        _level(network, time_ms),
+        _level(device, time_ms),
+    )
 
 
-def _found(reputation: Mapping[str, Reputation], type_: str, name: str | None) -> Reputation | None:
-    return None if name is None or not reputation else reputation.get(f"{type_}:{name}")
+def _record(record: FraudRecord, time_ms: int) -> Sequence[float]:
+    if not 0 <= time_ms - record.newest_ms < RECORD_MS:
+        return _NO_RECORD
+    clean = record.clean_since(time_ms)
+    return (
+        record.share_1d,
+        record.share_7d,
+        record.share_30d,
+        record.run / (record.run + 3),
+        max(0.0, 1 - (time_ms - record.run_since_ms) / RECORD_MS),
+        max(0.0, 1 - (time_ms - record.newest_ms) / RECORD_MS),
+        clean / (clean + 1),
+        record.risk(time_ms),
+    )
 
 
 def _level(found: Reputation | None, time_ms: int) -> float:

@@ -117,7 +117,7 @@ class Bench:
     def _ask(self, action: Action, seen: Seen, case: Case, scores: Scores) -> None:
         """The rules that read models or reputation."""
         level = self._worst_level(action, seen) if self._reputation else 0
-        merchant = self._reputation.get(f"merchant:{action.merchant_id}") if action.merchant_id is not None else None
+        merchant = None if action.merchant_id is None else self._reputation.get(f"merchant:{action.merchant_id}")
         robbed = merchant is not None and merchant.record is not None and not level
         checks = self._checks.get(action.type)
         if checks is None:
@@ -168,16 +168,14 @@ class Bench:
         return {name: score for name, score in scores.items() if name not in silent}
 
     def _worst_level(self, action: Action, seen: Seen) -> int:
-        keys = (
+        get, worst = self._reputation.get, 0
+        for known in (
             # While accounts are attacked from everywhere, a failure from nowhere known is one of many.
-            ALL if seen.outsider else "",
-            f"ip:{action.ip}",
-            f"network:{action.network}",
-            f"device:{action.device_id}",
-        )
-        worst = 0
-        for key in keys:
-            known = self._reputation.get(key)
+            get(ALL) if seen.outsider else None,
+            None if action.ip is None else get(f"ip:{action.ip}"),
+            None if action.network is None else get(f"network:{action.network}"),
+            None if action.device_id is None else get(f"device:{action.device_id}"),
+        ):
             if known is not None and known.level > worst and known.in_force(action.time_ms):
                 worst = known.level
         return worst

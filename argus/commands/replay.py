@@ -42,6 +42,7 @@ def command(
     if labels is not None and rules is None:
         raise click.UsageError("--labels is for --rules; `argus evaluate` measures a run by itself")
     settings = shell.settings()
+    from argus import collector
     from argus.replay_files import run
     from core.events import Rejected
     from core.rules.nodes import BadRule
@@ -50,6 +51,7 @@ def command(
         {"--alerts": alerts, "--decisions": decisions, "--locks": locks, "--rejected": rejected},
         {"--events": events, "--feedback": feedback, "--rules": rules, "--labels": labels},
     )
+    collector.spare()
     try:
         return run(
             settings,
