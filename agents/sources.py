@@ -75,8 +75,9 @@ class SourceWork(KeyedWork[SourceState]):
 
 
 def merged(records: Sequence[Any], origins: dict[str, int]) -> dict[str, list[Signal]]:
-    """The signals of a batch by source. A record whose step is not newer than the last one of its upstream partition
-    is a repeat; `origins` remembers the newest."""
+    """The signals of a batch by source, each source's in order of time: several partitions tell of the same minutes,
+    and to be late costs more to judge. A record whose step is not newer than the last one of its upstream partition is
+    a repeat; `origins` remembers the newest."""
     batch: dict[str, list[Signal]] = {}
     for record in records:
         try:
@@ -91,4 +92,10 @@ def merged(records: Sequence[Any], origins: dict[str, int]) -> dict[str, list[Si
         origins[upstream] = told.sequence
         for source, signals in told.by_source.items():
             batch.setdefault(source, []).extend(signals)
+    for signals in batch.values():
+        signals.sort(key=_time)
     return batch
+
+
+def _time(signal: Signal) -> int:
+    return signal.time_ms

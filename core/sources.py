@@ -5,7 +5,8 @@ agent collects signals by key, one record per source and batch (`core.signal`); 
 states and the source rules are asked. What comes out are alerts about sources, and their reputation.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, Protocol
 
 from msgspec import Struct, field
@@ -191,9 +192,9 @@ class _Bench:
                 continue
             hit = bound.check(state, signal, bound.t)
             if isinstance(hit, Hit):
-                users = _users(state, _RINGS[kind], signal, bound.t["window_s"])
                 shadow = bound.mode == "shadow"
-                self._tell(state, source, signal, bound.rule, hit, SHADOW if shadow else 0, users)
+                whom = partial(_users, state, _RINGS[kind], signal, bound.t["window_s"])
+                self._tell(state, source, signal, bound.rule, hit, SHADOW if shadow else 0, whom)
                 if not shadow:
                     self._accuse(state, source, signal, bound.rule, hit)
         if kind == LEGIT and state.reputation is not None and state.reputation.level > CLEAN:
@@ -239,7 +240,7 @@ class _Bench:
         found = self._custom.check_source(state, signal) if self._custom is not None else None
         if found is not None:
             own, hit, users = found
-            self._tell(state, source, signal, own.rule, hit, SHADOW if own.mode == "shadow" else 0, users)
+            self._tell(state, source, signal, own.rule, hit, SHADOW if own.mode == "shadow" else 0, lambda: users)
 
     def _accuse(self, state: SourceState, source: Source, signal: Signal, rule: Rule, hit: Hit) -> None:
         if state.key == ALL and signal.kind != FAILED_LOGIN:
@@ -257,9 +258,16 @@ class _Bench:
         state.reputation = self.judged.reputations[state.key] = cleared(reputation, signal.time_ms)
 
     def _tell(
-        self, state: SourceState, source: Source, signal: Signal, rule: Rule, hit: Hit, flags: int, users: list[str]
+        self,
+        state: SourceState,
+        source: Source,
+        signal: Signal,
+        rule: Rule,
+        hit: Hit,
+        flags: int,
+        whom: Callable[[], list[str]],
     ) -> None:
-        """Put a hit into its group, and an alert out if one is due."""
+        """Put a hit into its group, and an alert out if one is due. whom: the users it is about."""
         judged = self.judged
         judged.hits[rule.id] = judged.hits.get(rule.id, 0) + 1
         placed = place(state.groups, rule, hit, state.key, signal.event_id, signal.time_ms, flags)
@@ -283,6 +291,6 @@ class _Bench:
                 scores={},
                 contributions={},
                 source=source,
-                users=users,
+                users=whom(),
             )
         )

@@ -72,31 +72,30 @@ def _spray(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
 
 
 def _spray_many(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
+    often = usual(state, FAILED_LOGIN, signal.time_ms, t["window_s"])
+    least = max(t["attempts"], t["times_usual"] * often)
     for window in windows(state.rings[LOGINS], signal.time_ms, t["window_s"]):
-        if len(window) < t["attempts"] or len({ip for _, _, ip, _ in window}) < t["ips"]:
+        if len(window) < least or len({ip for _, _, ip, _ in window}) < t["ips"]:
             continue
         users, share = _failures(window, typos=len(window))
         sprayed = {user for user, count in users.items() if count <= t["attempts_each"]}
         failed = sum(users[user] for user in sprayed)
-        if len(sprayed) < t["users"] or failed < t["attempts"] or share < t["failed_share"]:
+        if len(sprayed) < t["users"] or failed < least or share < t["failed_share"]:
             continue
         ips = {ip for _, user, ip, flags in window if flags & FAILED and user in sprayed}
-        often = usual(state, FAILED_LOGIN, signal.time_ms, t["window_s"])
-        if len(ips) >= t["ips"] and failed >= t["times_usual"] * often:
+        if len(ips) >= t["ips"]:
             who = f"{len(sprayed)} users from {len(ips)} addresses"
             return Hit(Severity.HIGH, f"{failed} failed logins on {who} {_within(t)}")
     return None
 
 
 def _lockouts(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
+    least = max(t["locks"], t["times_usual"] * usual(state, LOCKED, signal.time_ms, t["window_s"]))
     for window in windows(state.rings[LOCKED], signal.time_ms, t["window_s"]):
-        users = {user for _, user, _, _ in window}
-        often = usual(state, LOCKED, signal.time_ms, t["window_s"])
-        if len(window) >= t["locks"] and len(users) >= t["users"] and len(window) >= t["times_usual"] * often:
-            return Hit(
-                Severity.HIGH,
-                f"{len(window)} locks or challenges on {len(users)} users {_within(t)}",
-            )
+        if len(window) >= least:
+            users = len({user for _, user, _, _ in window})
+            if users >= t["users"]:
+                return Hit(Severity.HIGH, f"{len(window)} locks or challenges on {users} users {_within(t)}")
     return None
 
 
