@@ -76,8 +76,8 @@ class SourceWork(KeyedWork[SourceState]):
 
 def merged(records: Sequence[Any], origins: dict[str, int]) -> dict[str, list[Signal]]:
     """The signals of a batch by source, each source's in order of time: several partitions tell of the same minutes,
-    and to be late costs more to judge. A record whose step is not newer than the last one of its upstream partition is
-    a repeat; `origins` remembers the newest."""
+    and to be late costs more to judge. A record whose step is not newer than the last one of its upstream partition
+    is a repeat; `origins` remembers the newest."""
     batch: dict[str, list[Signal]] = {}
     for record in records:
         try:
