@@ -212,8 +212,9 @@ def _join(signals: Out, more: Out) -> None:
         signals.setdefault(key, []).extend(told)
 
 
-def make_engine(settings: Settings, rules: Path | None = None) -> Engine:
-    """An engine by the settings; rules: of a file, instead of the settings' user-defined ones."""
+def make_engine(settings: Settings, rules: Path | None = None, *, labels: bool = True) -> Engine:
+    """An engine by the settings; rules: of a file, instead of the settings' user-defined ones. labels: whether any
+    will come; where none do, models that learn from them would never speak, and are left out."""
     book = RuleBook(settings.thresholds, settings.modes)
     definitions = read_rules(rules or settings.rules_file)
     return Engine(
@@ -225,5 +226,5 @@ def make_engine(settings: Settings, rules: Path | None = None) -> Engine:
         seed=settings.seed,
         reputations=known_reputations(ThreatLists(settings.threat_lists) if settings.threat_lists else None),
         models=model_plan(settings),
-        plan=label_plan(settings),
+        plan=label_plan(settings) if labels else None,
     )

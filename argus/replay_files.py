@@ -40,8 +40,9 @@ def run(
     """Replay a file; the exit status. The summary goes to stderr, as_json: to stdout as one object. rules:
     user-defined ones instead of those in force, which then run beside them, to tell what becomes of alerts and locks.
     truth: about the events, to tell what that is worth."""
-    engine = make_engine(settings, rules)
-    in_force = make_engine(settings) if rules is not None else None
+    labelled = feedback is not None
+    engine = make_engine(settings, rules, labels=labelled)
+    in_force = make_engine(settings, labels=labelled) if rules is not None else None
     found = Run()
     comparing = Comparing(keep_live=truth is not None) if rules is not None else None
     labels = Labels(feedback)

@@ -1,4 +1,4 @@
-"""`replay`: what `argus replay` does with a file, on one core, with no broker; answers are encoded, not kept."""
+"""`replay`: what `argus replay` does with events, on one core, with no broker; answers are encoded, not kept."""
 
 import time
 from typing import Final
@@ -34,7 +34,7 @@ def run(settings: Settings, events: Events, count: int) -> Result:
 
 def once(settings: Settings, lines: list[bytes]) -> tuple[float, float]:
     """Seconds of the wall clock and of the processor, for one replay from an empty state."""
-    engine = make_engine(settings)
+    engine = make_engine(settings, labels=False)
     wall_s, used_s = time.perf_counter(), time.process_time()
     for start in range(0, len(lines), BLOCK_LINES):
         block = engine.block(lines[start : start + BLOCK_LINES])

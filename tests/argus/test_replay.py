@@ -14,7 +14,7 @@ from core.clock import DAY
 from core.detect import judge
 from core.events import Rejected, decode_action, nowhere
 from core.policy import Policy
-from core.records import Decision, Feedback
+from core.records import Decision, Feedback, encode
 from core.rules.book import RuleBook
 from core.rules.custom import CustomRules
 from core.state import UserState
@@ -85,6 +85,15 @@ def test_what_rules_say_of_one_user_hangs_on_no_cut_into_batches(life: list[byte
     assert len(wanted) > 10
     for block_lines in (7, BLOCK_LINES, 5_000):
         assert by_engine(block_lines) == wanted
+
+
+def test_without_labels_what_learns_from_them_is_not_missed(life: list[bytes]) -> None:
+    def told(*, labels: bool) -> list[bytes]:
+        engine = make_engine(SETTINGS, labels=labels)
+        blocks = [engine.block(life[start : start + BLOCK_LINES]) for start in range(0, len(life), BLOCK_LINES)]
+        return [encode(record) for block in blocks for record in (*block.decisions, *block.alerts, *block.locks)]
+
+    assert told(labels=False) == told(labels=True)
 
 
 def test_lines_that_cannot_be_read_are_written_out_with_their_number_and_the_rest_goes_on(
