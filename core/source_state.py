@@ -118,8 +118,9 @@ def usual(state: SourceState, kind: str, time_ms: int, window_s: float) -> float
     return sum(count for hour, count in hours.items() if now - 25 <= hour < now - 1) / known * window_s / 3600
 
 
-def windows(ring: Ring, time_ms: int, window_s: float) -> Iterator[Ring]:
-    """The windows in which a signal of that time may have tipped the scales, each as a part of `ring`.
+def windows(ring: Ring, time_ms: int, window_s: float, *, least: float = 1, flags: int = 0) -> Iterator[Ring]:
+    """The windows in which a signal of that time may have tipped the scales, each as a part of `ring`; only those
+    with at least so many entries that have all of those flags.
 
     In order, it is the one that ends with the signal. For a late signal also those that end at later entries (up to
     `LATE_WINDOWS` of them, spread evenly), so that the last of a burst to come sees all of it, whatever the order.
@@ -127,12 +128,20 @@ def windows(ring: Ring, time_ms: int, window_s: float) -> Iterator[Ring]:
     span = int(window_s * 1000)
     start = bisect_right(ring, time_ms - span, key=_time)
     end = bisect_right(ring, time_ms, lo=start, key=_time)
-    yield ring[start:end]
+    if _has(ring[start:end], least, flags):
+        yield ring[start:end]
     last = bisect_left(ring, time_ms + span, lo=end, key=_time)
-    step = -(-(last - end) // LATE_WINDOWS)
-    while last > end:
-        yield ring[bisect_right(ring, ring[last - 1][0] - span, key=_time) : last]
-        last -= step
+    if last > end and _has(ring[start:last], least, flags):
+        step = -(-(last - end) // LATE_WINDOWS)
+        while last > end:
+            window = ring[bisect_right(ring, ring[last - 1][0] - span, key=_time) : last]
+            if _has(window, least, flags):
+                yield window
+            last -= step
+
+
+def _has(window: Ring, least: float, flags: int) -> bool:
+    return len(window) >= least and (not flags or len([1 for entry in window if entry[3] & flags == flags]) >= least)
 
 
 def _time(entry: Entry) -> int:

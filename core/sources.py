@@ -58,6 +58,8 @@ _RINGS: Final = {
 }
 # Kinds of which more only adds to the evidence, and that come by the thousand.
 _FLOODS: Final = frozenset({FAILED_LOGIN, LOCKED})
+# So soon after a hit, one more signal is more of the same.
+GOES_ON_MS: Final = 10 * SECOND
 _CONTEXT: Final = {"ip": "ip", "device": "device_id", "merchant": "merchant_id"}
 
 
@@ -214,13 +216,13 @@ class _Bench:
 
     def _goes_on(self, state: SourceState, signal: Signal, bound: Check) -> bool:
         """Whether this is more of what the rule has just said, which then needs not look at its whole window again:
-        a flood of thousands a second is counted, and looked at once a minute, when an update is due."""
+        a flood is counted, and looked at once a minute, when an update is due."""
         flags = SHADOW if bound.mode == "shadow" else 0
         group = state.groups.get(f"{bound.rule.id}:")
         if group is None or group.flags != flags:
             return False
         time_ms = signal.time_ms
-        if not 0 <= time_ms - group.last_ms < SECOND or time_ms >= group.sent_ms + UPDATE_MS:
+        if abs(time_ms - group.last_ms) >= GOES_ON_MS or time_ms >= group.sent_ms + UPDATE_MS:
             return False
         again = Hit(Severity(group.severity), "")
         place(state.groups, bound.rule, again, state.key, signal.event_id, time_ms, flags)

@@ -37,32 +37,30 @@ def _failures(window: Ring, typos: int = TYPOS) -> tuple[Counter[int], float]:
 
 
 def _brute_force(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
-    for window in windows(state.rings[LOGINS], signal.time_ms, t["window_s"]):
-        if len(window) >= t["failures"]:
-            users, share = _failures(window)
-            failed = users.total()
-            if failed >= t["failures"] and share >= t["failed_share"]:
-                who = "1 user" if len(users) == 1 else f"{len(users)} users"
-                return Hit(Severity.MEDIUM, f"{failed} failed logins on {who} {_within(t)}")
+    for window in windows(state.rings[LOGINS], signal.time_ms, t["window_s"], least=t["failures"], flags=FAILED):
+        users, share = _failures(window)
+        failed = users.total()
+        if failed >= t["failures"] and share >= t["failed_share"]:
+            who = "1 user" if len(users) == 1 else f"{len(users)} users"
+            return Hit(Severity.MEDIUM, f"{failed} failed logins on {who} {_within(t)}")
     return None
 
 
 def _stuffing(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
-    for window in windows(state.rings[LOGINS], signal.time_ms, t["window_s"]):
-        if len(window) >= t["attempts"]:
-            users, share = _failures(window)
-            if users.total() < t["attempts"] or len(users) < t["users"] or share < t["failed_share"]:
-                continue
-            few = sum(count <= t["attempts_each"] for count in users.values())
-            if few >= t["users_share"] * len(users):
-                text = f"{users.total()} failed logins on {len(users)} users {_within(t)}, few on each"
-                return Hit(Severity.HIGH, text)
+    for window in windows(state.rings[LOGINS], signal.time_ms, t["window_s"], least=t["attempts"], flags=FAILED):
+        users, share = _failures(window)
+        if users.total() < t["attempts"] or len(users) < t["users"] or share < t["failed_share"]:
+            continue
+        few = sum(count <= t["attempts_each"] for count in users.values())
+        if few >= t["users_share"] * len(users):
+            text = f"{users.total()} failed logins on {len(users)} users {_within(t)}, few on each"
+            return Hit(Severity.HIGH, text)
     return None
 
 
 def _spray(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
-    for window in windows(state.rings[LOGINS], signal.time_ms, t["window_s"]):
-        if len(window) >= t["attempts"] and window[-1][0] - window[0][0] >= t["spread_s"] * 1000:
+    for window in windows(state.rings[LOGINS], signal.time_ms, t["window_s"], least=t["attempts"], flags=FAILED):
+        if window[-1][0] - window[0][0] >= t["spread_s"] * 1000:
             users, share = _failures(window)
             tried = [count for count in users.values() if t["attempts_each_min"] <= count <= t["attempts_each_max"]]
             if len(tried) >= t["users"] and sum(tried) >= t["attempts"] and share >= t["failed_share"]:
@@ -74,8 +72,9 @@ def _spray(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
 def _spray_many(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
     often = usual(state, FAILED_LOGIN, signal.time_ms, t["window_s"])
     least = max(t["attempts"], t["times_usual"] * often)
-    for window in windows(state.rings[LOGINS], signal.time_ms, t["window_s"]):
-        if len(window) < least or len({ip for _, _, ip, _ in window}) < t["ips"]:
+    strange = FAILED | UNFAMILIAR
+    for window in windows(state.rings[LOGINS], signal.time_ms, t["window_s"], least=least, flags=strange):
+        if len({ip for _, _, ip, _ in window}) < t["ips"]:
             continue
         users, share = _failures(window, typos=len(window))
         sprayed = {user for user, count in users.items() if count <= t["attempts_each"]}
@@ -91,11 +90,10 @@ def _spray_many(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
 
 def _lockouts(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
     least = max(t["locks"], t["times_usual"] * usual(state, LOCKED, signal.time_ms, t["window_s"]))
-    for window in windows(state.rings[LOCKED], signal.time_ms, t["window_s"]):
-        if len(window) >= least:
-            users = len({user for _, user, _, _ in window})
-            if users >= t["users"]:
-                return Hit(Severity.HIGH, f"{len(window)} locks or challenges on {users} users {_within(t)}")
+    for window in windows(state.rings[LOCKED], signal.time_ms, t["window_s"], least=least):
+        users = len({user for _, user, _, _ in window})
+        if users >= t["users"]:
+            return Hit(Severity.HIGH, f"{len(window)} locks or challenges on {users} users {_within(t)}")
     return None
 
 

@@ -8,17 +8,14 @@ from core.wording import duration
 
 
 def _signups(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
-    for window in windows(state.rings[SIGNUP], signal.time_ms, t["window_s"]):
-        if len(window) >= t["signups"]:
-            return Hit(Severity.MEDIUM, f"{len(window)} signups {_within(t)}")
-    for window in windows(state.rings[SIGNUP], signal.time_ms, t["quick_window_s"]):
-        if len(window) >= t["quick_signups"]:
-            return Hit(Severity.MEDIUM, f"{len(window)} signups within {duration(t['quick_window_s'] * SECOND)}")
+    for least, window_s in ((t["signups"], t["window_s"]), (t["quick_signups"], t["quick_window_s"])):
+        for window in windows(state.rings[SIGNUP], signal.time_ms, window_s, least=least):
+            return Hit(Severity.MEDIUM, f"{len(window)} signups within {duration(window_s * SECOND)}")
     return None
 
 
 def _users_on_device(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
-    for window in windows(state.rings[NEW_USER], signal.time_ms, t["window_s"]):
+    for window in windows(state.rings[NEW_USER], signal.time_ms, t["window_s"], least=t["users"]):
         users = _users(window)
         if users >= t["users"]:
             return Hit(Severity.HIGH, f"{users} users are new on this device {_within(t)}")
@@ -28,7 +25,7 @@ def _users_on_device(state: SourceState, signal: Signal, t: Thresholds) -> Answe
 def _users_at_ip(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
     if not signal.flags & MOVED:
         return None
-    for window in windows(state.rings[LOGINS], signal.time_ms, t["window_s"]):
+    for window in windows(state.rings[LOGINS], signal.time_ms, t["window_s"], least=t["users"], flags=MOVED):
         came = [entry for entry in window if not entry[3] & FAILED]
         users = _users([entry for entry in came if entry[3] & MOVED])
         if users >= t["users"] and users >= t["moved_share"] * _users(came):
@@ -40,7 +37,7 @@ def _users_at_ip(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
 
 
 def _cards_on_device(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
-    for window in windows(state.rings[NEW_CARD], signal.time_ms, t["window_s"]):
+    for window in windows(state.rings[NEW_CARD], signal.time_ms, t["window_s"], least=t["cards"]):
         cards = len({card for _, _, card, _ in window})
         if cards >= t["cards"]:
             return Hit(Severity.HIGH, f"{cards} cards are new on this device {_within(t)}")
