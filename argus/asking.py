@@ -1,6 +1,7 @@
 """Asks a process for its health, as a container's health check does."""
 
 import http.client
+import ssl
 from typing import Final
 
 from argus.ports import LOOPBACK
@@ -10,10 +11,15 @@ TEXT_CHARS: Final = 2_000
 EVERYWHERE: Final = ("", "0.0.0.0", "::")  # noqa: S104 - to be told from an address that can be asked
 
 
-def ask(host: str, port: int, path: str) -> tuple[bool, str]:
-    """Whether it answers 200, and what it says; or why it cannot be asked. host: that it listens on."""
+def ask(host: str, port: int, path: str, tls: ssl.SSLContext | None = None) -> tuple[bool, str]:
+    """Whether it answers 200, and what it says; or why it cannot be asked. host: that it listens on; tls: None for
+    plain HTTP."""
     place = LOOPBACK if host in EVERYWHERE else host
-    connection = http.client.HTTPConnection(place, port, timeout=WITHIN_S)
+    connection = (
+        http.client.HTTPConnection(place, port, timeout=WITHIN_S)
+        if tls is None
+        else http.client.HTTPSConnection(place, port, timeout=WITHIN_S, context=tls)
+    )
     try:
         connection.request("GET", path)
         answer = connection.getresponse()

@@ -105,11 +105,11 @@ def beside(settings: Settings, workers: Sequence[int]) -> Beside | None:
         alertmanager=given_or_picked(ALERTMANAGER_PORT),
     )
     directory = settings.data_dir.absolute() / "monitoring"
-    write(directory, ports, settings.public_url)
+    write(directory, ports, settings.public_url, settings.api_scheme)
     return Beside(ports, specs(programs, directory, ports))
 
 
-def write(directory: Path, ports: Ports, public_url: str) -> None:
+def write(directory: Path, ports: Ports, public_url: str, api_scheme: str = "http") -> None:
     """The configuration of both, made anew. Secrets are looked for beside the directory."""
     shutil.rmtree(directory / "config", ignore_errors=True)
     config = directory / "config"
@@ -117,6 +117,10 @@ def write(directory: Path, ports: Ports, public_url: str) -> None:
     shutil.copytree(SHIPPED / "templates", config / "templates")
     prometheus = yaml.safe_load((SHIPPED / "prometheus.yml").read_text())
     prometheus["global"]["external_labels"]["argus_url"] = public_url.rstrip("/")
+    if api_scheme != "http":
+        (job,) = (job for job in prometheus["scrape_configs"] if job["job_name"] == "argus-api")
+        # A process of this `argus up`, whose certificate is for another name than this machine's address.
+        job |= {"scheme": api_scheme, "tls_config": {"insecure_skip_verify": True}}
     _write(config / "prometheus.yml", prometheus)
     (config / "targets").mkdir()
     for name, targets in ports.targets.items():

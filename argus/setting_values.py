@@ -25,6 +25,7 @@ ALIASES: Final[Mapping[str, str]] = {
 SECRETS: Final = frozenset(
     {
         "alertmanager_url",
+        "api_key_password",
         "database_url",
         "kafka_key_password",
         "kafka_password",

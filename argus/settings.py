@@ -216,6 +216,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = None
     api_host: Annotated[str, Meta(description="address that the API and the console listen on")] = "127.0.0.1"
     api_port: Annotated[Port, Meta(description="port of the API and the console; 0 picks a free one")] = 8_080
+    api_cert_file: Annotated[
+        Path | None, Meta(description="PEM of the certificate that the API and the console show; none: plain HTTP")
+    ] = None
+    api_key_file: Annotated[Path | None, Meta(description="PEM of its key, where that is a file of its own")] = None
+    api_key_password: Annotated[str | None, Meta(description="what opens that key")] = None
     api_rate_per_s: Annotated[Seconds, Meta(description="requests a second of one token in the long run")] = 200.0
     api_service_rate_per_s: Annotated[Seconds, Meta(description="the same for a token of the role service")] = 2_000.0
     api_body_max_bytes: Annotated[Positive, Meta(description="bytes of the largest body of events")] = 8_388_608
@@ -254,6 +259,16 @@ class Settings(Struct, frozen=True, kw_only=True):
     def topic(self, name: str) -> str:
         """The full name of a topic, `events` for example."""
         return self.topic_prefix + name
+
+    @property
+    def api_scheme(self) -> str:
+        """Of the API where it listens."""
+        return "http" if self.api_cert_file is None else "https"
+
+    @property
+    def only_tls(self) -> bool:
+        """Whether browsers come by TLS, to the API or to a proxy before it: cookies are sent over nothing else."""
+        return self.api_cert_file is not None or self.public_url.startswith("https:")
 
 
 class InForce(Struct, frozen=True):

@@ -322,7 +322,7 @@ class Up:
 def _at(settings: Settings, api_port: int, metrics_ports: list[int]) -> Settings:
     """The settings with the API's port, and where the workers' figures are; where nobody says how people reach the
     console, that is where."""
-    local = f"http://{LOOPBACK}:{api_port}"
+    local = f"{settings.api_scheme}://{LOOPBACK}:{api_port}"
     url = local if settings.public_url == Settings().public_url else settings.public_url
     host = settings.metrics_host
     figures = settings.worker_metrics or tuple(f"http://{host}:{port}/metrics" for port in metrics_ports)

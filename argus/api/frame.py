@@ -104,7 +104,7 @@ def _dress(request: web.Request, response: web.StreamResponse, request_id: str) 
     headers, settings = response.headers, request.app[SERVICES].settings
     for name, value in SECURITY.items():
         headers.setdefault(name, value)
-    if settings.public_url.startswith("https:"):
+    if settings.only_tls:
         headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     headers[HEADER] = request_id
     headers["Server"] = "argus"

@@ -13,6 +13,7 @@ from argus import __version__
 from argus.api.app import build
 from argus.api.connection import HEADERS_BYTES_MAX, KEEPALIVE_S, LINE_BYTES_MAX, Connection
 from argus.api.services import Services
+from argus.certificates import of_api
 from argus.console.attach import attach
 from argus.measure import Metrics
 from argus.ports import CannotListen, pick
@@ -48,8 +49,9 @@ class Serving:
     """The server while the context is open. url: where it really listens."""
 
     def __init__(self, settings: Settings, head_within_s: float = HEAD_WITHIN_S) -> None:
-        """Raises `CannotListen` for a host that is not this machine's."""
+        """Raises `CannotListen` for a host that is not this machine's, and `SettingsError`."""
         self._settings = settings
+        self._tls = of_api(settings)
         self._head_within_s = head_within_s
         try:
             self._port = settings.api_port or pick(settings.api_host)
@@ -57,7 +59,7 @@ class Serving:
             raise CannotListen(settings.api_host, 0, error) from None
         self._silent: set[Any] = set()
         host = f"[{settings.api_host}]" if ":" in settings.api_host else settings.api_host
-        self.url = f"http://{host}:{self._port}"
+        self.url = f"{settings.api_scheme}://{host}:{self._port}"
 
     async def __aenter__(self) -> Self:
         """Raises `SettingsError`, and `CannotListen` where the address is taken."""
@@ -71,7 +73,13 @@ class Serving:
         # The address before anything else: without it, nothing is begun.
         try:
             self._server = await loop.create_server(
-                self._impatient, self._settings.api_host, self._port, backlog=BACKLOG, start_serving=False
+                self._impatient,
+                self._settings.api_host,
+                self._port,
+                backlog=BACKLOG,
+                start_serving=False,
+                ssl=self._tls,
+                ssl_handshake_timeout=None if self._tls is None else self._head_within_s,
             )
         except OSError as error:
             raise CannotListen(self._settings.api_host, self._port, error) from None

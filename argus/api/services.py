@@ -73,7 +73,11 @@ class Services:
         issuer = Jwks(from_url(settings.jwks_url)) if settings.jwks_url else None
         self.tokens = Tokens(secret, issuer=issuer, audience=settings.jwt_audience)
         self.sessions = Sessions(
-            self.store, secret, public_url=settings.public_url, lifetime_s=settings.api_session_s
+            self.store,
+            secret,
+            public_url=settings.public_url,
+            only_tls=settings.only_tls,
+            lifetime_s=settings.api_session_s,
         )
         self.otp_key = derived_key(secret, b"otp")
         self.once: Once[Reply] = Once()

@@ -47,7 +47,7 @@ class Session(Struct, frozen=True):
 
 
 class Sessions:
-    """public_url: where browsers find the console; with https cookies are sent over nothing else."""
+    """public_url: where browsers find the console; only_tls: cookies are sent over nothing else."""
 
     def __init__(
         self,
@@ -55,13 +55,14 @@ class Sessions:
         secret: str,
         *,
         public_url: str,
+        only_tls: bool,
         lifetime_s: float,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._key = derived_key(secret, b"csrf")
         self._origin = _origin(public_url)
-        self._secure = public_url.startswith("https:")
+        self._secure = only_tls
         self._lifetime_s = lifetime_s
         self._clock = clock
         self._checks = asyncio.Semaphore(CHECKS_AT_ONCE)

@@ -12,9 +12,12 @@ from argus.commands import Shell
 def command(shell: Shell, api: bool, port: int | None) -> int:
     """Ask a process on this machine whether it is able to work, and moves on; status 1 where it is not."""
     from argus.asking import ask
+    from argus.certificates import of_own_api
 
     settings = shell.settings()
-    chosen = port or (settings.api_port if api else settings.metrics_port)
-    good, text = ask(settings.api_host if api else settings.metrics_host, chosen, "/ready" if api else "/health")
+    if api:
+        good, text = ask(settings.api_host, port or settings.api_port, "/ready", of_own_api(settings))
+    else:
+        good, text = ask(settings.metrics_host, port or settings.metrics_port, "/health")
     click.echo(text)
     return 0 if good else 1

@@ -95,8 +95,7 @@ class Visit(Struct, frozen=True, kw_only=True):
         """After a POST: to a page of ours, whatever the path says."""
         response = web.Response(status=303, headers={"Location": inside(path)})
         if flash is not None and self.caller.csrf:
-            secure = self.services.settings.public_url.startswith("https:")
-            set_flash(response, flash, self.caller.csrf, secure=secure)
+            set_flash(response, flash, self.caller.csrf, secure=self.services.settings.only_tls)
         return response
 
 

@@ -59,6 +59,14 @@ def test_processes_are_asked_where_they_can_be_reached(written: Path) -> None:
     }
 
 
+def test_an_api_with_a_certificate_is_asked_by_tls(tmp_path: Path) -> None:
+    monitoring.write(tmp_path / "monitoring", PORTS, "https://console/", "https")
+    written = tmp_path / "monitoring" / "config" / "prometheus.yml"
+    jobs = {job["job_name"]: job for job in load(written)["scrape_configs"]}
+    assert [name for name, job in jobs.items() if job.get("scheme") == "https"] == ["argus-api"]
+    checked([program("promtool", "prometheus"), "check", "config", "--lint-fatal", written])
+
+
 def test_only_what_has_its_secret_tells_anybody_and_reads_it_from_the_data_directory(written: Path) -> None:
     own = load(written / "alertmanager.yml")
     assert own["global"]["slack_api_url_file"] == str(written.parents[1] / "secrets" / "argus_slack_url")

@@ -16,6 +16,7 @@ from tests.deploy.compose import ROOT, read
 PAGES = [
     ROOT / "docs" / name for name in ("install.md", "operate.md", "security-operations.md", "troubleshooting.md")
 ]
+THREATS = ROOT / "docs" / "security.md"
 NOT_SETTINGS = {"ARGUS_CONFIG"}
 # A file in `secrets/`, and a label.
 NO_METRICS = {"argus_secret", "argus_url"}
@@ -54,6 +55,12 @@ def test_every_command_of_ours_is_taken_as_it_stands(words: list[str]) -> None:
         assert missing, error.message
 
 
+def test_the_threat_model_names_tests_that_are_there() -> None:
+    named = set(re.findall(r"`((?:tests|core)/[^`]+)`", THREATS.read_text()))
+    assert len(named) > 10
+    assert [path for path in named if not list(ROOT.glob(path))] == []
+
+
 @pytest.mark.parametrize("words", [words for _, words in COMMANDS if words[0] == "docker"], ids=told)
 def test_every_service_that_is_named_is_in_the_file(words: list[str]) -> None:
     services = read()["services"]
@@ -85,7 +92,7 @@ def test_every_setting_is_one(page: Path) -> None:
             assert name in known or name.removesuffix("_FILE") in known, name
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, THREATS], ids=lambda page: page.name)
 def test_every_link_leads_somewhere(page: Path) -> None:
     for target, anchor in re.findall(r"\]\(([^)#:]+\.md)(?:#([\w-]+))?\)", page.read_text()):
         file = (page.parent / target).resolve()

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import ssl
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -17,9 +18,10 @@ class Answer(NamedTuple):
 
 
 class Asking:
-    """port: of the server, on this machine; told once it is known."""
+    """port: of the server, on this machine; told once it is known. tls: how it is verified, None for plain HTTP."""
 
     port: int
+    tls: ssl.SSLContext | None = None
 
     def token(self, role: str, user: str | None = None) -> str:
         """A bearer token."""
@@ -42,7 +44,11 @@ class Asking:
         raw = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         if raw is not None:
             sent.setdefault("Content-Type", "application/json")
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        connection = (
+            http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+            if self.tls is None
+            else http.client.HTTPSConnection("127.0.0.1", self.port, timeout=120, context=self.tls)
+        )
         try:
             connection.request(method, path, raw, sent)
             response = connection.getresponse()

@@ -1,6 +1,7 @@
 """A whole `argus serve` in a thread, on a real broker and SQLite, with a stand-in for the workers."""
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -42,8 +43,14 @@ def settings_for(bootstrap: str, data_dir: Path, prefix: str, **changed: Any) ->
 class Running(Asking):
     """The server and the stream while the context is open."""
 
-    def __init__(self, settings: Settings, seeded: Callable[[Store], Awaitable[None]] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        seeded: Callable[[Store], Awaitable[None]] | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.settings = settings
+        self.tls = tls
         self.stream = Stream(settings)
         self.tokens = Tokens(SECRET)
         self._seeded = seeded
