@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from agents.patience import Patience
 from argus import broker, children
@@ -27,14 +29,19 @@ STALL_S = 90.0
 
 
 class House:
-    """An embedded broker with every topic, in `directory`."""
+    """A broker with every topic, and `directory`. broker_pid: of the embedded one."""
 
-    def __init__(self, settings: Settings, running: broker.Broker, directory: Path) -> None:
+    def __init__(self, settings: Settings, bootstrap: str, directory: Path, broker_pid: int | None = None) -> None:
         self.settings = settings
-        self.bootstrap = running.bootstrap
-        self.broker_pid = running.pid
+        self.bootstrap = bootstrap
         self.directory = directory
+        self._broker_pid = broker_pid
         self._metrics_ports: dict[int, int] = {}
+
+    @property
+    def broker_pid(self) -> int:
+        assert self._broker_pid is not None, "brokers of others have no process here"
+        return self._broker_pid
 
     @contextmanager
     def worker(self, number: int = 0) -> Iterator[Child]:
@@ -155,7 +162,8 @@ class Reader:
 
 @asynccontextmanager
 async def house(settings: Settings, **more: Any) -> AsyncIterator[House]:
-    """On free ports and in a temporary directory, whatever else runs on this machine. more: settings besides."""
+    """An embedded broker, on free ports and in a temporary directory, whatever else runs on this machine. more:
+    settings besides."""
     with tempfile.TemporaryDirectory(prefix="argus-bench-", ignore_cleanup_errors=True) as name:
         directory = Path(name)
         more = {**EMBEDDED, **more, "data_dir": directory, "log_level": "warning"}
@@ -163,6 +171,27 @@ async def house(settings: Settings, **more: Any) -> AsyncIterator[House]:
         running = await broker.start(directory)
         try:
             await ensure_topics(running.bootstrap, own)
-            yield House(own, running, directory)
+            yield House(own, running.bootstrap, directory, running.pid)
         finally:
             running.stop()
+
+
+@asynccontextmanager
+async def guest(settings: Settings, bootstrap: str) -> AsyncIterator[House]:
+    """Brokers that are there and ask for no name: topics and a group of its own, and the topics gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="argus-bench-", ignore_cleanup_errors=True) as name:
+        directory, app_id = Path(name), f"argus-bench-{uuid.uuid4().hex[:8]}"
+        quick = {key: value for key, value in EMBEDDED.items() if key != "fetch_max_wait_ms"}
+        own = msgspec.structs.replace(
+            settings, **quick, data_dir=directory, log_level="warning", topic_prefix=f"{app_id}.", app_id=app_id
+        )
+        await ensure_topics(bootstrap, own)
+        try:
+            yield House(own, bootstrap, directory)
+        finally:
+            admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+            await admin.start()
+            try:
+                await admin.delete_topics([own.topic(name) for name in TOPIC])
+            finally:
+                await admin.close()

@@ -16,7 +16,7 @@ from argus.settings import Settings
 from benchmarks.bursts import with_bursts
 from benchmarks.events import Events
 from benchmarks.figures import Figure, Result, Target, figure, quantile
-from benchmarks.house import STALL_S, House, Reader, house
+from benchmarks.house import STALL_S, House, Reader, guest, house
 from benchmarks.process import BenchError, Child, Deadline
 
 RATE: Final = 1_000
@@ -57,10 +57,11 @@ _read_lock = msgspec.json.Decoder(_Locked).decode
 _read = msgspec.json.Decoder(_Seen).decode
 
 
-def run(settings: Settings, events: Events, rate: int, count: int | None) -> Result:
-    """count: events of each run; by default as many as come within `RUN_S`."""
+def run(settings: Settings, events: Events, rate: int, count: int | None, at: str | None = None) -> Result:
+    """count: events of each run; by default as many as come within `RUN_S`. at: "host:port" of brokers that are
+    there, None for an embedded one."""
     count = count or rate * RUN_S
-    runs = [asyncio.run(_measure(settings, events, rate, count)) for _ in range(RUNS)]
+    runs = [asyncio.run(_measure(settings, events, rate, count, at)) for _ in range(RUNS)]
     targets = {"p50": Target(25, "lower"), "p99": Target(100, "lower")} if rate <= RATE else {}
     figures: list[Figure] = []
     for what, name in (
@@ -79,12 +80,15 @@ def run(settings: Settings, events: Events, rate: int, count: int | None) -> Res
     return Result(
         "latency",
         tuple(figures),
-        (f"{count:,} events at {rate:,} a second, open loop, at least {alerts:,} alerts a run",),
+        (
+            f"{count:,} events at {rate:,} a second, open loop, at least {alerts:,} alerts a run",
+            f"partitions of users: {settings.partitions}, on {at or 'the embedded broker'}",
+        ),
     )
 
 
-async def _measure(settings: Settings, events: Events, rate: int, count: int) -> Latencies:
-    async with house(settings) as home:
+async def _measure(settings: Settings, events: Events, rate: int, count: int, at: str | None) -> Latencies:
+    async with house(settings) if at is None else guest(settings, at) as home:
         mixed = with_bursts(events, home.directory / "mixed.jsonl", WARM_UP + count)
         lines = list(mixed.lines())
         warm, paced = home.directory / "warm.jsonl", home.directory / "paced.jsonl"

@@ -51,8 +51,10 @@ class Report(Struct, frozen=True):
 class Bench:
     """What the benchmarks of one call share: settings, how many events, and files of events."""
 
-    def __init__(self, settings: Settings, directory: Path, events: int | None) -> None:
+    def __init__(self, settings: Settings, directory: Path, events: int | None, at: str | None = None) -> None:
+        """at: brokers that are there, for those of `ELSEWHERE`."""
         self.settings = settings
+        self._at = at
         self._directory = directory
         self._events = events
 
@@ -76,7 +78,7 @@ class Bench:
 
     def latency(self, rate: int) -> Result:
         count = self.count(rate * latency.RUN_S)
-        return latency.run(self.settings, self.events(latency.WARM_UP + count), rate, count)
+        return latency.run(self.settings, self.events(latency.WARM_UP + count), rate, count, self._at)
 
     def replay(self) -> Result:
         count = self.count(replay.EVENTS)
@@ -153,14 +155,17 @@ MORE: Final[dict[str, Callable[[Bench], Result]]] = {
     "latency-500": lambda bench: bench.latency(500),
     "latency-2000": lambda bench: bench.latency(2_000),
 }
+# Those that run on brokers that are there, too.
+ELSEWHERE: Final = frozenset({"latency", "latency-50", "latency-200", "latency-500", "latency-2000"})
 # What a benchmark needs beyond Argus itself. Without it, it is left out unless it is named.
 NEEDS: Final[Mapping[str, str]] = {"quix": "quixstreams", "state": "quixstreams"}
 
 
-def run(settings: Settings, *, names: Sequence[str], as_json: bool, events: int | None) -> int:
+def run(settings: Settings, *, names: Sequence[str], as_json: bool, events: int | None, at: str | None = None) -> int:
     """Run the named benchmarks, all usual ones if none is named; the exit status, 2 for a name that isn't there.
 
-    events: of each measurement (users, for `memory` and `recovery`); None for what suits each.
+    events: of each measurement (users, for `memory` and `recovery`); None for what suits each. at: brokers that are
+    there, instead of embedded ones.
     """
     known = BENCHMARKS | MORE
     unknown = [name for name in names if name not in known]
@@ -169,11 +174,14 @@ def run(settings: Settings, *, names: Sequence[str], as_json: bool, events: int 
     impossible = [name for name in names if not _possible(name)]
     if impossible:
         raise click.UsageError(f"{impossible[0]} needs the package {NEEDS[impossible[0]]}, which is not installed")
+    chosen = names or [name for name in BENCHMARKS if _possible(name)]
+    if at is not None and not ELSEWHERE.issuperset(chosen):
+        raise click.UsageError(f"--broker is for {', '.join(sorted(ELSEWHERE))}: name one of them")
     machine = describe()
     results = []
     with tempfile.TemporaryDirectory(prefix="argus-bench-events-") as directory:
-        bench = Bench(settings, Path(directory), events)
-        for name in dict.fromkeys(names or filter(_possible, BENCHMARKS)):
+        bench = Bench(settings, Path(directory), events, at)
+        for name in dict.fromkeys(chosen):
             print(f"{name} ...", file=sys.stderr, flush=True)
             before = pace()
             result = known[name](bench)

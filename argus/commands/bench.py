@@ -9,9 +9,10 @@ from argus.commands import Shell
 @click.argument("names", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
 @click.option("--events", type=click.IntRange(1_000), help="Events of each measurement.")
+@click.option("--broker", help="host:port of a Kafka to measure latency on, instead of embedded brokers.")
 @click.pass_obj
-def command(shell: Shell, names: tuple[str, ...], as_json: bool, events: int | None) -> int:
+def command(shell: Shell, names: tuple[str, ...], as_json: bool, events: int | None, broker: str | None) -> int:
     """Run the benchmarks (or those named), side by side with the peers that are installed."""
     from benchmarks.main import run
 
-    return run(shell.settings(), names=names, as_json=as_json, events=events)
+    return run(shell.settings(), names=names, as_json=as_json, events=events, at=broker)

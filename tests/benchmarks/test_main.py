@@ -1,5 +1,6 @@
 """`argus bench` from outside: names, JSON, table. The benchmarks that need a broker are not run here."""
 
+import asyncio
 from io import StringIO
 from itertools import pairwise
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 from rich.console import Console
 
 from argus.settings import Settings
@@ -14,9 +16,11 @@ from benchmarks.bursts import with_bursts
 from benchmarks.drain import rate_of
 from benchmarks.events import simulated
 from benchmarks.figures import Result, Target, figure
+from benchmarks.house import TOPIC, guest
 from benchmarks.machine import describe
 from benchmarks.main import Report, run, show
 from benchmarks.memory import everybody, full_records
+from tests.kafka.until import until
 
 
 def test_a_small_run_reports_every_part_as_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -32,6 +36,31 @@ def test_a_small_run_reports_every_part_as_json(capsys: pytest.CaptureFixture[st
 def test_a_name_that_is_not_there_is_told_with_those_that_are() -> None:
     with pytest.raises(click.UsageError, match=r"no benchmark 'repaly'.*replay"):
         run(Settings(), names=("repaly",), as_json=True, events=1_000)
+
+
+def test_what_needs_a_broker_of_its_own_is_not_run_on_another() -> None:
+    with pytest.raises(click.UsageError, match=r"--broker is for latency"):
+        run(Settings(), names=("latency", "stream"), as_json=True, events=1_000, at="127.0.0.1:1")
+
+
+@pytest.mark.broker
+def test_a_guest_takes_its_topics_with_it(kafka: str) -> None:
+    async def topics() -> set[str]:
+        admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+        await admin.start()
+        try:
+            return set(await admin.list_topics())
+        finally:
+            await admin.close()
+
+    async def story() -> tuple[set[str], set[str], str]:
+        async with guest(Settings(partitions=2), kafka) as home:
+            return await topics(), set(TOPIC), home.settings.topic_prefix
+
+    before = asyncio.run(topics())
+    during, names, prefix = asyncio.run(story())
+    assert {prefix + name for name in names} <= during
+    until(lambda: asyncio.run(topics()) == before, what="the topics' end")
 
 
 def test_the_table_says_whether_a_target_was_met() -> None:
