@@ -32,6 +32,8 @@ from core.policy import Policy
 from core.records import Command, Label, Outcome
 
 _LABELS: Final[dict[Resolution, Label]] = {"confirmed_fraud": "fraud", "false_positive": "legit"}
+# Also where an alert has not come here yet: it and a command are on topics of their own.
+NO_CASE: Final = "The user or source has no such case"
 
 
 class Refused(Exception):
@@ -128,7 +130,7 @@ def _meant(state: CaseState, command: Command, policy: Policy, now_ms: int) -> C
     else:
         raise Refused("The command names neither a case_id nor an alert_id")
     if case is None:
-        raise Refused("The user or source has no such case")
+        raise Refused(NO_CASE)
     if case.status == "resolved":
         raise Refused("The case is resolved")
     return case

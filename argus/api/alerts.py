@@ -1,5 +1,6 @@
 """Alerts: lists and single ones, and what people do with them."""
 
+import asyncio
 import re
 from datetime import datetime
 from typing import Annotated, Final
@@ -7,17 +8,22 @@ from typing import Annotated, Final
 from msgspec import UNSET, Meta, Struct
 
 from argus.api.commands import ask, replied
-from argus.api.problems import invalid, not_found
+from argus.api.problems import Problem, invalid, not_found
 from argus.api.query import VALUES_MAX
 from argus.api.route import Call, Reply
 from argus.store import reads
 from argus.store.pages import BadCursor
 from argus.store.reads import AlertFilter
-from core.clock import to_ms
+from core.case_commands import NO_CASE
+from core.clock import MINUTE, to_ms
 from core.events import EARLIEST_MS, LATEST_MS
 from core.records import Alert, Id, Kind, SeverityName
 
 LIMIT_MAX: Final = 500
+# An alert may be seen here before it has come to where cases are worked: so long a command about it is sent again.
+FRESH_MS: Final = MINUTE
+TRIES: Final = 20
+AGAIN_S: Final = 0.25
 NUMBER: Final = re.compile(r"[0-9]{1,14}")
 
 Limit = Annotated[int, Meta(ge=1, le=LIMIT_MAX, description="at most so many; 50 by default")]
@@ -142,8 +148,20 @@ async def dispute(call: Call) -> Reply:
 
 async def _case_work(call: Call, type_: str, **fields: str) -> Reply:
     alert = await visible(call)
-    note = call.body.note if call.body is not None else None
-    return replied(await ask(call, type_, subject_of(alert), alert_id=alert.alert_id, reason=note, **fields))
+    fields |= {"alert_id": alert.alert_id}
+    if call.body is not None and call.body.note is not None:
+        fields |= {"reason": call.body.note}
+    fresh = call.services.now_ms() - to_ms(datetime.fromisoformat(alert.detected_at)) < FRESH_MS
+    for number in range(TRIES if fresh else 1):
+        if number:
+            await asyncio.sleep(AGAIN_S)
+        try:
+            return replied(await ask(call, type_, subject_of(alert), step=str(number or ""), **fields))
+        except Problem as problem:
+            if problem.outcome is None or problem.outcome.reason != NO_CASE:
+                raise
+            refused = problem
+    raise refused
 
 
 async def visible(call: Call) -> Alert:

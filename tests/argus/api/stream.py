@@ -8,13 +8,15 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from argus.settings import Settings
+from core.case_commands import NO_CASE
 from core.clock import rfc3339
 from core.records import Case, Command, Decision, Event, Outcome, encode
 
 
 class Stream:
-    """events, commands: all that came, with their partition. mute: it reads and says nothing. cases: what it knows,
-    each command about one raises its version, and an alert that joined it just before has raised it as well."""
+    """events, commands: all that came, with their partition. mute: it reads and says nothing. unknowing: how many
+    commands more it refuses since it knows of no such case yet. cases: what it knows, each command about one raises
+    its version, and an alert that joined it just before has raised it as well."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -23,6 +25,7 @@ class Stream:
         self.cases: dict[str, Case] = {}
         self.mute = False
         self.refuses: str | None = None
+        self.unknowing = 0
         self._decided: set[tuple[str, str]] = set()
 
     async def run(self, ready: asyncio.Event) -> None:
@@ -69,16 +72,20 @@ class Stream:
         return [("decisions", event.user_id.encode(), encode(decision))]
 
     def _obey(self, command: Command) -> list[tuple[str, bytes, bytes]]:
+        why = self.refuses
+        if self.unknowing:
+            self.unknowing -= 1
+            why = NO_CASE
         outcome = Outcome(
             command_id=command.command_id,
             user_id=command.user_id,
-            status="refused" if self.refuses else "done",
-            reason=self.refuses or f"{command.type} done",
+            status="refused" if why else "done",
+            reason=why or f"{command.type} done",
             time=rfc3339(1_790_000_000_000),
         )
         answers = [("outcomes", command.command_id.encode(), encode(outcome))]
         case = self.cases.get(command.case_id or "")
-        if case is not None and not self.refuses:
+        if case is not None and not why:
             case.version += 1
             answers.append(("cases", case.case_id.encode(), encode(case)))
             case.version += 1

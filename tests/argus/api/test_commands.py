@@ -245,3 +245,22 @@ def test_an_alert_that_has_just_come_can_be_worked_on_before_it_is_stored(api: R
     api.produce("alerts", alert("fresh", user_id=MEMBER))
     until(lambda: api.services.feed.get("fresh"))
     assert api.post("/v1/alerts/fresh/acknowledge", role="analyst").status == 200
+
+
+def test_a_fresh_alert_is_worked_on_once_it_has_come_to_where_cases_are(api: Running) -> None:
+    api.produce("alerts", alert("early", user_id=MEMBER, detected_at=rfc3339(api.services.now_ms())))
+    until(lambda: api.services.feed.get("early"))
+    api.stream.unknowing = 3
+    key = {"Idempotency-Key": uuid.uuid4().hex}
+    answer = api.post("/v1/alerts/early/acknowledge", {"note": "Mine"}, role="analyst", headers=key)
+    assert (answer.status, answer.json["status"]) == (200, "done")
+    tried = [command for command in api.stream.commands if command.alert_id == "early"]
+    assert len({command.command_id for command in tried}) == len(tried) == 4
+    assert {(command.type, command.reason) for command in tried} == {("acknowledge", "Mine")}
+
+
+def test_an_old_alert_without_a_case_is_refused_at_once(api: Running) -> None:
+    api.stream.unknowing = 1
+    answer = api.post("/v1/alerts/mine/acknowledge", role="analyst")
+    assert (answer.status, answer.json["outcome"]["reason"]) == (409, "The user or source has no such case")
+    assert api.stream.unknowing == 0
