@@ -119,8 +119,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         alertmanager = pick()
         settings["ARGUS_ALERTMANAGER_URL"] = f"http://{LOOPBACK}:{alertmanager}"
         children = [
-            Worker(running.bootstrap, PREFIX, at / name, at / f"{name}.log", name.split("-")[0], settings)
-            for name in ("worker-0", "worker-1", "notify")
+            Worker(running.bootstrap, PREFIX, at / name, at / f"{name}.log", name.split("-")[0], settings | more)
+            # How long a process waits for a broker is in seconds, too: a tenth of the rules' times would be too few.
+            for name, more in (("worker-0", {}), ("worker-1", {}), ("notify", {"ARGUS_SESSION_TIMEOUT_S": "20"}))
         ]
         for child in children:
             child.start()
