@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -93,9 +94,5 @@ def merged(records: Sequence[Any], origins: dict[str, int]) -> dict[str, list[Si
         for source, signals in told.by_source.items():
             batch.setdefault(source, []).extend(signals)
     for signals in batch.values():
-        signals.sort(key=_time)
+        signals.sort(key=attrgetter("time_ms"))
     return batch
-
-
-def _time(signal: Signal) -> int:
-    return signal.time_ms

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator
+from typing import Final
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -13,6 +14,7 @@ from agents.patience import Patience
 REMEMBERED = 10_000
 WAIT_MS = 50
 POLL_MS = 1_000
+UNPRINTABLE: Final = dict.fromkeys((*range(32), *range(127, 160)), "\ufffd")
 SEVERITIES = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
 
 
@@ -56,7 +58,8 @@ class Lines:
             self._shown.popitem(last=False)
         whom = alert.user_id or (f"{alert.source.type} {alert.source.id}" if alert.source else "-")
         times = f" (x{alert.count})" if alert.count > 1 else ""
-        return f"{alert.time[11:19]} {alert.severity:8} {whom}: {alert.title}{times}. {alert.summary}".rstrip()
+        line = f"{alert.time[11:19]} {alert.severity:8} {whom}: {alert.title}{times}. {alert.summary}"
+        return line.translate(UNPRINTABLE).rstrip()
 
 
 class Tail:

@@ -16,6 +16,18 @@ def readable(name: str, path: Path | None) -> None:
         raise SettingsError(f"{name}: cannot read {path}: {error.strerror}") from None
 
 
+def trusting(name: str, authorities: Path | None) -> ssl.SSLContext:
+    """For connections to others: verified by a file of authorities, or without one by those that the system trusts.
+    name: of the setting. Raises `SettingsError`."""
+    readable(name, authorities)
+    try:
+        context = ssl.create_default_context(cafile=None if authorities is None else str(authorities))
+    except ssl.SSLError:
+        raise SettingsError(f"{name}: {authorities} holds no certificate in PEM") from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
 def show(context: ssl.SSLContext, prefix: str, certificate: Path, key: Path | None, password: str | None) -> None:
     """Have a context show a certificate. prefix: of the settings that it comes from. Raises `SettingsError`."""
     readable(f"{prefix}_cert_file", certificate)
@@ -51,8 +63,7 @@ def of_own_api(settings: Settings) -> ssl.SSLContext | None:
     """How a process on this machine asks the API: by that very certificate, whatever names are in it."""
     if settings.api_cert_file is None:
         return None
-    readable("api_cert_file", settings.api_cert_file)
-    context = ssl.create_default_context(cafile=str(settings.api_cert_file))
+    context = trusting("api_cert_file", settings.api_cert_file)
     context.check_hostname = False
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     return context

@@ -3,7 +3,7 @@
 import ssl
 
 from agents.access import OPEN, Access
-from argus.certificates import readable, show, without_certificate
+from argus.certificates import show, trusting, without_certificate
 from argus.settings import Settings, SettingsError
 
 
@@ -27,14 +27,8 @@ def access_of(settings: Settings) -> Access:
 
 
 def _tls(settings: Settings) -> ssl.SSLContext:
-    """Brokers are verified, their names too; without a file of authorities, by those that the system trusts."""
-    ca = settings.kafka_ca_file
-    readable("kafka_ca_file", ca)
-    try:
-        context = ssl.create_default_context(cafile=None if ca is None else str(ca))
-    except ssl.SSLError:
-        raise SettingsError(f"kafka_ca_file: {ca} holds no certificate in PEM") from None
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    """Brokers are verified, their names too."""
+    context = trusting("kafka_ca_file", settings.kafka_ca_file)
     if settings.kafka_cert_file is None:
         without_certificate("kafka", settings.kafka_key_file)
     else:

@@ -15,7 +15,7 @@ import msgspec
 from aiokafka.errors import KafkaError
 from msgspec import UNSET, Struct
 
-from argus.alerts_view import Tail
+from argus.alerts_view import UNPRINTABLE, Tail
 from argus.broker import BrokerError
 from argus.kafka_access import access_of
 from argus.settings import Settings
@@ -29,7 +29,6 @@ COLORS: Final[dict[str, dict[str, Any]]] = {
     "CRITICAL": {"fg": "white", "bg": "red", "bold": True},
 }
 REMEMBERED: Final = 10_000
-UNPRINTABLE: Final = dict.fromkeys((*range(32), *range(127, 160)), "\ufffd")
 
 
 class Wanted(Struct, frozen=True, kw_only=True):

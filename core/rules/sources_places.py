@@ -9,7 +9,8 @@ from core.wording import duration
 
 def _signups(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
     for least, window_s in ((t["signups"], t["window_s"]), (t["quick_signups"], t["quick_window_s"])):
-        for window in windows(state.rings[SIGNUP], signal.time_ms, window_s, least=least):
+        window = next(windows(state.rings[SIGNUP], signal.time_ms, window_s, least=least), None)
+        if window is not None:
             return Hit(Severity.MEDIUM, f"{len(window)} signups within {duration(window_s * SECOND)}")
     return None
 

@@ -27,6 +27,13 @@ def alert(**changes: Any) -> bytes:
     return json.dumps(record | changes).encode()
 
 
+def test_no_id_commands_the_terminal() -> None:
+    line = Lines().line(alert(user_id="\x1b[2J\n\x9bu", title="\x07Bell"))
+    assert line is not None
+    assert line.isprintable()
+    assert "[2J" in line
+
+
 def test_an_alert_is_a_line() -> None:
     assert Lines().line(alert()) == "12:34:56 MEDIUM   u1: Many declined cards. 12 in 60 s"
 

@@ -106,3 +106,8 @@ def test_what_will_not_do_is_one_clear_line(given: dict[str, Any], words: str, p
     with pytest.raises(SettingsError, match=words) as raised:
         of_api(Settings(**values))
     assert "\n" not in str(raised.value)
+
+
+def test_a_file_without_a_certificate_is_told_to_who_asks_by_it(pem: Certificates) -> None:
+    with pytest.raises(SettingsError, match=r"api_cert_file: .* holds no certificate in PEM"):
+        of_own_api(Settings(api_cert_file=pem.client_key))
