@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from argus.back_test import LISTED, Run, ms
 from argus.detection import MEDIUM, Story, held_innocent
-from argus.evaluate import Label
+from argus.evaluate_files import Label
 from core.records import Decision
 
 HELD: Final = ("locked", "challenged")

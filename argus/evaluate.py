@@ -6,78 +6,31 @@ often as the run did, anywhere. All three are measured by the same code.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from pathlib import Path
 from random import Random
 from statistics import median
 from typing import Any, Final
 
-import msgspec
 import numpy as np
 from msgspec import Struct
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from argus.detection import Story, bothered, caught, ranking
+from argus.evaluate_files import (
+    Alerted,
+    BadInput,
+    Decided,
+    Label,
+    Locked,
+    read_alerts,
+    read_decisions,
+    read_labels,
+    read_locks,
+)
 from core.clock import DAY, MINUTE, to_ms
 
 TOP_CARDS: Final = 100
 PER_EVENTS: Final = 10_000
-
-
-class BadInput(Exception):
-    """A file that does not hold what it should; the message names file and line."""
-
-
-class Label(Struct, frozen=True):
-    """The truth about an event."""
-
-    event_id: str
-    user_id: str
-    label: str
-    attack: str | None = None
-    campaign: str | None = None
-    intensity: str | None = None
-    trap: str | None = None
-
-
-class Decided(Struct, frozen=True):
-    """What is read of a decision."""
-
-    event_id: str
-    user_id: str
-    time: datetime
-    risk_score: float
-    decision: str
-
-
-class Alerted(Struct, frozen=True):
-    """What is read of an alert or an update."""
-
-    alert_id: str
-    time: datetime
-    event_id: str
-    event_ids: list[str]
-    severity: str
-    mode: str = "live"
-    rule_id: str = "unnamed"
-    kind: str = "SECURITY"
-    user_id: str | None = None
-    users: list[str] = []
-
-    @property
-    def time_ms(self) -> int:
-        """Of the event that it is about, in ms."""
-        return to_ms(self.time)
-
-
-class Locked(Struct, frozen=True):
-    """What is read of a lock."""
-
-    user_id: str
-    state: str
-    since: datetime
-    until: datetime | None = None
-    by: str = "rule"
 
 
 class Truth(Struct, frozen=True):
@@ -96,11 +49,11 @@ Sent = tuple[str, int, tuple[int, ...]]
 
 def evaluate(decisions: Path, alerts: Path, labels: Path, locks: Path | None = None) -> dict[str, Any]:
     """Read the files of a run and measure it. Raises `BadInput`."""
-    truth = join(_read(decisions, Decided), read_labels(labels))
+    truth = join(read_decisions(decisions), read_labels(labels))
     place = {decided.event_id: i for i, decided in enumerate(truth.decided)}
     sent: list[Sent] = []
     told: list[Alerted] = []
-    for alert in _read(alerts, Alerted):
+    for alert in read_alerts(alerts):
         if alert.mode == "live":
             told.append(alert)
             named = {place[event_id] for event_id in (alert.event_id, *alert.event_ids) if event_id in place}
@@ -115,7 +68,7 @@ def evaluate(decisions: Path, alerts: Path, labels: Path, locks: Path | None = N
         "oracle": quality(truth, truth.fraud.astype(float), truth.fraud, _oracle(truth)),
         "random": quality(truth, *_by_lot(truth, int(held.sum()), sent)),
     }
-    held_up = list(_read(locks, Locked)) if locks is not None else []
+    held_up = list(read_locks(locks)) if locks is not None else []
     if locks is not None:
         result["locks"] = locked(truth, held_up)
     story = Story(truth.labels, truth.times_ms.tolist(), told)
@@ -127,11 +80,6 @@ def evaluate(decisions: Path, alerts: Path, labels: Path, locks: Path | None = N
     return result
 
 
-def read_labels(path: Path) -> Iterable[Label]:
-    """The truth in a file, one JSON object a line. Raises `BadInput` naming the line."""
-    return _read(path, Label)
-
-
 def join(decisions: Iterable[Decided], labels: Iterable[Label]) -> Truth:
     """Decisions with their labels. Raises `BadInput` where no event has both, or all are of one kind."""
     by_id = {label.event_id: label for label in labels}
@@ -139,7 +87,10 @@ def join(decisions: Iterable[Decided], labels: Iterable[Label]) -> Truth:
     known = [by_id[decision.event_id] for decision in decided]
     fraud = np.array([label.label == "fraud" for label in known], dtype=bool)
     if not decided or fraud.all() or not fraud.any():
-        raise BadInput("nothing to measure: the labels must name fraudulent and legitimate events that were decided")
+        raise BadInput(
+            f"nothing to measure: the labels name {fraud.sum():,} fraudulent and {(~fraud).sum():,} legitimate "
+            "events that were decided, and both kinds are needed"
+        )
     campaigns: dict[str, list[int]] = defaultdict(list)
     for i, label in enumerate(known):
         if fraud[i]:
@@ -272,14 +223,3 @@ def _by_lot(truth: Truth, held: int, sent: list[Sent]) -> tuple[Any, Any, list[S
 
 def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
-
-
-def _read(path: Path, type_: type[Any]) -> Iterable[Any]:
-    decode = msgspec.json.Decoder(type_).decode
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                try:
-                    yield decode(line)
-                except msgspec.DecodeError as error:
-                    raise BadInput(f"{path}: line {number}: {error}") from None

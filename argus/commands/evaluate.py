@@ -22,8 +22,12 @@ def command(shell: Shell, decisions: Path, alerts: Path, labels: Path, locks: Pa
     """Measure detection by the truth, beside an oracle and a random floor."""
     shell.settings()  # a wrong one is wrong here too
     from argus.evaluate import evaluate
+    from argus.evaluate_files import BadInput
 
-    result = evaluate(decisions, alerts, labels, locks)
+    try:
+        result = evaluate(decisions, alerts, labels, locks)
+    except BadInput as error:
+        raise click.UsageError(str(error)) from None
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(result), indent=2))
     else:

@@ -72,7 +72,7 @@ def command(
 
 def _truth(labels: Path) -> "Truth":
     from argus.back_test_truth import Truth
-    from argus.evaluate import BadInput, read_labels
+    from argus.evaluate_files import BadInput, read_labels
 
     try:
         return Truth(read_labels(labels))

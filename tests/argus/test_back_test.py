@@ -10,7 +10,7 @@ from argus import cli
 from argus.back_test import LISTED, Comparing, Comparison
 from argus.back_test_truth import Truth
 from argus.back_test_view import SHOWN, lines
-from argus.evaluate import Label
+from argus.evaluate_files import Label
 from argus.replay import Block
 from core.clock import rfc3339
 from core.records import Alert, Decision, Lock

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from argus.detection import Story, bothered, caught, ranking
-from argus.evaluate import Alerted, Label
+from argus.evaluate_files import Alerted, Label
 from core.clock import DAY, MINUTE
 
 BASE_MS = 1_772_442_000_000

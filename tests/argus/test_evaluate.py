@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from argus.cli import run
-from argus.evaluate import BadInput, evaluate
+from argus.evaluate import evaluate
+from argus.evaluate_files import BadInput
 from core.clock import rfc3339
 
 BASE_MS = 1_772_442_000_000
@@ -95,12 +96,55 @@ def test_labels_that_name_nothing_are_refused(files: dict[str, Path], tmp_path: 
         evaluate(files["decisions"], files["alerts"], nothing)
 
 
-def test_a_broken_file_is_named_with_its_line(files: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
-    with files["alerts"].open("a") as file:
-        file.write("{\n")
-    args = [part for name in ("decisions", "alerts", "labels") for part in (f"--{name}", str(files[name]))]
-    assert run(["evaluate", *args]) == 1
-    assert "alerts.jsonl: line 5" in capsys.readouterr().err
+def options(files: dict[str, Path], **others: Path) -> list[str]:
+    return [part for name, path in {**files, **others}.items() for part in (f"--{name}", str(path))]
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "words"),
+    [
+        ("alerts", b"{\n", "alerts.jsonl, line 5: no alert: "),
+        ("decisions", b"\x80\x81\x00\n", "decisions.jsonl, line 11: no decision: "),
+        ("locks", b"[1]\n", "locks.jsonl, line 5: no lock: expected object, got array"),
+        ("labels", b'{"event_id": "e1", "user_id": "\xff", "label": "fraud"}\n', "line 11: no label of an event: "),
+        ("labels", b'{"event_id": "e1", "user_id": "u", "label": "Fraud"}\n', "invalid enum value"),
+        (
+            "locks",
+            b'{"user_id": "u", "state": "locked", "since": "2026-03-01T12:00:00"}\n',
+            "line 5: no lock: expected datetime with a timezone component",
+        ),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_named_in_one_clear_error(
+    name: str, line: bytes, words: str, files: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with files[name].open("ab") as file:
+        file.write(line)
+    assert run(["evaluate", *options(files)]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["decisions", "alerts", "labels", "locks"])
+def test_a_file_of_another_kind_is_a_wrong_command(
+    name: str, files: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for other, path in files.items():
+        if other != name:
+            assert run(["evaluate", *options(files, **{name: path})]) == 2, other
+            said = capsys.readouterr().err
+            assert f"{other}.jsonl, line 1: no " in said
+            assert "it has no " in said
+            assert said.count("\n") == 1
+
+
+def test_labels_of_other_events_are_a_wrong_command(
+    files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty = lines(tmp_path / "none.jsonl", [])
+    assert run(["evaluate", *options(files, labels=empty)]) == 2
+    assert "the labels name 0 fraudulent and 0 legitimate events that were decided" in capsys.readouterr().err
 
 
 def test_figures_are_shown_as_text_and_json(files: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
