@@ -142,6 +142,7 @@ def attach(
     by_name = {table.name: table for table in tables}
     first = {table.name: table.topics[0] for table in tables}
     followed: list[View] = []
+    leaving = asyncio.Event()
 
     @app.on_partitions_revoked.connect
     async def revoked(*_: Any, **__: Any) -> None:
@@ -157,6 +158,10 @@ def attach(
             followed.extend(views())
             for view in followed:
                 await view.start()
+        if leaving.is_set():
+            # Told to end while it was joining: there are no producers any more, and the next owner takes over.
+            await close()
+            return
         on_assigned({tp.partition for tp in assigned})
         for name, one in lanes.items():
             partitions = sorted(tp.partition for tp in assigned if tp.topic == first[name])
@@ -173,7 +178,11 @@ def attach(
 
     @app.on_before_shutdown.connect
     async def shutdown(*_: Any, **__: Any) -> None:
+        leaving.set()
         await asyncio.gather(*(one.revoke() for one in lanes.values()))
+        await close()
+
+    async def close() -> None:
         for view in followed:
             await view.stop()
         await clients.stop()
