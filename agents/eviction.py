@@ -1,4 +1,4 @@
-"""Users who have not been seen for long are forgotten, by the partition's event clock, a few at a time."""
+"""Users and sources who have not been seen for long are forgotten by the partition's event clock, a few at a time."""
 
 from tables.store import Store
 from tables.user_table import IDS_PREFIX, USER_PREFIX
@@ -8,22 +8,38 @@ from tables.users import decode_user
 SCANNED_PER_TICK = 50
 
 
+class Rounds:
+    """Walks through the records of a prefix, round and round."""
+
+    def __init__(self, store: Store, prefix: bytes) -> None:
+        self._store = store
+        self._prefix = prefix
+        self._cursor = prefix
+
+    def next(self) -> list[tuple[bytes, bytes]]:
+        """Keys and records of the next `SCANNED_PER_TICK`; fewer at the end of a round."""
+        found: list[tuple[bytes, bytes]] = []
+        for key, record in self._store.scan(self._prefix, self._cursor):
+            if len(found) == SCANNED_PER_TICK:
+                self._cursor = key
+                return found
+            found.append((key, record))
+        self._cursor = self._prefix
+        return found
+
+
 class Eviction:
-    """Walks through the users of one partition, round and round, `SCANNED_PER_TICK` at each call."""
+    """Finds the users of one partition who are to be forgotten."""
 
     def __init__(self, store: Store, dormant_ms: int) -> None:
-        self._store = store
+        self._rounds = Rounds(store, USER_PREFIX)
         self._dormant_ms = dormant_ms
-        self._cursor = USER_PREFIX
 
     def take(self, clock_ms: int, writes: dict[bytes, bytes | None]) -> list[str]:
         """Ids of the next users to forget; their records leave the state with `writes`. Whoever was ever held up
         stays: coming back must not be a way out, and versions of a lock never begin again."""
         forgotten = []
-        for scanned, (key, record) in enumerate(self._store.scan(USER_PREFIX, self._cursor)):
-            if scanned == SCANNED_PER_TICK:
-                self._cursor = key
-                break
+        for key, record in self._rounds.next():
             state = decode_user(record)
             newest_ms = max(state.clock_ms, state.asked_ms)
             if newest_ms < clock_ms - self._dormant_ms and not state.lock_version:
@@ -31,6 +47,4 @@ class Eviction:
                 writes[key] = None
                 writes[IDS_PREFIX + user] = None
                 forgotten.append(user.decode())
-        else:
-            self._cursor = USER_PREFIX
         return forgotten

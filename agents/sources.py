@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from agents.eviction import Rounds
 from agents.keyed import KeyedWork, Kind, Missed, Step
 from agents.placing import partition_of
 from agents.services import Services
@@ -17,7 +18,7 @@ from core.records import encode
 from core.reputation import encode_reputation
 from core.source_state import SourceState
 from core.sources import JudgedSources, Signal, judge_sources
-from tables.sources import SOURCES
+from tables.sources import SOURCES, decode_source
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,36 @@ class SourceWork(KeyedWork[SourceState]):
 
     def __init__(self, services: Services, shard: Shard, cached_sources: int, missed: Missed | None = None) -> None:
         super().__init__(services, shard, KIND, cached_sources, missed)
+        self._rounds = Rounds(shard.store, SOURCE_PREFIX)
+
+    async def tick(self) -> None:
+        """Forget sources that have not been heard of for long."""
+        async with self.shard.lock:
+            step = self._forgetting()
+            if step.states:
+                await self.commit(step, self.shard.meta.applied)
+            else:
+                await self.shard.confirm_if_quiet()
+
+    def _forgetting(self) -> Step[SourceState]:
+        """Those whose time is over, and the end of their reputation for every worker; one that still counts keeps its
+        source."""
+        meta, dormant_ms = self.shard.meta, self.services.dormant_ms
+        gone: dict[str, SourceState | None] = {}
+        outputs = []
+        for key, record in self._rounds.next():
+            state = decode_source(record)
+            reputation = state.reputation
+            if state.clock_ms >= meta.clock_ms - dormant_ms:
+                continue
+            if reputation is not None:
+                if reputation.lapses_ms > meta.clock_ms:
+                    continue
+                outputs.append(
+                    Output(self.services.topics.reputation, self.shard.partition, state.key.encode(), None)
+                )
+            gone[key[len(SOURCE_PREFIX) :].decode()] = None
+        return Step(gone, {}, outputs, meta.clock_ms, meta.origins, _nothing)
 
     def decide(self, _topic: str, records: Sequence[Any]) -> Step[SourceState]:
         services = self.services
@@ -96,3 +127,7 @@ def merged(records: Sequence[Any], origins: dict[str, int]) -> dict[str, list[Si
     for signals in batch.values():
         signals.sort(key=attrgetter("time_ms"))
     return batch
+
+
+def _nothing() -> None:
+    return

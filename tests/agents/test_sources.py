@@ -13,7 +13,7 @@ from agents.signalling import Signals, encode_signals
 from agents.sources import SOURCE_PREFIX, merged
 from core.reputation import BAD, decode_reputation
 from core.signal import ALL, FAILED, FAILED_LOGIN, SIGNUP, UNFAMILIAR, Signal
-from tables.sources import decode_source
+from tables.sources import decode_source, encode_source
 from tests.agents.household import NOON_MS, PLACE, TOPICS, Record, Town, event, users_of
 
 SIGNALS = "signals"
@@ -216,5 +216,46 @@ def test_a_login_that_fails_on_many_users_reaches_the_sources_and_comes_back_as_
         assert any("attack" in rule for rule in town.sent("decisions")[-1]["rules"])
         for work in (users, sources):
             await work.stop(gracefully=True)
+
+    play(story)
+
+
+def test_a_source_that_was_silent_for_long_is_forgotten_and_its_reputation_with_it(town: Town) -> None:
+    async def story() -> None:
+        work = await town.sources()
+        await work.apply(SIGNALS, records([*stuffing()]))
+        quiet, later = "ip:10.0.0.1", "ip:10.0.0.2"
+        signup = Signal(SIGNUP, NOON_MS, "u", "e")
+        await work.apply(SIGNALS, [Record(SIGNALS, 0, 6, b"0", told(7, {quiet: [signup]}))])
+        await work.tick()
+        kept = {state.key for state in work.stored()}
+        assert kept == {SOURCE, quiet}
+        after_ms = NOON_MS + town.services().dormant_ms + 61_000
+        signup = Signal(SIGNUP, after_ms, "u", "e2")
+        await work.apply(SIGNALS, [Record(SIGNALS, 0, 7, b"0", told(8, {later: [signup]}))])
+        await work.tick()
+        assert {state.key for state in work.stored()} == {later}
+        assert work.load([SOURCE, quiet, later]).keys() == {later}
+        told_last = [output for output in town.wire if output.topic == TOPICS.reputation][-1]
+        assert (told_last.key, told_last.value) == (SOURCE.encode(), None)
+        await work.stop(gracefully=True)
+
+    play(story)
+
+
+def test_a_reputation_that_still_counts_keeps_its_source(town: Town) -> None:
+    async def story() -> None:
+        work = await town.sources()
+        await work.apply(SIGNALS, records([*stuffing()]))
+        state = next(iter(work.stored()))
+        assert state.reputation is not None
+        clock_ms = state.clock_ms + town.services().dormant_ms + 61_000
+        lasting = msgspec.structs.replace(state.reputation, until_ms=clock_ms + 1_000)
+        state = msgspec.structs.replace(state, reputation=lasting)
+        meta = msgspec.structs.replace(work.shard.meta, clock_ms=clock_ms)
+        await work.shard.commit({SOURCE_PREFIX + SOURCE.encode(): encode_source(state)}, [], meta)
+        await work.tick()
+        assert [state.key for state in work.stored()] == [SOURCE]
+        await work.stop(gracefully=True)
 
     play(story)
