@@ -17,12 +17,13 @@ from agents.shard import Meta, Output, Shard
 from core.audit import Detail, Entry
 from core.audited import ARGUS, note
 from core.clock import rfc3339
-from core.model_records import SNAPSHOT, ModelSnapshot, ModelVersion
+from core.model_records import DRIFT, SNAPSHOT, ModelDrift, ModelSnapshot, ModelVersion
 from core.records import encode
 from models.ensemble import Ensemble
 from models.parameters import PARAMETERS
 from models.refits import Version
 from models.snapshot import Header, Snapshot, SnapshotUnreadable, libraries, pack, unpack
+from models.watch import Found, Watch
 from tables.chunks import Incomplete, Writes, cut, joined
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class PartitionModels:
 
     def _fresh(self) -> Ensemble:
         plan = self._services.plan
+        self._watch, self._told_turns = Watch(self._features), 0
         return Ensemble(
             self._features,
             self._services.model_seed,
@@ -58,6 +60,7 @@ class PartitionModels:
             deciding=plan.deciding,
             fitting=plan.fitting,
             scope=str(self._shard.partition),
+            watch=self._watch,
         )
 
     def restore(self) -> None:
@@ -77,6 +80,7 @@ class PartitionModels:
                     deciding=plan.deciding,
                     fitting=plan.fitting,
                     scope=str(shard.partition),
+                    watch=self._watch,
                 )
         except (SnapshotUnreadable, Incomplete) as error:
             reason = error.reason if isinstance(error, SnapshotUnreadable) else "truncated"
@@ -102,12 +106,17 @@ class PartitionModels:
     async def keep(self) -> None:
         """Between two steps: put in force what people pinned, record what was fitted, or take a snapshot every so
         many rows; one of these at a time, so that none of it holds events up for long."""
-        scorer = self.scorer
+        scorer, watch = self.scorer, self._watch
         scorer.clock_ms = self._shard.meta.clock_ms
+        if watch.turns != self._told_turns or not watch.turns:
+            self._told_turns = watch.turns
+            self._services.meter.watched(self._shard.partition, watch.told(scorer.names, scorer.speaking))
         if self._services.pins() is not self._pins:
             await self._pin(self._services.pins())
         elif scorer.refits.news:
             await self._record(scorer.refits.news.popleft())
+        elif watch.news:
+            await self._commit({}, [drift_output(self._services, self._shard.partition, watch.news.popleft())])
         elif scorer.learned >= self._snapshot_at:
             await self.save()
 
@@ -126,6 +135,7 @@ class PartitionModels:
     def close(self) -> None:
         """The partition is given up."""
         self.scorer.forget_fits()
+        self._services.meter.watched(self._shard.partition, None)
 
     async def _record(self, version: Version) -> None:
         """Its parts first, then the word that it is in force: a restart goes by that."""
@@ -242,6 +252,8 @@ class PartitionModels:
             sha256=digest,
             libraries=libraries(),
             time=time,
+            speaking=scorer.speaking,
+            stability=dict(self._watch.told((), ()).index),
         )
         topics = self._services.topics
         return [
@@ -258,6 +270,22 @@ class PartitionModels:
         before = self._shard.meta
         meta = Meta(clock_ms=before.clock_ms, applied=before.applied, origins=before.origins)
         await self._shard.commit(writes, outputs, meta)
+
+
+def drift_output(services: Services, partition: int, found: Found) -> Output:
+    """Tells the models topic of a drift, and the log."""
+    logger.warning("%s of %s drift in partition %d: their mean is %.3f now",
+                   found.signal, found.model, partition, found.mean)  # fmt: skip
+    record = ModelDrift(
+        model=found.model,
+        partition=partition,
+        signal=found.signal,
+        times=found.times,
+        mean=found.mean,
+        time=rfc3339(services.now_ms()),
+    )
+    key = f"{DRIFT}/{found.model}/{partition}/{found.signal}".encode()
+    return Output(services.topics.models, 0, key, encode(record))
 
 
 def _parts_key(name: str, version: int) -> bytes:

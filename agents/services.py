@@ -14,6 +14,7 @@ from core.rules.custom import CustomRules
 from models.labelled import Heard, Plan
 from models.plan import ModelPlan
 from models.protocol import Matrix
+from models.watch import Watched
 
 NO_PINS: Final[Mapping[str, int]] = MappingProxyType({})
 
@@ -88,6 +89,10 @@ class Meter(Protocol):
     def taught(self, partition: int, rows: Mapping[str, int], trust: Mapping[str, float]) -> None:
         """What a partition keeps for its labels, by what is known of it, and what each model has earned. Nothing of
         both: the partition is given up."""
+
+    def watched(self, partition: int, models: Watched | None) -> None:
+        """How a partition's models stand, those that learn what is usual or those that learn from labels; None: the
+        partition is given up."""
 
     def command(self, type_: str, status: str) -> None: ...
     def otp(self, outcome: str) -> None: ...

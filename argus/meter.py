@@ -8,9 +8,11 @@ import numpy as np
 from argus.batch_meter import BatchCounts
 from argus.measure import Metrics, Number, Spread
 from argus.metric import KNOWN
+from argus.watch_meter import WatchMeter
 from core.case_state import SEVERITIES
 from models.labelled import Heard
 from models.protocol import Matrix
+from models.watch import Watched
 
 COUNTERS: Final = {
     "duplicates": "argus_ingest_duplicates_total",
@@ -34,6 +36,7 @@ class WorkerMeter(BatchCounts):
         self._spreads: dict[tuple[str, ...], Spread] = {}
         self._taught: dict[int, tuple[Mapping[str, int], Mapping[str, float]]] = {}
         self._cases: dict[int, tuple[Mapping[str, int], Mapping[str, float]]] = {}
+        self._watch = WatchMeter(metrics)
 
     def ingest(self, types: Mapping[str, int], size: int) -> None:
         for type_, count in types.items():
@@ -130,6 +133,9 @@ class WorkerMeter(BatchCounts):
         for model in trust:
             earned = [each[model] for _, each in self._taught.values() if model in each]
             self._number("argus_model_trust", model).set(sum(earned) / len(earned))
+
+    def watched(self, partition: int, models: Watched | None) -> None:
+        self._watch.watched(partition, models)
 
     def command(self, type_: str, status: str) -> None:
         self._number("argus_commands_total", type_, status).inc()

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from core.commands import COMMAND_TYPES
 from core.events import ERRORS
+from core.feature_groups import FEATURE_GROUPS
 from core.records import EVENT_TYPES, Breach
 from models.modes import MODES
 
@@ -25,10 +26,10 @@ LATENCY_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.
 WORK_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
 # The deadlines of cases by default: 15 minutes to a day for the acknowledgement, four times that for the resolution.
 CASE_S: Final = (60.0, 300.0, 900.0, 1_800.0, 3_600.0, 14_400.0, 28_800.0, 57_600.0, 86_400.0, 345_600.0)
-FIT_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0)
+FIT_S: Final = (0.1, 0.5, 1.0, 2.5, 10.0, 60.0, 300.0, 600.0)
 SKEW_S: Final = (0.1, 1.0, 5.0, 30.0, 60.0, 300.0, 3_600.0, 21_600.0, 86_400.0)
 COUNTS: Final = (1.0, 3.0, 10.0, 30.0, 100.0, 200.0, 500.0, 1_000.0, 5_000.0)
-SCORES: Final = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
+SCORES: Final = (0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
 
 # Those that learn from labels.
 LABEL_MODELS: Final = ("logistic_regression", "adaptive_random_forest", "random_forest", "gradient_boosting")
@@ -77,6 +78,7 @@ LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "command": COMMAND_TYPES,
     "decision": ("approve", "challenge", "block"),
+    "feature_group": tuple(FEATURE_GROUPS),
     "forgotten": (
         "alerts",
         "decisions",

@@ -112,6 +112,15 @@ METRICS: Final = (
     TABLES.histogram(
         "argus_recovery_duration_seconds", LATENCY_S, "Time that the recovery of a partition took", "table"
     ),
+    TABLES.counter("argus_recovery_records_total", "Changelog records that takeovers have read", "table"),
+    WORKER.gauge("argus_standby_partitions", "Partitions of other workers that are kept fresh here", "table"),
+    WORKER.gauge("argus_standby_lag_records", "Changelog records that are not in these copies yet", "table"),
+    WORKER.gauge("argus_standby_bytes", "Bytes of these copies on disk and in memtables", "table"),
+    WORKER.counter(
+        "argus_standby_set_aside_total",
+        "Copies that could not be kept: their partitions are recovered from the changelog if they come here",
+        "table",
+    ),
     # Rules.
     WORKER.info("argus_ruleset_info", "The rule set in force, by a hash of its rules and thresholds", "version"),
     WORKER.gauge("argus_rules_loaded", "Rules in force, shadow ones too", "origin"),
@@ -137,6 +146,32 @@ METRICS: Final = (
         "argus_model_drift",
         "Drift of the last scores against those before, as a population stability index; above 0.25 is a shift",
         "model",
+    ),
+    WORKER.counter(
+        "argus_model_drifts_total",
+        "Drifts that ADWIN found, of a model's scores or of the share of frauds that it misses",
+        "model",
+    ),
+    WORKER.gauge(
+        "argus_model_drifting",
+        "Partitions in which a model's scores drift; absent before it said anything",
+        "model",
+    ),
+    WORKER.gauge(
+        "argus_model_misses_drifting",
+        "Partitions in which the share of frauds that a model misses drifts; absent before one was known",
+        "model=learner",
+    ),
+    WORKER.gauge(
+        "argus_model_warm_ratio",
+        "Share of this worker's partitions in which a model has learnt enough to say anything; below 1 it warms up",
+        "model",
+    ),
+    WORKER.gauge(
+        "argus_feature_stability_index",
+        "How far events of the last hours differ from those before, by group of features (population stability "
+        "index, the largest of a feature and a partition); above 0.25 they are others",
+        "group=feature_group",
     ),
     WORKER.counter("argus_model_swaps_total", "Newly fitted models that took the place of the last", "model"),
     WORKER.info(
@@ -284,8 +319,15 @@ FAULTS: Final[Mapping[str, str]] = {
     "argus_rocksdb_write_stall_seconds_total": "writes faster than the disk",
     "argus_table_discarded_total": "damaged files in a data directory",
     "argus_recovery_remaining_records": "a worker that takes over what another one wrote",
+    "argus_recovery_records_total": "a worker that takes over what another one wrote",
+    "argus_standby_partitions": "a second worker, with `ARGUS_STANDBY_REPLICAS`",
+    "argus_standby_lag_records": "a second worker, with `ARGUS_STANDBY_REPLICAS`",
+    "argus_standby_bytes": "a second worker, with `ARGUS_STANDBY_REPLICAS`",
+    "argus_standby_set_aside_total": "a standby whose disk is nearly full",
     "argus_rule_errors_total": "a user-defined rule that raises on an event",
     "argus_model_invalid_scores_total": "a model that is broken",
+    "argus_model_drifts_total": "another kind of events or of attacks",
+    "argus_model_misses_drifting": "likewise, in labels",
     "argus_model_fits_total": "a model that is fitted, all of which are off by default",
     "argus_model_fit_duration_seconds": "a model that is fitted",
     "argus_model_version": "a model that is fitted",

@@ -1,5 +1,6 @@
 """The scorer of one partition: several models at once, learning from the stream, blind to how it was cut."""
 
+from collections import deque
 from collections.abc import Collection, Sequence
 from itertools import compress
 from operator import not_
@@ -13,10 +14,13 @@ from models.fitting import Awaited, Fitting
 from models.protocol import FEW_ROWS, Matrix, Row, State, Vector
 from models.refits import Refits
 from models.snapshot import TOLD_CHARS, Header, Snapshot, SnapshotUnreadable, pack, unpack
+from models.watch import Watch
 
 BLOCK_ROWS = 512
 MODEL_NAMES = ("half_space_trees", "one_class_svm", "gaussian")
 """What is run where nothing else is asked for."""
+BATCHES_SAID = 2
+"""Between the scores of a batch and its lesson another may be scored that is never learnt."""
 
 
 class Ensemble:
@@ -39,10 +43,11 @@ class Ensemble:
         deciding: Collection[str] | None = None,
         fitting: Fitting | None = None,
         scope: str = "",
+        watch: Watch | None = None,
     ) -> None:
         """deciding: the models by which rows are explained, None for all; the others shadow. fitting: who fits those
         models that are fitted, None for here and now, as two runs with the same numbers need it. scope: tells this
-        one's fits from those of others that share `fitting`."""
+        one's fits from those of others that share `fitting`. watch: is shown rows and scores once it is warm."""
         if unknown := set(names) - set(MODELS):
             raise ValueError(f"unknown models: {', '.join(sorted(unknown))}; known: {', '.join(MODELS)}")
         if not features or not names:
@@ -53,10 +58,12 @@ class Ensemble:
         self._names = tuple(names)
         self._deciding = [at for at, name in enumerate(self._names) if deciding is None or name in deciding]
         self._fitting, self._scope = Awaited() if fitting is None else fitting, scope
+        self._watch = watch
         # Event time, for whoever asks what a model was fitted on; its owner tells it.
         self.clock_ms = 0
         # What `score` said last, (rows, models).
         self.scored: Matrix = np.zeros((0, len(self._names)))
+        self._said: deque[tuple[Row, Matrix]] = deque(maxlen=BATCHES_SAID)
         self.reset()
 
     def reset(self) -> None:
@@ -88,6 +95,14 @@ class Ensemble:
         return self._bank.warm
 
     @property
+    def speaking(self) -> tuple[str, ...]:
+        """The models whose scores mean something by now; the others say 0."""
+        if not self.warm:
+            return ()
+        counts = zip(self._names, self._bank.calibrations, strict=True)
+        return tuple(name for name, calibration in counts if calibration.count)
+
+    @property
     def usual(self) -> Vector:
         """The running median of each feature."""
         return self._bank.usual
@@ -100,6 +115,8 @@ class Ensemble:
         else:
             self.scored = self.score_matrix(rows)
             shares = self.scored.tolist()
+        if self._watch is not None and len(rows):
+            self._said.append((rows[0], self.scored))
         return [dict(zip(names, one, strict=True)) for one in shares]
 
     def score_matrix(self, rows: Sequence[Row] | Matrix) -> Matrix:
@@ -118,6 +135,8 @@ class Ensemble:
         """Errors: ValueError when mask and rows differ in length."""
         if len(rows) != len(mask):
             raise ValueError(f"{len(rows)} rows with a mask of {len(mask)}")
+        if self._watch is not None and rows and self.warm:
+            self._show(self._watch, rows)
         start = 0
         while start < len(rows):
             stop = min(len(rows), start + self.block_rows - self._position % self.block_rows)
@@ -130,6 +149,12 @@ class Ensemble:
             if self._position % self.block_rows == 0:
                 self._turn()
             start = stop
+
+    def _show(self, watch: Watch, rows: Sequence[Row]) -> None:
+        watch.rows(rows, self.clock_ms)
+        for first, scored in self._said:
+            if first is rows[0] and len(scored) == len(rows):
+                watch.scores(self._names, scored)
 
     def _turn(self) -> None:
         """A block is full: on to the next."""
@@ -185,6 +210,7 @@ class Ensemble:
         deciding: Collection[str] | None = None,
         fitting: Fitting | None = None,
         scope: str = "",
+        watch: Watch | None = None,
     ) -> Self:
         """What `snapshot` was taken of: the same scores to the last bit, and it learns on as that one would. names:
         of the models from now on, None for the same ones; those that were not there begin fresh.
@@ -203,6 +229,7 @@ class Ensemble:
                 deciding=deciding,
                 fitting=fitting,
                 scope=scope,
+                watch=watch,
             )
             ensemble._resume(header, pending, bank, next_bank)
         except (LookupError, ValueError, TypeError, OverflowError) as error:

@@ -114,6 +114,8 @@ class Labelled:
         # Fits that are over, for whoever counts them.
         self.news: deque[Fit] = deque(maxlen=NEWS_MOST)
         self._early: dict[int, Feedback] = {}
+        # Frauds that became known, by model whether it had missed them, for whoever watches.
+        self.missed: deque[Mapping[str, bool]] = deque(maxlen=NEWS_MOST)
         # Labels that waited and have found their event since, for whoever keeps them.
         self.found: deque[Feedback] = deque(maxlen=EARLY_MOST)
 
@@ -190,7 +192,9 @@ class Labelled:
         self._told = True
         if said == FRAUD:
             self.frauds += 1
-            self.trust.fraud(int(kept.column("scored")[place]), int(kept.column("raised")[place]))
+            scored, raised = int(kept.column("scored")[place]), int(kept.column("raised")[place])
+            self.trust.fraud(scored, raised)
+            self.missed.append(self.trust.missed(scored, raised))
             self.take_back(place)
         return "joined" if before == UNKNOWN else "changed"
 

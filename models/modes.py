@@ -14,6 +14,8 @@ Unsupervised = Literal[
     "autoencoder",
     "loda",
 ]
+Signal = Literal["scores", "misses"]
+"""What is watched for drift: what a model says of events; of frauds, whether it had them out of its tail."""
 MODES: Final[Mapping[Unsupervised, ModelMode]] = MappingProxyType(
     {
         "half_space_trees": "decide",

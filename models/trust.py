@@ -46,6 +46,11 @@ class Trust:
                     counts[:2] *= 1.0 - 1.0 / FRAUDS_KEPT
                 counts[:2] += (1.0, raised >> index & 1)
 
+    def missed(self, scored: int, raised: int) -> Mapping[str, bool]:
+        """By model that had scored a row, whether it was out of its tail. scored, raised: the row's bits."""
+        models = enumerate(self._names)
+        return {name: not raised >> index & 1 for index, name in models if scored >> index & 1}
+
     def silence(self, scored: Bits, raised: Bits) -> None:
         """Events were not disputed."""
         for index, counts in enumerate(self.counts):

@@ -23,7 +23,9 @@ from argus.sampler import ProducerSampler, StoreSampler, StreamSampler
 from argus.sink_meter import SinkMeter
 from core.rules.custom import CustomRules
 from models.background import Background
+from models.modes import Signal
 from models.plan import ModelPlan
+from models.watch import Watched
 from tests.agents.fakes import Log, Lost, ManualClock, MemoryJournal, MemorySender, MemoryStore
 from tests.agents.household import TOPICS, Town, event, users_of
 
@@ -231,6 +233,8 @@ REPORTS: Final[list[tuple[str, tuple[str, ...], Callable[[Metrics], object]]]] =
         ("signature",),
         lambda metrics: WorkerMeter(metrics, {}, "").snapshot_unreadable("signature"),
     ),
+    ("argus_model_drifts_total", ("gaussian",), lambda metrics: drifted(metrics, "gaussian", "scores")),
+    ("argus_model_misses_drifting", ("random_forest",), lambda metrics: drifted(metrics, "random_forest", "misses")),
     (
         "argus_case_sla_breaches_total",
         ("acknowledge_missed", "high"),
@@ -240,6 +244,10 @@ REPORTS: Final[list[tuple[str, tuple[str, ...], Callable[[Metrics], object]]]] =
     ("argus_alertmanager_storms", (), lambda metrics: NotifyMeter(metrics, "log").standing(60, 1)),
     ("argus_score_timeouts_total", (), lambda metrics: ApiMeter(metrics).scored(2.0, False)),
 ]
+
+
+def drifted(metrics: Metrics, model: str, signal: Signal) -> None:
+    WorkerMeter(metrics, {}, "").watched(0, Watched((model,), (model,), {}, {(model, signal): (1, True)}))
 
 
 @pytest.mark.parametrize("error", ["", "raised", "died", "too_long"])
