@@ -22,6 +22,8 @@ from agents.meters import UNMETERED, BatchMeter, ShardMeter
 from agents.sender import KafkaSender
 from agents.services import Services
 from agents.shard import Shard
+from agents.standby import Place
+from agents.standbys import Standbys
 from agents.stores import Stores
 from agents.views import View
 from tables.store import MEBIBYTE
@@ -44,6 +46,10 @@ class Disk(Struct, frozen=True, kw_only=True):
     data_dir: Path
     block_cache_mb: int
     write_buffer_mb: int = 16
+
+    def path(self, table: str, partition: int) -> Path:
+        """Of a table's partition, whoever owns it."""
+        return self.data_dir / table / str(partition)
 
 
 class Shards:
@@ -69,7 +75,7 @@ class Shards:
 
     def open(self, table: str, changelog: str, partition: int) -> Shard:
         """Raises OSError where the partition's files can't be opened."""
-        path = self._disk.data_dir / table / str(partition)
+        path = self._disk.path(table, partition)
         return Shard(
             partition=partition,
             owner=self._owner,
@@ -128,9 +134,11 @@ def attach(
     close_s: float,
     on_assigned: Callable[[Collection[int]], None] = lambda _partitions: None,
     on_revoked: Callable[[], None] = lambda: None,
+    standbys: Standbys | None = None,
 ) -> Mapping[str, Lanes]:
     """Register an agent for every topic and follow the assignment. Answers each table's lanes. on_assigned: is told
-    which partitions there are; on_revoked: that there were some, and are no more."""
+    which partitions there are; on_revoked: that there were some, and are no more. standbys: what keeps
+    the partitions that Faust's assignor has this worker stand by for; where one moves, it prefers who does."""
     flow = Flow(app, tables)
     lanes = {
         table.name: Lanes(table.open_work, flow, on_fatal, close_s, table.gather, table.meter) for table in tables
@@ -143,6 +151,9 @@ def attach(
     first = {table.name: table.topics[0] for table in tables}
     followed: list[View] = []
     leaving = asyncio.Event()
+
+    def places(tps: Iterable[TP]) -> set[Place]:
+        return {Place(name, tp.partition) for tp in tps for name, topic in first.items() if topic == tp.topic}
 
     @app.on_partitions_revoked.connect
     async def revoked(*_: Any, **__: Any) -> None:
@@ -163,6 +174,8 @@ def attach(
             await close()
             return
         on_assigned({tp.partition for tp in assigned})
+        if standbys is not None:
+            await standbys.leave(places(assigned))
         for name, one in lanes.items():
             partitions = sorted(tp.partition for tp in assigned if tp.topic == first[name])
             logger.info("table %s: partitions %s", name, partitions)
@@ -175,11 +188,17 @@ def attach(
                 table = by_name[name]
                 table.meter.taken_over(table.topics, again=name in taken)
                 taken.add(name)
+        if standbys is not None:
+            kept = places(app.assignor.assigned_standbys()) - places(assigned)
+            logger.info("standbys of %d partitions of tables", len(kept))
+            await standbys.follow(kept, lambda: all(one.ready for one in lanes.values()))
 
     @app.on_before_shutdown.connect
     async def shutdown(*_: Any, **__: Any) -> None:
         leaving.set()
         await asyncio.gather(*(one.revoke() for one in lanes.values()))
+        if standbys is not None:
+            await standbys.stop()
         await close()
 
     async def close() -> None:

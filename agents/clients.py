@@ -20,6 +20,8 @@ FRAME_BYTES: Final = 64 * 1024
 
 # What a followed topic says matters within a fraction of a second; asking all the time would keep the broker busy.
 FOLLOW_WAIT_MS: Final = 200
+# Of changelogs nothing is fetched but what is there.
+TAIL_WAIT_MS: Final = 100
 
 
 class ClientConfig(Struct, frozen=True, kw_only=True):
@@ -92,6 +94,18 @@ class Clients:
         """See `MeteredProducer.oldest_unacked_s`."""
         both = (self._producer, self._changelogs)
         return {topic: age for one in both if one is not None for topic, age in one.oldest_unacked_s().items()}
+
+    def open_tail(self) -> AIOKafkaConsumer:
+        """A consumer without a group for the tails of changelogs. It raises where an offset is out of range."""
+        return AIOKafkaConsumer(
+            bootstrap_servers=list(self._config.bootstrap),
+            client_id=self._config.client_id,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            fetch_max_wait_ms=TAIL_WAIT_MS,
+            max_partition_fetch_bytes=self._config.record_bytes,
+            **self._config.access.options(),
+        )
 
     def open_consumer(self) -> AIOKafkaConsumer:
         """A consumer without a group, for a topic that is read whole."""

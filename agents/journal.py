@@ -89,10 +89,11 @@ class KafkaJournal:
 
     async def read(self, start: int, end: int) -> AsyncIterator[Sequence[Entry]]:
         async for records in self._reader.read(self._topic, self._partition, start, end):
-            yield [_entry(record) for record in records]
+            yield [entry_of(record) for record in records]
 
 
-def _entry(record: object) -> Entry:
+def entry_of(record: object) -> Entry:
+    """A record of a changelog, as a consumer brings it."""
     value: bytes | None = record.value  # type: ignore[attr-defined]
     if value is None:
         headers = dict(record.headers)  # type: ignore[attr-defined]

@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from agents.journal import OWNER_KEY, Entry, Journal, TooLarge
 from agents.meters import UNMETERED, ShardMeter
+from agents.recovering import Recovery, owner_value
 from tables.store import Store
 
 META_KEY: Final = b"\x00meta"
@@ -110,24 +111,20 @@ class Shard:
 
         Returns the number of changelog entries read. Raises `Fenced` if others claim it faster, again and again.
         """
-        stored_owner = self.store.get(OWNER_KEY)
-        newest = int.from_bytes(stored_owner[:4], "big") if stored_owner else 0
-        read, void = 0, dict[bytes, None]()
+        recovery, read = Recovery(self.store), 0
         for _ in range(TAKEOVER_TRIES):
-            claim = newest + 1
+            claim = recovery.newest + 1
             marker = await self._journal.append({OWNER_KEY: self._owner}, claim)
             self._crash_point("claimed")
-            count, newest_before = await self._recover(newest, marker.base_offset, void, progress)
-            read += count
-            if newest_before < claim:
+            read += await self._recover(recovery, marker.base_offset, progress)
+            if recovery.newest < claim:
                 break
-            newest = newest_before
         else:
             raise Fenced(f"partition {self.partition} was claimed by others {TAKEOVER_TRIES} times")
         self.epoch = claim
         self._next_offset = marker.base_offset + 1
-        await self._write_again(list(void), {})
-        self.store.write({OWNER_KEY: _owner_value(claim, self._owner)}, self._next_offset)
+        await self._write_again(list(recovery.void), {})
+        self.store.write({OWNER_KEY: owner_value(claim, self._owner)}, self._next_offset)
         self._crash_point("recovered")
         meta, outbox = self.store.get(META_KEY), self.store.get(OUTBOX_KEY)
         self.meta = _decode_meta(meta) if meta else Meta()
@@ -138,37 +135,20 @@ class Shard:
         self._crash_point("resent")
         return read
 
-    async def _recover(
-        self, newest: int, end: int, void: dict[bytes, None], progress: Callable[[int], None]
-    ) -> tuple[int, int]:
-        """Apply the entries before `end` that count; collect the keys of those that don't in `void`."""
-        start = self.store.next_offset
-        if start > end:
+    async def _recover(self, recovery: Recovery, end: int, progress: Callable[[int], None]) -> int:
+        """Bring the store to `end`; the number of entries that were read for it."""
+        if recovery.next_offset > end:
             raise Fenced(
-                f"the changelog of partition {self.partition} ends at {end}, the local state stands for {start}: the "
-                "broker has lost data, or is another one; delete the data directory to start from the broker's"
+                f"the changelog of partition {self.partition} ends at {end}, the local state stands for "
+                f"{recovery.next_offset}: the broker has lost data, or is another one; delete the data directory to "
+                "start from the broker's"
             )
-        count, hold = 0, start if void else None
-        async for entries in self._journal.read(start, end):
-            changes: dict[bytes, bytes | None] = {}
-            for entry in entries:
-                if entry.epoch < newest:
-                    if entry.key != OWNER_KEY:
-                        void[entry.key] = None
-                        hold = entry.offset if hold is None else hold
-                    continue
-                if entry.epoch > newest:
-                    # Kept even where compaction has taken the marker: a restart must judge the rest by it.
-                    newest = entry.epoch
-                    changes[OWNER_KEY] = _owner_value(entry.epoch, b"")
-                void.pop(entry.key, None)
-                value = entry.value
-                changes[entry.key] = value if entry.key != OWNER_KEY else _owner_value(entry.epoch, value or b"")
-            # Until void keys are written again, a restart must meet them again.
-            self.store.write(changes, entries[-1].offset + 1 if hold is None else hold)
+        count = 0
+        async for entries in self._journal.read(recovery.next_offset, end):
+            recovery.take(entries)
             count += len(entries)
-            progress(end - entries[-1].offset - 1)
-        return count, newest
+            progress(end - recovery.next_offset)
+        return count
 
     async def commit(self, writes: Mapping[bytes, bytes | None], outputs: Sequence[Output], meta: Meta) -> None:
         """Make one step durable, then visible. The caller holds `lock` and has decided from the current state.
@@ -268,7 +248,3 @@ class Shard:
         if key == OWNER_KEY:
             return self._owner
         return newer[key] if key in newer else self.store.get(key)
-
-
-def _owner_value(epoch: int, owner: bytes) -> bytes:
-    return epoch.to_bytes(4, "big") + owner

@@ -24,33 +24,44 @@ GROUPS = 10
 ON_DISK_EVERY = 31  # opening a RocksDB costs more than a whole world in memory
 
 
+@pytest.mark.parametrize("standbys", [False, True])
 @pytest.mark.parametrize("group", range(GROUPS))
-def test_whatever_dies_and_when_every_count_is_right_and_every_output_is_there(group: int, tmp_path: Path) -> None:
+def test_whatever_dies_and_when_every_count_is_right_and_every_output_is_there(
+    group: int, standbys: bool, tmp_path: Path
+) -> None:
+    taken = 0
     for seed in range(group, SEEDS, GROUPS):
-        world = worlds_in_memory(seed) if seed % ON_DISK_EVERY else worlds_on_disk(seed, tmp_path / str(seed))
+        in_memory = seed % ON_DISK_EVERY
+        world = (
+            worlds_in_memory(seed, standbys) if in_memory else worlds_on_disk(seed, tmp_path / str(seed), standbys)
+        )
         try:
             world.run()
             check(world)
         except Exception as error:
             error.add_note("\n".join([f"seed {seed}:", *world.schedule[-400:], f"seed {seed}"]))
             raise
+        taken += world.taken
+    assert bool(taken) is standbys
 
 
-def worlds_in_memory(seed: int) -> World:
+def worlds_in_memory(seed: int, standbys: bool) -> World:
     disks: dict[tuple[int, int], MemoryStore] = {}
     return World(
         seed,
         lambda partition, worker: disks.setdefault((partition, worker), MemoryStore()),
         lambda partition, worker: disks.pop((partition, worker), None) and None,
+        standbys,
     )
 
 
-def worlds_on_disk(seed: int, path: Path) -> World:
+def worlds_on_disk(seed: int, path: Path, standbys: bool) -> World:
     cache = Cache(1024 * 1024)
     return World(
         seed,
         lambda partition, worker: Store(path / f"{partition}-{worker}", cache, 1),
         lambda partition, worker: discard(path / f"{partition}-{worker}"),
+        standbys,
     )
 
 

@@ -8,6 +8,9 @@ Partition 0 counts keys of a source log: a value per key, an index entry per rec
 old), an output per record, and per step one output to partition 1, which counts the same keys again. An output names
 the life that decided it, and a key's state holds a digest of all its outputs, so that a different decision about the
 same record, or one that the state doesn't know of, is found out.
+
+With standbys, what workers have on disk of a partition that they don't work on is brought on between steps, some
+entries at a time, until a process begins there.
 """
 
 import json
@@ -17,8 +20,9 @@ from random import Random
 from typing import Any, NamedTuple
 
 from agents.journal import Entry, TooLarge
+from agents.recovering import Recovery
 from agents.shard import Fenced, Meta, Output, Shard
-from tests.agents.fakes import Killed, Log, Lost, MemoryJournal, MemorySender, state_of
+from tests.agents.fakes import READ_AT_ONCE, Killed, Log, Lost, MemoryJournal, MemorySender, state_of
 
 CRASH_POINTS = ("decided", "appended", "stored", "sent", "claimed", "recovered", "resent")
 WORKERS = 4
@@ -144,6 +148,22 @@ class Life:
         return writes, outputs, Meta(applied={"source": end}, origins={"0": origin})
 
 
+class Follower:
+    """What a worker has of a partition that it doesn't work on, brought on until it does."""
+
+    def __init__(self, log: Log, store: Any) -> None:
+        self.store = store
+        self._log = log
+        self._recovery = Recovery(store)
+
+    def advance(self) -> int:
+        """Take the next entries, as a consumer that has its position from the store would; how many there were."""
+        start = self._recovery.next_offset
+        found = [entry for entry in self._log.entries if entry.offset >= start][:READ_AT_ONCE]
+        self._recovery.take(found)
+        return len(found)
+
+
 def chained(digest: str, text: str) -> str:
     return blake2b((digest + text).encode(), digest_size=6).hexdigest()
 
@@ -151,8 +171,15 @@ def chained(digest: str, text: str) -> str:
 class World:
     """Everything outside of processes: logs, disks, the wire, and fate."""
 
-    def __init__(self, seed: int, new_store: Callable[[int, int], Any], wipe: Callable[[int, int], None]) -> None:
-        """new_store: opens what a worker has on disk for a partition. wipe: deletes that."""
+    def __init__(
+        self,
+        seed: int,
+        new_store: Callable[[int, int], Any],
+        wipe: Callable[[int, int], None],
+        standbys: bool = False,
+    ) -> None:
+        """new_store: opens what a worker has on disk for a partition. wipe: deletes that. standbys: whether those who
+        don't work on a partition keep a copy of it fresh."""
         self.random = Random(seed)
         self.schedule: list[str] = []
         self.tick = 0
@@ -164,6 +191,10 @@ class World:
         self.source = [f"k{int(KEYS * self.random.random() ** 2)}" for _ in range(EVENTS)]
         self._new_store = new_store
         self._wipe = wipe
+        self._following = Random(-seed) if standbys else None
+        self._followers: dict[tuple[int, int], Follower] = {}
+        # Entries that followers have taken.
+        self.taken = 0
         self._stored: dict[tuple[int, int], int] = {}
         self._names = 0
         self._doubling = self.random.choice((0.0, 0.1, 0.4))
@@ -221,6 +252,7 @@ class World:
 
     def _chaotic_tick(self) -> None:
         self.tick += 1
+        self._follow()
         fate = self.random.random()
         partition = self.random.randint(0, 1)
         alive = [life for life in self.lives if life.partition == partition]
@@ -252,6 +284,7 @@ class World:
         if not free:
             return None
         worker = self.random.choice(free)
+        self._unfollow(partition, worker)
         wiped = self.random.random() < 0.3
         if wiped:
             self._wipe(partition, worker)
@@ -305,6 +338,28 @@ class World:
                 self._advance(final)
         return finals
 
+    def _follow(self) -> None:
+        """Somebody who doesn't work on some partition begins to follow it, goes on with that, or is killed."""
+        if self._following is None:
+            return
+        partition, worker = self._following.randint(0, 1), self._following.randrange(WORKERS)
+        if any(life.worker == worker for life in self.lives if life.partition == partition):
+            return
+        follower = self._followers.get((partition, worker))
+        if follower is None:
+            store = self._new_store(partition, worker)
+            follower = self._followers[partition, worker] = Follower(self.logs[partition], store)
+        self.taken += follower.advance()
+        if self._following.random() < 0.05:
+            self._unfollow(partition, worker)
+
+    def _unfollow(self, partition: int, worker: int) -> None:
+        follower = self._followers.pop((partition, worker), None)
+        if follower is not None:
+            self._stored[partition, worker] = offset = follower.store.next_offset
+            follower.store.close()
+            self._say(f"worker {worker} follows partition {partition} no more, at {offset}")
+
     def _compact(self, partition: int) -> None:
         """The broker's cleaner. Its lag is longer than any process is out of touch and than any void record is left
         standing since the marker that made it void; deletes are kept for longer than any local state is unused."""
@@ -315,6 +370,9 @@ class World:
         before = min([log.end, *known, *markers])
         stores = [end for (owner, _), end in self._stored.items() if owner == partition]
         stores += [life.store.next_offset for life in self.lives if life.partition == partition]
+        stores += [
+            follower.store.next_offset for (owner, _), follower in self._followers.items() if owner == partition
+        ]
         log.compact(before, min([before, *stores]))
         self._say(f"partition {partition} compacted before {before}")
 
