@@ -5,15 +5,13 @@ chunks, and what makes it stand last (`tables.chunks`): a crash between two of t
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final
 
-import msgspec
-import numpy as np
-
 from agents.services import Services
-from agents.shard import Meta, Output, Shard
+from agents.shard import Output, Shard
+from agents.versions import Versions, tell, write
 from core.audit import Detail, Entry
 from core.audited import ARGUS, note
 from core.clock import rfc3339
@@ -22,9 +20,9 @@ from core.records import encode
 from models.ensemble import Ensemble
 from models.parameters import PARAMETERS
 from models.refits import Version
-from models.snapshot import Header, Snapshot, SnapshotUnreadable, libraries, pack, unpack
+from models.snapshot import SnapshotUnreadable, libraries
 from models.watch import Found, Watch
-from tables.chunks import Incomplete, Writes, cut, joined
+from tables.chunks import Incomplete, joined
 
 logger = logging.getLogger(__name__)
 
@@ -32,9 +30,6 @@ MODELS_KEY: Final = b"m"
 ASIDE_KEY: Final = b"n"
 """Where the last snapshot lies that could not be read."""
 VERSIONS_KEY: Final = b"v"
-VERSIONS_KEPT: Final = 3
-
-_versions_of = msgspec.json.Decoder(dict[str, list[ModelVersion]]).decode
 
 
 class PartitionModels:
@@ -45,8 +40,7 @@ class PartitionModels:
         self._shard = shard
         self._features = tuple(features)
         self._snapshot_at = services.snapshot_every
-        self._pins: Mapping[str, int] = {}
-        self._versions: dict[str, list[ModelVersion]] = {}
+        self._versions = Versions(services, shard, VERSIONS_KEY, features, services.model_seed)
         self._aside: bytes | None = None
         self.scorer = self._fresh()
 
@@ -88,20 +82,7 @@ class PartitionModels:
             services.meter.snapshot_unreadable(reason)
             self._aside = raw
         self._snapshot_at = self.scorer.learned + services.snapshot_every
-        self._versions = self._known_versions()
-        # A version that came into force after the snapshot.
-        for name, kept in self._versions.items():
-            for version in kept:
-                if version.in_force and self.scorer.version_of(name) not in (-1, version.version):
-                    self._put_in_force(name, version.version)
-
-    def _known_versions(self) -> dict[str, list[ModelVersion]]:
-        stored = self._shard.store.get(VERSIONS_KEY)
-        try:
-            return _versions_of(stored) if stored else {}
-        except msgspec.MsgspecError as error:
-            logger.error("versions of models of partition %d are forgotten: %s", self._shard.partition, error)
-            return {}
+        self._versions.restore(self.scorer)
 
     async def keep(self) -> None:
         """Between two steps: put in force what people pinned, record what was fitted, or take a snapshot every so
@@ -111,12 +92,13 @@ class PartitionModels:
         if watch.turns != self._told_turns or not watch.turns:
             self._told_turns = watch.turns
             self._services.meter.watched(self._shard.partition, watch.told(scorer.names, scorer.speaking))
-        if self._services.pins() is not self._pins:
-            await self._pin(self._services.pins())
+        pins = self._services.pins()
+        if pins is not self._versions.pins:
+            scorer.refits.pins = await self._versions.pin(pins, scorer)
         elif scorer.refits.news:
             await self._record(scorer.refits.news.popleft())
         elif watch.news:
-            await self._commit({}, [drift_output(self._services, self._shard.partition, watch.news.popleft())])
+            await tell(self._shard, drift_output(self._services, self._shard.partition, watch.news.popleft()))
         elif scorer.learned >= self._snapshot_at:
             await self.save()
 
@@ -127,9 +109,9 @@ class PartitionModels:
         self._snapshot_at = self.scorer.learned + self._services.snapshot_every
         snapshot = self.scorer.snapshot(self._services.snapshot_key)
         if self._aside is not None:
-            await self._write(ASIDE_KEY, self._aside)
+            await write(self._shard, ASIDE_KEY, self._aside)
             self._aside = None
-        await self._write(MODELS_KEY, snapshot, outputs=self._told(snapshot))
+        await write(self._shard, MODELS_KEY, snapshot, self._told(snapshot))
         self._services.meter.snapshot(self._shard.partition, len(snapshot))
 
     def close(self) -> None:
@@ -138,7 +120,6 @@ class PartitionModels:
         self._services.meter.watched(self._shard.partition, None)
 
     async def _record(self, version: Version) -> None:
-        """Its parts first, then the word that it is in force: a restart goes by that."""
         self._services.meter.fitted(version.model, version.version, version.seconds, version.rows, version.error)
         if version.error:
             logger.warning(
@@ -146,72 +127,7 @@ class PartitionModels:
                 version.model, self._shard.partition, version.error, version.detail,
             )  # fmt: skip
             return
-        kept = [one for one in self._versions.get(version.model, []) if one.version != version.version]
-        kept = [msgspec.structs.replace(one, in_force=False) for one in kept]
-        gone = kept[: max(0, len(kept) + 1 - VERSIONS_KEPT)]
-        kept = [*kept[len(gone) :], self._told_of(version)]
-        await self._write(_parts_key(version.model, version.version), self._packed(version))
-        self._versions = {**self._versions, version.model: kept}
-        outputs = [self._output(one) for one in kept] + [self._output(one, gone=True) for one in gone]
-        await self._write(VERSIONS_KEY, msgspec.json.encode(self._versions), outputs=outputs)
-        for one in gone:
-            await self._write(_parts_key(one.model, one.version), None)
-
-    async def _pin(self, pins: Mapping[str, int]) -> None:
-        """A version that this partition doesn't have is no reason to stop: the one in force stays, and is pinned no
-        more than it was."""
-        held: dict[str, int] = {}
-        for name, number in pins.items():
-            version = self.scorer.version_of(name)
-            if version < 0:
-                continue
-            if version != number and not self._put_in_force(name, number):
-                continue
-            held[name] = number
-        self._pins = pins
-        self.scorer.refits.pins = held
-        versions = {
-            name: [
-                msgspec.structs.replace(
-                    one, in_force=one.version == self.scorer.version_of(name), pinned=one.version == held.get(name)
-                )
-                for one in kept
-            ]
-            for name, kept in self._versions.items()
-        }
-        if versions != self._versions:
-            self._versions = versions
-            outputs = [self._output(one) for kept in versions.values() for one in kept]
-            await self._write(VERSIONS_KEY, msgspec.json.encode(versions), outputs=outputs)
-
-    def _put_in_force(self, name: str, number: int) -> bool:
-        try:
-            raw = joined(self._shard.store.get, _parts_key(name, number))
-            if raw is None:
-                raise SnapshotUnreadable("contents", "this partition does not keep it")
-            header, _, parts, _ = unpack(raw, self._services.snapshot_key)
-            if header.features != self._features or header.names != (name,):
-                raise SnapshotUnreadable("features", "it is of other features")
-            self.scorer.put_in_force(name, parts, number)
-        except (SnapshotUnreadable, Incomplete, LookupError, ValueError) as error:
-            logger.error("version %d of %s is not put in force in partition %d: %s",
-                         number, name, self._shard.partition, error)  # fmt: skip
-            return False
-        logger.info("%s of partition %d is at version %d", name, self._shard.partition, number)
-        return True
-
-    def _packed(self, version: Version) -> bytes:
-        header = Header(
-            features=self._features,
-            names=(version.model,),
-            seed=self.scorer.seed,
-            block_rows=1,
-            position=version.learned,
-            learned=version.learned,
-        )
-        return pack(
-            Snapshot(header, np.zeros((0, len(self._features))), version.parts, {}), self._services.snapshot_key
-        )
+        await self._versions.record(self._told_of(version), version.parts)
 
     def _told_of(self, version: Version) -> ModelVersion:
         return ModelVersion(
@@ -232,10 +148,6 @@ class PartitionModels:
             auc=version.auc,
             tainted=version.tainted,
         )
-
-    def _output(self, version: ModelVersion, *, gone: bool = False) -> Output:
-        key = f"{version.model}/{version.partition}/{version.version}".encode()
-        return Output(self._services.topics.models, 0, key, None if gone else encode(version))
 
     def _told(self, snapshot: bytes) -> list[Output]:
         """Tells the audit, and the models topic, that the models have changed, and to what."""
@@ -261,16 +173,6 @@ class PartitionModels:
             Output(topics.models, 0, f"{SNAPSHOT}/{partition}".encode(), encode(record)),
         ]
 
-    async def _write(self, key: bytes, value: bytes | None, outputs: Sequence[Output] = ()) -> None:
-        batches = cut(self._shard.store.get, key, value)
-        for number, writes in enumerate(batches):
-            await self._commit(writes, outputs if number == len(batches) - 1 else ())
-
-    async def _commit(self, writes: Writes, outputs: Sequence[Output]) -> None:
-        before = self._shard.meta
-        meta = Meta(clock_ms=before.clock_ms, applied=before.applied, origins=before.origins)
-        await self._shard.commit(writes, outputs, meta)
-
 
 def drift_output(services: Services, partition: int, found: Found) -> Output:
     """Tells the models topic of a drift, and the log."""
@@ -286,7 +188,3 @@ def drift_output(services: Services, partition: int, found: Found) -> Output:
     )
     key = f"{DRIFT}/{found.model}/{partition}/{found.signal}".encode()
     return Output(services.topics.models, 0, key, encode(record))
-
-
-def _parts_key(name: str, version: int) -> bytes:
-    return VERSIONS_KEY + name.encode() + b"/" + version.to_bytes(8, "big")

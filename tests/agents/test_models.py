@@ -8,9 +8,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from agents.models import ASIDE_KEY, MODELS_KEY, VERSIONS_KEPT, PartitionModels
+from agents.models import ASIDE_KEY, MODELS_KEY, PartitionModels
 from agents.pins import PINS_MOST, Pins
 from agents.users import UserWork
+from agents.versions import VERSIONS_KEPT
 from core.model_records import ModelPin
 from models.modes import Unsupervised
 from models.plan import ModelPlan
