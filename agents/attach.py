@@ -190,7 +190,7 @@ def attach(
                 taken.add(name)
         if standbys is not None:
             kept = places(app.assignor.assigned_standbys()) - places(assigned)
-            logger.info("standbys of %d partitions of tables", len(kept))
+            logger.info("standbys: partitions %s", sorted({place.partition for place in kept}))
             await standbys.follow(kept, lambda: all(one.ready for one in lanes.values()))
 
     @app.on_before_shutdown.connect

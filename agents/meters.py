@@ -25,6 +25,9 @@ class ShardMeter(Protocol):
     def timed(self, stage: Stage, seconds: float) -> None:
         """A stage of a step is done."""
 
+    def recovered(self, records: int) -> None:
+        """A takeover has read so many records of the changelog."""
+
     def unsent(self, outputs: Sequence[Any]) -> None:
         """Outputs (`agents.shard.Output`) of whose acknowledgement nothing is known: sending failed, or a takeover
         found them in the last owner's outbox."""
@@ -53,6 +56,9 @@ class Unmetered:
         return
 
     def timed(self, *_: object) -> None:
+        return
+
+    def recovered(self, *_: object) -> None:
         return
 
     def unsent(self, *_: object) -> None:

@@ -10,7 +10,7 @@ import faust
 from msgspec import Struct
 
 from agents.attach import Disk, Shards, Table, attach
-from agents.clients import FOLLOW_WAIT_MS, ClientConfig, Clients, owner_name
+from agents.clients import FOLLOW_WAIT_MS, TAIL_WAIT_MS, ClientConfig, Clients, owner_name
 from agents.detect import Detect
 from agents.intake import Rejections
 from agents.lanes import Gather, Lanes
@@ -22,6 +22,8 @@ from agents.rules import LiveRules
 from agents.sender import KafkaSender
 from agents.services import Services, TopicNames
 from agents.sources import SourceWork
+from agents.standbys import Standbys
+from agents.tails import KafkaTails
 from agents.users import Decide, UserWork
 from agents.views import View
 from argus.audit_table import audit_table
@@ -41,6 +43,7 @@ from argus.rule_files import compiler, read_definition, read_rules
 from argus.sampler import DiskSampler, ProducerSampler, StoreSampler, StreamSampler
 from argus.secret import derived_key, secret_of
 from argus.settings import Settings
+from argus.standby_sampler import StandbySampler
 from argus.standing import Standing
 from core.clock import DAY
 from core.events import Rejected
@@ -134,10 +137,11 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
         ),
         ProducerMeter(metrics, settings.topic_prefix),
     )
+    disk = Disk(data_dir=settings.data_dir, block_cache_mb=settings.block_cache_mb)
     shards = Shards(
         services,
         clients,
-        Disk(data_dir=settings.data_dir, block_cache_mb=settings.block_cache_mb),
+        disk,
         owner_name(client_id, os.getpid(), services.now_ms()),
         recheck_s=settings.session_timeout_s / 2,
         meter=lambda table: TableMeter(metrics, table, topics.locks),
@@ -190,6 +194,8 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
         case_table(settings, services, shards, metrics, clients.reader.read),
         audit_table(settings, services, shards, metrics, standing, clients.reader.read),
     )
+    changelogs = {table.name: settings.topic(f"{table.name}-changelog") for table in tables}
+    standbys = Standbys(KafkaTails(clients.open_tail, changelogs, TAIL_WAIT_MS), disk.path)
     stream = StreamSampler(metrics, app.consumer_progress, settings.topic_prefix, services.now_ms)
     app.on_commit = stream.committed
     lanes = attach(
@@ -201,11 +207,13 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
         close_s=settings.rebalance_timeout_s * 0.7,
         on_assigned=meter.assigned,
         on_revoked=stream.revoked,
+        standbys=standbys if settings.standby_replicas else None,
     )
     stream.follow(tables, lanes)
     samples = (
         stream.sample,
         StoreSampler(metrics, shards.stores).sample,
+        StandbySampler(metrics, standbys).sample,
         DiskSampler(metrics, settings.data_dir).sample,
         ProducerSampler(metrics, clients.oldest_unacked_s, settings.topic_prefix).sample,
         ModelSampler(metrics, settings.policy.tail_quantile, services.plan, fitting).sample,

@@ -93,7 +93,11 @@ class TableMeter:
                 for stage in ("changelog", "store", "send")
             }
         self._metrics = metrics
+        self._table = table
         self._locks = locks
+
+    def recovered(self, records: int) -> None:
+        self._metrics.number("argus_recovery_records_total", self._table).inc(records)
 
     def timed(self, stage: Stage, seconds: float) -> None:
         if stage == "store":

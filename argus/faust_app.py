@@ -23,8 +23,9 @@ def faust_app(settings: Settings, role: str = "") -> faust.App:
         topic_disable_leader=True,
         topic_allow_declare=False,
         web_enabled=False,
-        # The agents' own tables keep no changelog with Faust, so it has none to copy; standbys are 0 on purpose.
-        table_standby_replicas=0,
+        # The agents' own tables keep no changelog with Faust, so it has none to copy. It only says who stands by for
+        # which partitions, and prefers those workers when a partition moves.
+        table_standby_replicas=0 if role else settings.standby_replicas,
         consumer_auto_offset_reset="earliest",
         broker_commit_interval=settings.commit_interval_s,
         broker_session_timeout=settings.session_timeout_s,

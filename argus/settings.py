@@ -142,6 +142,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     rebalance_timeout_s: Annotated[Seconds, Meta(description="time a rebalance waits for its workers")] = 60.0
     state_cache_users: Annotated[int, Meta(description="decoded users kept in memory a worker", ge=0)] = 20_000
     block_cache_mb: Annotated[Positive, Meta(description="RocksDB block cache a worker, in MiB")] = 64
+    standby_replicas: Annotated[
+        int, Meta(description="workers that keep a fresh copy of each partition beside its owner's", ge=0, le=8)
+    ] = 0
     memory_max_mb: Annotated[
         int,
         Meta(description="MiB of memory beyond which a worker ends in good order, to begin anew; 0: any", ge=0),

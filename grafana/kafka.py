@@ -161,10 +161,37 @@ DISK: Final = Row("Why: the disk", (
     ),
 ))  # fmt: skip
 
+STANDBYS: Final = Row("Why: standbys", (
+    lines(
+        "Copies", "Partitions of others that workers keep fresh, by table; there are none where the setting is 0.",
+        "short", promql(total(of("argus_standby_partitions", TABLE), "table"), "{{table}}"), width=6,
+    ),
+    lines(
+        "Copies behind", "Changelog records that they lack. It is what a takeover has to read.",
+        "short", promql(total(of("argus_standby_lag_records", TABLE), "table"), "{{table}}"), width=6,
+    ),
+    lines(
+        "Read by takeovers", "Changelog records, by table. With standbys there are few.",
+        "short",
+        promql(
+            total(f"increase({of('argus_recovery_records_total', TABLE)}[$__rate_interval])", "table"), "{{table}}"
+        ), width=6,
+    ),
+    lines(
+        "Disk of copies", "Bytes, and how many could not be kept in the last minutes, for want of disk mostly.",
+        "bytes",
+        promql(total(of("argus_standby_bytes", TABLE), "table"), "{{table}}"),
+        promql(
+            total(f"increase({of('argus_standby_set_aside_total', TABLE)}[$__rate_interval])", "table"),
+            "set aside, {{table}}",
+        ), width=6,
+    ),
+))  # fmt: skip
+
 KAFKA: Final = Board(
     uid="argus-kafka",
     title="Argus 3: Kafka and state",
     about="Whether workers keep up, where they do not, and whether Kafka or the disk is why.",
     more=(choice("table", "Table", "argus_table_operations_total"),),
-    rows=(WELL, WHERE, BROKER, DISK),
+    rows=(WELL, WHERE, BROKER, DISK, STANDBYS),
 )
