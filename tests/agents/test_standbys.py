@@ -1,101 +1,27 @@
 """The standbys of a worker, on logs in memory and stores on disk."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from aiokafka.errors import KafkaError
 from rocksdict import Cache
 
-from agents.journal import OWNER_KEY, Entry
+from agents.journal import OWNER_KEY
 from agents.shard import Meta, Output, Shard
-from agents.standby import Place
-from agents.standbys import Standbys
 from agents.tails import OutOfRange
 from tables.store import Store
-from tests.agents.fakes import Log, MemoryJournal, MemorySender
+from tests.agents.fakes import MemoryJournal, MemorySender
+from tests.agents.standing import ONE, OTHER, Keeper
 from tests.kafka.until import until_async
-
-ONE, OTHER = Place("users", 1), Place("sources", 2)
-
-
-class MemoryTails:
-    """Tails of logs in memory, at most three entries at a time. `fails`: raised once, by the next read."""
-
-    def __init__(self, logs: Mapping[Place, Log]) -> None:
-        self.logs = logs
-        self.fails: list[Exception] = []
-        self.asked = 0
-        self.opened = 0
-        self.closed = True
-        self._positions: dict[Place, int] = {}
-
-    async def open(self, positions: Mapping[Place, int]) -> None:
-        self.opened += 1
-        self.closed = False
-        self._positions = dict(positions)
-
-    async def ends(self) -> Mapping[Place, int]:
-        self.asked += 1
-        return {place: self.logs[place].end for place in self._positions}
-
-    async def read(self, ends: Mapping[Place, int]) -> AsyncGenerator[tuple[Place, Sequence[Entry]], None]:
-        if self.fails:
-            raise self.fails.pop()
-        for place, end in ends.items():
-            while self._positions[place] < end:
-                found = [entry for entry in self.logs[place].entries if entry.offset >= self._positions[place]][:3]
-                yield place, found
-                self._positions[place] = found[-1].offset + 1
-
-    async def close(self) -> None:
-        self.closed = True
-
-
-class Worker:
-    """Standbys, and what they are given."""
-
-    def __init__(self, directory: Path, *places: Place) -> None:
-        self.logs = {place: Log() for place in places}
-        self.tails = MemoryTails(self.logs)
-        self.free = 0.5
-        self.directory = directory
-        self.standbys = Standbys(self.tails, self.path, lambda _path: self.free, retry_s=0.0)
-
-    def path(self, table: str, partition: int) -> Path:
-        return self.directory / table / str(partition)
-
-    def write(self, place: Place, *keys: str) -> None:
-        self.logs[place].append({key.encode(): b"1" for key in keys}, 1)
-
-    async def fresh(self, *places: Place) -> None:
-        """Wait until copies of these lack nothing."""
-
-        def are_fresh() -> bool:
-            lags = self.standbys.lags()
-            return set(places) == lags.keys() and all(
-                store.next_offset == self.logs[Place(table, partition)].end
-                for table, partition, store in self.standbys.stores
-            )
-
-        await until_async(are_fresh)
-
-    def keys(self, place: Place) -> list[str]:
-        """What its files hold, which nobody else may have open."""
-        store = Store(self.path(*place), Cache(1 << 20), 1)
-        try:
-            return [key.decode() for key, _ in store.scan(b"") if key[:1] != b"\x00"]
-        finally:
-            store.close()
 
 
 @pytest.fixture
-def worker(tmp_path: Path) -> Worker:
-    return Worker(tmp_path, ONE, OTHER)
+def worker(tmp_path: Path) -> Keeper:
+    return Keeper(tmp_path, ONE, OTHER)
 
 
-def test_copies_are_brought_on_and_go_on_where_they_were(worker: Worker) -> None:
+def test_copies_are_brought_on_and_go_on_where_they_were(worker: Keeper) -> None:
     async def story() -> None:
         worker.write(ONE, "a", "b", "c", "d")
         await worker.standbys.follow([ONE, OTHER])
@@ -114,7 +40,7 @@ def test_copies_are_brought_on_and_go_on_where_they_were(worker: Worker) -> None
     asyncio.run(story())
 
 
-def test_a_partition_moves_here_and_away_and_each_time_little_is_read(worker: Worker) -> None:
+def test_a_partition_moves_here_and_away_and_each_time_little_is_read(worker: Keeper) -> None:
     async def story() -> None:
         away = shard(worker, worker.directory / "elsewhere")
         await away.take_over()
@@ -142,7 +68,7 @@ def test_a_partition_moves_here_and_away_and_each_time_little_is_read(worker: Wo
     asyncio.run(story())
 
 
-def test_what_a_fenced_owner_wrote_is_in_no_copy_and_is_written_again_by_who_takes_over(worker: Worker) -> None:
+def test_what_a_fenced_owner_wrote_is_in_no_copy_and_is_written_again_by_who_takes_over(worker: Keeper) -> None:
     async def story() -> None:
         log = worker.logs[ONE]
         log.append({OWNER_KEY: b"first", b"a": b"good"}, 1)
@@ -163,7 +89,7 @@ def test_what_a_fenced_owner_wrote_is_in_no_copy_and_is_written_again_by_who_tak
     asyncio.run(story())
 
 
-def test_nothing_is_read_while_partitions_are_taken_over_here(worker: Worker) -> None:
+def test_nothing_is_read_while_partitions_are_taken_over_here(worker: Keeper) -> None:
     async def story() -> None:
         ready = asyncio.Event()
         worker.write(ONE, "a")
@@ -177,7 +103,7 @@ def test_nothing_is_read_while_partitions_are_taken_over_here(worker: Worker) ->
     asyncio.run(story())
 
 
-def test_no_reader_is_opened_where_nothing_is_kept(worker: Worker) -> None:
+def test_no_reader_is_opened_where_nothing_is_kept(worker: Keeper) -> None:
     async def story() -> None:
         await worker.standbys.follow([])
         await worker.standbys.leave([ONE])
@@ -188,7 +114,7 @@ def test_no_reader_is_opened_where_nothing_is_kept(worker: Worker) -> None:
 
 
 def test_a_broker_that_is_away_is_told_of_once_and_tried_again(
-    worker: Worker, caplog: pytest.LogCaptureFixture
+    worker: Keeper, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def story() -> None:
         worker.tails.fails = [KafkaError("away"), KafkaError("away"), KafkaError("away")]
@@ -203,7 +129,7 @@ def test_a_broker_that_is_away_is_told_of_once_and_tried_again(
 
 
 def test_a_disk_that_is_nearly_full_costs_the_copy_and_nothing_else(
-    worker: Worker, caplog: pytest.LogCaptureFixture
+    worker: Keeper, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def story() -> None:
         worker.write(ONE, "a")
@@ -227,7 +153,7 @@ def test_a_disk_that_is_nearly_full_costs_the_copy_and_nothing_else(
     assert "users[1]" in line
 
 
-def test_damaged_files_begin_anew(worker: Worker) -> None:
+def test_damaged_files_begin_anew(worker: Keeper) -> None:
     async def story() -> None:
         worker.write(ONE, "a")
         await worker.standbys.follow([ONE])
@@ -245,7 +171,7 @@ def test_damaged_files_begin_anew(worker: Worker) -> None:
     asyncio.run(story())
 
 
-def test_files_that_cannot_be_opened_are_left_alone(worker: Worker) -> None:
+def test_files_that_cannot_be_opened_are_left_alone(worker: Keeper) -> None:
     async def story() -> None:
         another = Store(worker.path(*ONE), Cache(1 << 20), 1)
         another.write({b"a": b"1"}, 1)
@@ -262,7 +188,7 @@ def test_files_that_cannot_be_opened_are_left_alone(worker: Worker) -> None:
 
 @pytest.mark.parametrize("error", [OutOfRange([ONE]), ValueError("nobody knows")])
 def test_a_copy_that_the_changelog_contradicts_stays_as_it_is_and_is_followed_no_more(
-    worker: Worker, error: Exception
+    worker: Keeper, error: Exception
 ) -> None:
     async def story() -> None:
         worker.write(ONE, "a")
@@ -278,7 +204,7 @@ def test_a_copy_that_the_changelog_contradicts_stays_as_it_is_and_is_followed_no
     asyncio.run(story())
 
 
-def shard(worker: Worker, path: Path) -> Shard:
+def shard(worker: Keeper, path: Path) -> Shard:
     """An owner of ONE with its files there."""
     return Shard(
         partition=ONE.partition,

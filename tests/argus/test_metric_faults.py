@@ -41,6 +41,10 @@ ELSEWHERE: Final = {
     "argus_sink_retries_total",
     "argus_metric_series_rejected_total",
     "argus_memory_exceeded_total",
+    "argus_standby_partitions",
+    "argus_standby_lag_records",
+    "argus_standby_bytes",
+    "argus_standby_set_aside_total",
 }
 AGENTS: Final = {getattr(TOPICS, name): name for name in TopicNames.__struct_fields__} | {
     TOPICS.events: "detect",
@@ -138,6 +142,7 @@ def test_a_takeover_of_what_another_one_wrote() -> None:
 
     asyncio.run(story())
     assert max(seen) > 20
+    assert metrics.number("argus_recovery_records_total", "users").value == 1 + 40 + 2
     meter.recovered("users", 0, 1.0)
     assert metrics.number("argus_recovery_remaining_records", "users", "0").value == 0
 
