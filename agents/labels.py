@@ -13,8 +13,11 @@ from typing import Final, NamedTuple
 import msgspec
 import numpy as np
 
+from agents.label_records import output_of, version_of
+from agents.models import drift_output
 from agents.services import Services
-from agents.shard import Meta, Shard
+from agents.shard import Shard
+from agents.versions import Versions, tell, write
 from core.clock import SECOND
 from core.detect import LABEL_FEATURES
 from core.events import event_key
@@ -23,7 +26,7 @@ from core.records import Feedback
 from core.state import UserState, mark
 from models.fitting import Awaited
 from models.kept import Chunk
-from models.labelled import Heard, Labelled
+from models.labelled import Fit, Heard, Labelled
 from models.protocol import Matrix
 from models.remembered import (
     Said,
@@ -37,7 +40,8 @@ from models.remembered import (
     unpack_chunk,
 )
 from models.snapshot import SnapshotUnreadable
-from tables.chunks import Incomplete, cut, joined
+from models.watch import Watch
+from tables.chunks import Incomplete, joined
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +49,9 @@ CHUNK_PREFIX: Final = b"k"
 LABEL_PREFIX: Final = b"l"
 SNAPSHOT_KEY: Final = b"t"
 ASIDE_KEY: Final = b"x"
+VERSIONS_KEY: Final = b"w"
+# Fits that wait to be put on record: one of each model comes at a time.
+FITS_MOST: Final = 16
 # A step takes so many of those that are past the window away with it.
 FORGOTTEN_PER_STEP: Final = 32
 # Lessons, each of some hundred rows at most, after which a snapshot is taken.
@@ -98,10 +105,13 @@ class PartitionLabels:
         self._saved = (0, 0)
         # Labels that waited, have found their event, and are written by the step at hand.
         self._found = 0
+        self._fits: deque[Fit] = deque(maxlen=FITS_MOST)
+        self._versions = Versions(services, shard, VERSIONS_KEY, LABEL_FEATURES, services.model_seed)
         self._fresh()
 
     def _fresh(self) -> Labelled | None:
         services = self._services
+        self._watch, self._told_turns = Watch(), 0
         if not services.labels.names:
             return None
         name = str(self._shard.partition)
@@ -139,6 +149,8 @@ class PartitionLabels:
         self._gone += [_label_key(key) for key in gone]
         self._labels = [(label.time_ms, _label_key(key)) for key, label in said.items() if key not in gone]
         heapify(self._labels)
+        self._versions.restore(learner if learner.models else None)
+        learner.swaps = max(learner.swaps, self._versions.newest)
         self._saved = (learner.lessons, learner.swaps)
 
     def _restore_models(self, learner: Labelled) -> None:
@@ -197,14 +209,28 @@ class PartitionLabels:
             chunk = attending.chunk
             self._chunks.append((int(chunk.facts["time_ms"].max()), key))
             learner.add(chunk)
+        if attending is not None and attending.table is not None and attending.names:
+            self._watch.scores(attending.names, attending.table)
         learner.turn()
         while learner.news:
             fitted = learner.news.popleft()
-            self._services.meter.fitted(fitted.model, fitted.version, fitted.seconds, fitted.rows, fitted.error)
+            rows = fitted.asked.rows
+            self._services.meter.fitted(fitted.model, fitted.version, fitted.seconds, rows, fitted.error)
             if fitted.error:
                 logger.warning(
                     "%s of partition %d stays as it was: %s", fitted.model, self._shard.partition, fitted.error
                 )
+            else:
+                self._fits.append(fitted)
+        self._look(learner)
+
+    def _look(self, learner: Labelled) -> None:
+        watch = self._watch
+        while learner.missed:
+            watch.fraud(learner.missed.popleft())
+        if watch.turns != self._told_turns or not watch.turns:
+            self._told_turns = watch.turns
+            self._services.meter.watched(self._shard.partition, watch.told(learner.names, learner.speaking))
 
     def hear(self, feedback: Feedback, state: UserState | None, writes: dict[bytes, bytes | None]) -> Told | None:
         """Take in a label. It counts in memory at once: heard again, in a smaller step, it is a repeat."""
@@ -235,11 +261,20 @@ class PartitionLabels:
             self._services.meter.taught(self._shard.partition, rows, learner.trust.all())
 
     async def keep(self) -> None:
-        """Between two steps: take a snapshot where enough has been learnt, or a forest has been grown."""
-        learner = self.learner
+        """Between two steps: put in force what people pinned, put on record what was grown, or take a snapshot where
+        enough has been learnt; one of these at a time."""
+        learner, pins = self.learner, self._services.pins()
         if learner is not None:
             lessons, swaps = self._saved
-            if learner.lessons >= lessons + SNAPSHOT_LESSONS or learner.swaps > swaps:
+            if pins is not self._versions.pins:
+                learner.pins = await self._versions.pin(pins, learner)
+            elif self._fits:
+                await self._record(self._fits.popleft())
+            elif self._watch.news:
+                await tell(
+                    self._shard, drift_output(self._services, self._shard.partition, self._watch.news.popleft())
+                )
+            elif learner.lessons >= lessons + SNAPSHOT_LESSONS or learner.swaps > swaps:
                 await self.save()
 
     async def save(self) -> None:
@@ -247,23 +282,26 @@ class PartitionLabels:
         learner = self.learner
         if learner is None or not learner.models:
             return
+        while self._fits:
+            await self._record(self._fits.popleft())
         self._saved = (learner.lessons, learner.swaps)
         if self._aside is not None:
-            await self._write(ASIDE_KEY, self._aside)
+            await write(self._shard, ASIDE_KEY, self._aside)
             self._aside = None
-        await self._write(SNAPSHOT_KEY, snapshot(learner, self._services.snapshot_key))
+        taken = snapshot(learner, self._services.snapshot_key)
+        await write(
+            self._shard, SNAPSHOT_KEY, taken, [output_of(self._services, self._shard.partition, learner, taken)]
+        )
+
+    async def _record(self, fitted: Fit) -> None:
+        await self._versions.record(version_of(self._services, self._shard.partition, fitted), fitted.parts)
 
     def close(self) -> None:
         """The partition is given up."""
         if self.learner is not None:
             self.learner.close()
             self._services.meter.taught(self._shard.partition, {}, {})
-
-    async def _write(self, key: bytes, value: bytes) -> None:
-        for writes in cut(self._shard.store.get, key, value):
-            before = self._shard.meta
-            meta = Meta(clock_ms=before.clock_ms, applied=before.applied, origins=before.origins)
-            await self._shard.commit(writes, [], meta)
+            self._services.meter.watched(self._shard.partition, None)
 
 
 def _label_key(key: int) -> bytes:

@@ -50,14 +50,22 @@ class Versions:
         self.pins: Mapping[str, int] = {}
         """The pins that were last looked at, by `pin`."""
 
-    def restore(self, holder: Holder) -> None:
-        """After a takeover: what came into force after the holder's own snapshot."""
+    @property
+    def newest(self) -> int:
+        """The highest number that is on record, 0 for none."""
+        return max((one.version for kept in self._versions.values() for one in kept), default=0)
+
+    def restore(self, holder: Holder | None) -> None:
+        """After a takeover: bring back what came into force after the holder's own snapshot. None: it has none, and
+        begins anew."""
         stored = self._shard.store.get(self._key)
         try:
             self._versions = _versions_of(stored) if stored else {}
         except msgspec.MsgspecError as error:
             logger.error("versions of models of partition %d are forgotten: %s", self._shard.partition, error)
             self._versions = {}
+        if holder is None:
+            return
         for name, kept in self._versions.items():
             for version in kept:
                 if version.in_force and holder.version_of(name) not in (-1, version.version):

@@ -4,24 +4,25 @@ In: `rows` (n, features) in bytes, `frauds` (n,) 0 or 1, `weights` (n,), `held`:
 `models.flat_forest.FlatForest.state`, and `said`: what the forest scores them.
 """
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 
 from models.flat_forest import FlatForest, Tree
+from models.grown_parameters import (
+    BOOSTED_L2,
+    BOOSTED_LEAF_ROWS,
+    BOOSTED_LEAVES,
+    BOOSTED_RATE,
+    BOOSTED_TREES,
+    FOREST_DEPTH,
+    FOREST_LEAF_ROWS,
+    FOREST_TREES,
+)
 from models.learnt import Grown
 from models.protocol import State
-
-FOREST_TREES: Final = 50
-FOREST_DEPTH: Final = 8
-FOREST_LEAF_ROWS: Final = 3
-BOOSTED_TREES: Final = 60
-BOOSTED_LEAVES: Final = 15
-BOOSTED_LEAF_ROWS: Final = 10
-BOOSTED_RATE: Final = 0.1
-BOOSTED_L2: Final = 1.0
 
 
 def random_forest(arrays: State, seed: int) -> State:

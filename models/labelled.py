@@ -74,14 +74,26 @@ class Plan(Struct, frozen=True, kw_only=True):
         return tuple(name for name in (*ONLINE, *GROWN) if self.modes.get(name, "off") != "off")
 
 
+class Asked(NamedTuple):
+    """What a fit was asked for with. rows: that it is fitted on; of so many events with a known or an undisputed end;
+    frauds: known; from_ms, to_ms: event time of the rows."""
+
+    rows: int = 0
+    events: int = 0
+    frauds: int = 0
+    from_ms: int = 0
+    to_ms: int = 0
+
+
 class Fit(NamedTuple):
-    """One that is over. rows: that it was fitted on; error: "" where it is in force now."""
+    """One that is over. error: "" where it is in force now; parts: what was fitted."""
 
     model: str
     version: int
     seconds: float
-    rows: int
+    asked: Asked
     error: str
+    parts: State
 
 
 class Labelled:
@@ -110,7 +122,10 @@ class Labelled:
         self.fitted_frauds: dict[str, int] = {}
         self.matured_ms = 0
         self._told = False
-        self._asked_rows: dict[str, int] = {}
+        self._asked: dict[str, Asked] = {}
+        # Of forests that are in force, and those that people want to stay: they are not grown anew.
+        self.versions: dict[str, int] = {}
+        self.pins: Mapping[str, int] = {}
         # Fits that are over, for whoever counts them.
         self.news: deque[Fit] = deque(maxlen=NEWS_MOST)
         self._early: dict[int, Feedback] = {}
@@ -310,7 +325,7 @@ class Labelled:
     def _refit(self) -> None:
         """Have forests grown anew where enough frauds have come to be known."""
         for name in self.names:
-            if name in GROWN:
+            if name in GROWN and name not in self.pins:
                 fitted = self.fitted_frauds.get(name)
                 if fitted is None or self.frauds - fitted >= max(REFIT_FRAUDS, REFIT_SHARE * fitted):
                     self._submit(name)
@@ -324,7 +339,10 @@ class Labelled:
         if not lesson.frauds.any() or lesson.frauds.all():
             return
         self.fitted_frauds[name] = self.frauds
-        self._asked_rows[name] = len(lesson.rows)
+        times_ms = self.kept.column("time_ms")[learnt]
+        self._asked[name] = Asked(
+            len(lesson.rows), len(learnt), self.frauds, int(times_ms.min()), int(times_ms.max())
+        )
         arrays: State = {
             "rows": lesson.rows,
             "frauds": lesson.frauds.astype(np.uint8),
@@ -339,12 +357,30 @@ class Labelled:
             if told is None:
                 continue
             outcome, arrays = told
-            job, rows = outcome.job, self._asked_rows.get(name, 0)
-            self.news.append(Fit(name, job.version, outcome.seconds, rows, outcome.error))
+            version, asked = outcome.job.version, self._asked.pop(name, Asked())
+            self.news.append(Fit(name, version, outcome.seconds, asked, outcome.error, arrays))
             if not outcome.error:
-                self.models[name] = Grown(arrays, len(self.features), shares=GROWN[name])
-                self.calibrations[name] = Calibration(np.asarray(arrays["said"], np.float64))
+                self._adopt(name, arrays, version)
                 self.swaps += 1
+
+    def _adopt(self, name: str, parts: State, version: int) -> None:
+        forest = Grown(parts, len(self.features), shares=GROWN[name])
+        self.calibrations[name] = Calibration(np.asarray(parts["said"], np.float64))
+        self.models[name], self.versions[name] = forest, version
+
+    def version_of(self, name: str) -> int:
+        """Of a forest: the version in force, 0 before the first. Others have none: -1."""
+        return self.versions.get(name, 0) if name in GROWN and name in self.names else -1
+
+    def put_in_force(self, name: str, parts: State, version: int) -> None:
+        """Score by another version of a forest from now on. Errors: KeyError or ValueError where there is no such
+        model, or the parts are not its; nothing has changed then."""
+        if self.version_of(name) < 0:
+            raise ValueError(f"{name} is not at work")
+        if parts["said"].ndim != 1 or not len(parts["said"]):
+            raise ValueError("no rows were held out")
+        self._adopt(name, parts, version)
+        self._fitting.forget(f"{name}/{self._name}")
 
     def explain(self, row: Sequence[float]) -> Scores:
         """Feature to its share in what the models that earned trust hold against the row; together 1. By how far the

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from models import autoencoder, gaussian, half_space, isolation_forest, local_outliers, loda, one_class
+from models import autoencoder, gaussian, half_space, isolation_forest, learnt, local_outliers, loda, one_class
+from models.grown_parameters import GROWN_PARAMETERS
 
 PARAMETERS: Final[Mapping[str, Mapping[str, float]]] = {
     half_space.HalfSpaceTrees.name: {
@@ -27,5 +28,8 @@ PARAMETERS: Final[Mapping[str, Mapping[str, float]]] = {
         "steps": local_outliers.STEPS,
     },
     autoencoder.Autoencoder.name: {"narrowest": autoencoder.NARROWEST, "epochs": autoencoder.EPOCHS},
+    learnt.Logistic.name: {"learning_rate": learnt.LEARNING_RATE, "l2": learnt.L2},
+    learnt.AdaptiveForest.name: {"n_trees": learnt.ADAPTIVE_TREES},
+    **GROWN_PARAMETERS,
     loda.Loda.name: {"n_cuts": loda.N_CUTS, "bins": loda.BINS, "half_life_rows": loda.HALF_LIFE_ROWS},
 }

@@ -26,7 +26,7 @@ CHUNK_VERSION: Final = 1
 
 class Lore(Struct, frozen=True, kw_only=True):
     """The head of a snapshot. clock_ms: of the events when silence was last listened to; fitted: frauds known when a
-    forest was last asked for; bits: see `models.kept`."""
+    forest was last asked for; bits: see `models.kept`; versions: of forests, which a former Argus did not tell."""
 
     features: tuple[str, ...]
     names: tuple[str, ...]
@@ -38,6 +38,7 @@ class Lore(Struct, frozen=True, kw_only=True):
     fitted: dict[str, int]
     bits: tuple[int, int]
     river: str
+    versions: dict[str, int] = {}
 
 
 class Said(Struct, array_like=True, frozen=True):
@@ -120,6 +121,7 @@ def snapshot(learner: Labelled, key: bytes) -> bytes:
         fitted=learner.fitted_frauds,
         bits=(learner.kept.bits[0], learner.kept.bits[1]),
         river=version("river"),
+        versions=learner.versions,
     )
     return seal(lore, arrays, key)
 
@@ -159,6 +161,7 @@ def resume(learner: Labelled, raw: bytes, key: bytes) -> None:
     learner.lessons, learner.epochs_left = lore.lessons, lore.epochs_left
     learner.fitted_frauds = {name: count for name, count in lore.fitted.items() if name in models}
     learner.kept.bits = list(lore.bits)
+    learner.versions = {name: lore.versions.get(name, lore.swaps) for name in models if name in GROWN}
 
 
 def _under(arrays: State, prefix: str) -> dict[str, Any]:

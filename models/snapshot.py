@@ -44,7 +44,7 @@ PARAMS: Final[dict[str, float]] = {
     "calibration.recent_rows": RECENT_ROWS,
 }
 _PREFIX = Layout(">4sHI")
-_DTYPES: Final = frozenset({"<f8", "<i8", "<u2", "<f4", "<i4"})
+_DTYPES: Final = frozenset({"<f8", "<i8", "<u2", "<f4", "<i4", "|u1"})
 
 
 def libraries() -> dict[str, str]:

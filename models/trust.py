@@ -66,6 +66,11 @@ class Trust:
         often = false / silent if silent else 0.0
         return float(recall * min(1.0, FALSE_FREE / often) if often else recall)
 
+    def counts_of(self, name: str) -> tuple[float, float, float, float]:
+        """Frauds that it had scored, caught of them, undisputed events that it had scored, raised of them."""
+        frauds, caught, silent, raised = self.counts[self._names.index(name)].tolist()
+        return frauds, caught, silent, raised
+
     def all(self) -> Mapping[str, float]:
         """By model."""
         return {name: self.of(name) for name in self._names}

@@ -7,11 +7,14 @@ import msgspec
 import pytest
 
 from agents.labels import ASIDE_KEY, CHUNK_PREFIX, LABEL_PREFIX, SNAPSHOT_KEY
+from agents.pins import Pins
 from agents.users import UserWork
+from agents.versions import VERSIONS_KEPT
 from core.clock import DAY, MINUTE
+from core.model_records import ModelPin
 from models.labelled import Plan
 from tables.chunks import joined
-from tests.agents.household import NOON_MS, Town, event, users_of
+from tests.agents.household import NOON_MS, TOPICS, Town, event, users_of
 
 USERS = users_of(0, 37)
 FEEDBACK = "feedback"
@@ -238,3 +241,83 @@ def test_where_all_are_off_nothing_is_kept(tmp_path: Path) -> None:
         await work.stop(gracefully=True)
 
     play(story)
+
+
+def told(town: Town) -> dict[str, dict[str, Any]]:
+    """What the models topic holds after compaction."""
+    held: dict[str, dict[str, Any]] = {}
+    for output in town.wire:
+        if output.topic == TOPICS.models:
+            key = (output.key or b"").decode()
+            held.pop(key, None)
+            if output.value is not None:
+                held[key] = msgspec.json.decode(output.value)
+    return held
+
+
+def test_forests_and_what_models_earned_are_on_record(town: Town) -> None:
+    async def story() -> None:
+        work = await town.users()
+        await lived(town, work)
+        await work.tick()
+        await work.stop(gracefully=True)
+
+    play(story)
+    records = told(town)
+    first = min(key for key in records if key.startswith("random_forest/0/"))
+    version = records[first]
+    assert (version["mode"], version["frauds"] >= 30, version["auc"]) == ("decide", True, None)
+    assert version["parameters"]["n_trees"] == 50
+    assert "rules_risk" in version["features"]
+    assert version["trained_from"] < version["trained_to"] <= version["fitted"]
+    assert sum(one["in_force"] for key, one in records.items() if key.startswith("random_forest/")) == 1
+    snapshot = records["labels/0"]
+    assert (snapshot["frauds"], snapshot["speaking"]) == (60, ["logistic_regression", "random_forest"])
+    earned = snapshot["earned"]["random_forest"]
+    assert 0 < earned["caught"] <= earned["frauds"]
+    assert 0 < earned["trust"] < 1
+    assert town.reports["watched"][-1] == (0, None)
+    assert town.reports["watched"][-3][1].speaking == ("logistic_regression", "random_forest")
+
+
+def test_a_pinned_forest_is_put_back_and_stays_through_a_kill_until_it_is_released(town: Town) -> None:
+    pins = Pins()
+    town._more["pins"] = lambda: pins.current
+    town.now_ms += 10 * DAY
+
+    def pin(version: int | None) -> None:
+        wanted = ModelPin(model="random_forest", version=version or 1, by="a", time="")
+        pins.take(b"pin/random_forest", msgspec.json.encode(wanted) if version else None)
+
+    def forest(work: UserWork) -> int:
+        assert work.labels.learner is not None
+        return work.labels.learner.version_of("random_forest")
+
+    async def story() -> None:
+        work = await town.users()
+        await lived(town, work, 1_400)
+        newest = forest(work)
+        assert newest > 1
+        loud_before = scores(work)[0]
+        pin(1)
+        await work.tick()
+        assert forest(work) == 1
+        await lived(town, work, 2_000, first=1_400)
+        assert forest(work) == 1
+        await work.stop(gracefully=False)
+        heir = await town.users(disk="b")
+        await heir.tick()
+        assert forest(heir) == 1
+        assert len(scores(heir)[0]) == len(loud_before)
+        pin(99)  # nobody keeps it
+        await heir.tick()
+        assert forest(heir) == 1
+        pin(None)
+        await lived(town, heir, 2_100, first=2_000)
+        assert forest(heir) > newest
+        await heir.stop(gracefully=True)
+
+    play(story)
+    records = told(town)
+    assert not any(one.get("pinned") for one in records.values())
+    assert len([key for key in records if key.startswith("random_forest/0/")]) <= VERSIONS_KEPT
