@@ -14,6 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from argus.kafka_access import access_of
+from argus.reach import quiet
 from argus.settings import Settings
 from argus.topics import TOPICS
 
@@ -23,6 +24,9 @@ logger = logging.getLogger(__name__)
 WITHIN_S: Final = 30.0
 AGAIN_S: Final = 1.0
 NAMED: Final = 5
+
+
+LOOK_S: Final = 5.0
 
 
 class WrongTopics(Exception):
@@ -40,6 +44,31 @@ def await_topics(settings: Settings, names: Iterable[str], within_s: float = WIT
         logger.warning("the topics could not be looked at: %s", error)
     finally:
         loop.close()
+
+
+def partitions_found(settings: Settings, within_s: float = LOOK_S) -> int | None:
+    """How many partitions the events topic has; None where it is not there, or no broker tells within that time."""
+    loop = asyncio.new_event_loop()
+    try:
+        with quiet():
+            return loop.run_until_complete(asyncio.wait_for(_partitions(settings), within_s))
+    except (KafkaError, OSError, TimeoutError, ValueError):
+        return None
+    finally:
+        loop.close()
+
+
+async def _partitions(settings: Settings) -> int | None:
+    name = settings.topic("events")
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.broker, **access_of(settings).options())
+    try:
+        await admin.start()
+        if name not in await admin.list_topics():
+            return None
+        (found,) = await admin.describe_topics([name])
+        return len(found["partitions"]) or None
+    finally:
+        await admin.close()
 
 
 async def _await(settings: Settings, names: frozenset[str], within_s: float) -> None:

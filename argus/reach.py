@@ -30,7 +30,7 @@ def reach(settings: Settings, within_s: float = WITHIN_S) -> None:
     # A loop of its own, that leaves alone what this thread has for one: Faust asks for that later.
     loop = asyncio.new_event_loop()
     try:
-        with _quiet():
+        with quiet():
             loop.run_until_complete(_reach(settings, within_s))
     finally:
         loop.close()
@@ -57,8 +57,8 @@ async def _reach(settings: Settings, within_s: float) -> None:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """The client tells of every failed try to connect; a line of ours is said in its place."""
+def quiet() -> Iterator[None]:
+    """The client tells of every failed try to connect; whoever asks says it in its own way, or lives without."""
     log = logging.getLogger("aiokafka")
     before = log.level
     log.setLevel(logging.CRITICAL)

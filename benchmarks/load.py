@@ -2,7 +2,8 @@
 
 `python -m benchmarks.load fill BOOTSTRAP TOPIC PARTITIONS FILE COUNT` sends in record batches of 500, keyed and
 placed as aiokafka's default partitioner would. `... pace BOOTSTRAP TOPIC PARTITIONS FILE COUNT RATE START` sends each
-event at its own moment, START + i / RATE on the machine's monotonic clock, whether or not others were answered.
+event at its own moment, START + i / RATE on the machine's monotonic clock, whether or not others were answered;
+as with Kafka's own clients, it may then wait for others for 5 ms.
 """
 
 import asyncio
@@ -20,6 +21,8 @@ from benchmarks.events import Events
 
 BATCH_RECORDS: Final = 500
 BATCH_BYTES: Final = 1 << 20
+# The default of Java's producer (since 4.0) and of librdkafka.
+LINGER_MS: Final = 5
 
 
 async def fill(bootstrap: str, topic: str, partitions: int, events: Events, count: int) -> None:
@@ -65,7 +68,7 @@ async def pace(
         (place(head.user_id), head.user_id.encode(), line)
         for line, head in zip(events.lines(count), events.heads(count), strict=True)
     ]
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all")
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=LINGER_MS)
     await producer.start()
     try:
         for number, (partition, key, value) in enumerate(ready):

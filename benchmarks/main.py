@@ -51,9 +51,12 @@ class Report(Struct, frozen=True):
 class Bench:
     """What the benchmarks of one call share: settings, how many events, and files of events."""
 
-    def __init__(self, settings: Settings, directory: Path, events: int | None, at: str | None = None) -> None:
-        """at: brokers that are there, for those of `ELSEWHERE`."""
+    def __init__(
+        self, settings: Settings, alone: Settings, directory: Path, events: int | None, at: str | None = None
+    ) -> None:
+        """alone: for what one worker does. at: brokers that are there, for those of `ELSEWHERE`."""
         self.settings = settings
+        self._alone = alone
         self._at = at
         self._directory = directory
         self._events = events
@@ -66,19 +69,19 @@ class Bench:
 
     def stream(self) -> Result:
         count = self.count(stream.EVENTS)
-        return stream.run(self.settings, self.events(count), count)
+        return stream.run(self._alone, self.events(count), count)
 
     def faust(self) -> Result:
         count = self.count(beside_faust.EVENTS)
-        return beside.run(self.settings, self.events(count), count, beside_faust.PEER)
+        return beside.run(self._alone, self.events(count), count, beside_faust.PEER)
 
     def quix(self) -> Result:
         count = self.count(beside_quix.EVENTS)
-        return beside.run(self.settings, self.events(count), count, beside_quix.PEER)
+        return beside.run(self._alone, self.events(count), count, beside_quix.PEER)
 
     def latency(self, rate: int) -> Result:
         count = self.count(rate * latency.RUN_S)
-        return latency.run(self.settings, self.events(latency.WARM_UP + count), rate, count, self._at)
+        return latency.run(self._alone, self.events(latency.WARM_UP + count), rate, count, self._at)
 
     def replay(self) -> Result:
         count = self.count(replay.EVENTS)
@@ -108,7 +111,7 @@ class Bench:
 
     def api(self) -> Result:
         count = self.count(api.RATE * api.RUN_S)
-        return api.run(self.settings, self.events(api.WARM_UP + count + api.LISTS * api.LIST), count)
+        return api.run(self._alone, self.events(api.WARM_UP + count + api.LISTS * api.LIST), count)
 
     def handbook(self) -> Result:
         count = self.count(handbook.PAYMENTS)
@@ -161,11 +164,20 @@ ELSEWHERE: Final = frozenset({"latency", "latency-50", "latency-200", "latency-5
 NEEDS: Final[Mapping[str, str]] = {"quix": "quixstreams", "state": "quixstreams"}
 
 
-def run(settings: Settings, *, names: Sequence[str], as_json: bool, events: int | None, at: str | None = None) -> int:
+def run(
+    settings: Settings,
+    alone: Settings,
+    *,
+    names: Sequence[str],
+    as_json: bool,
+    events: int | None,
+    at: str | None = None,
+) -> int:
     """Run the named benchmarks, all usual ones if none is named; the exit status, 2 for a name that isn't there.
 
-    events: of each measurement (users, for `memory` and `recovery`); None for what suits each. at: brokers that are
-    there, instead of embedded ones.
+    alone: settings for what one worker does, with partitions as `argus up` has them. events: of each measurement
+    (users, for `memory` and `recovery`); None for what suits each. at: brokers that are there, instead of embedded
+    ones.
     """
     known = BENCHMARKS | MORE
     unknown = [name for name in names if name not in known]
@@ -180,7 +192,7 @@ def run(settings: Settings, *, names: Sequence[str], as_json: bool, events: int 
     machine = describe()
     results = []
     with tempfile.TemporaryDirectory(prefix="argus-bench-events-") as directory:
-        bench = Bench(settings, Path(directory), events, at)
+        bench = Bench(settings, alone, Path(directory), events, at)
         for name in dict.fromkeys(chosen):
             print(f"{name} ...", file=sys.stderr, flush=True)
             before = pace()

@@ -56,3 +56,11 @@ class Shell:
         settings = load_settings(self.environ, self.config, overrides, profile)
         log.configure(settings.log_level, settings.log_format)
         return settings
+
+    def joining(self, **overrides: Any) -> "Settings":
+        """As `settings`, for a process that joins others: where nobody says how many partitions there are, as many as
+        the events topic has."""
+        from argus.declared import partitions_found
+
+        found = partitions_found(self.settings(**overrides))
+        return self.settings({"partitions": found} if found else None, **overrides)

@@ -15,4 +15,7 @@ def command(shell: Shell, names: tuple[str, ...], as_json: bool, events: int | N
     """Run the benchmarks (or those named), side by side with the peers that are installed."""
     from benchmarks.main import run
 
-    return run(shell.settings(), names=names, as_json=as_json, events=events, at=broker)
+    settings = shell.settings()
+    # As `argus up` begins, with one worker.
+    alone = shell.settings(profile={"partitions": 1})
+    return run(settings, alone, names=names, as_json=as_json, events=events, at=broker)

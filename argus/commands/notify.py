@@ -1,6 +1,7 @@
 """`argus notify`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -26,9 +27,9 @@ def command(shell: Shell, broker: str | None, data_dir: Path | None, metrics_por
 
     It needs the workers' ARGUS_SECRET: one-time passwords are derived from it.
     """
-    settings = shell.settings(broker=broker, data_dir=data_dir, metrics_port=metrics_port)
+    places: dict[str, Any] = {"broker": broker, "data_dir": data_dir, "metrics_port": metrics_port}
     from argus.notify import app
 
     if check:
-        return app.check(settings)
-    return app.run(settings)
+        return app.check(shell.settings(**places))
+    return app.run(shell.joining(**places))

@@ -19,7 +19,7 @@ from argus.commands import Shell
 @click.pass_obj
 def command(shell: Shell, host: str | None, port: int | None, broker: str | None, data_dir: Path | None) -> int:
     """Serve the API and the console until Ctrl-C. Several can run side by side."""
-    settings = shell.settings(broker=broker, data_dir=data_dir, api_host=host, api_port=port)
+    settings = shell.joining(broker=broker, data_dir=data_dir, api_host=host, api_port=port)
     from argus.api import serve
 
     return serve.run(settings)

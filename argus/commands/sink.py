@@ -1,6 +1,7 @@
 """`argus sink`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -23,8 +24,8 @@ def command(
     """Follow the topics into the SQL database that the API reads, until Ctrl-C."""
     from argus import sink
 
-    settings = shell.settings(broker=broker, data_dir=data_dir, metrics_port=metrics_port)
+    places: dict[str, Any] = {"broker": broker, "data_dir": data_dir, "metrics_port": metrics_port}
     if not migrate_only:
-        return sink.run(settings)
-    click.echo(f"{sink.migrate_only(settings)} is up to date")
+        return sink.run(shell.joining(**places))
+    click.echo(f"{sink.migrate_only(shell.settings(**places))} is up to date")
     return 0

@@ -47,8 +47,10 @@ def command(
     from argus import up
     from argus.settings import EMBEDDED
 
+    # More partitions than workers only make more steps of fewer events.
+    embedded = {} if broker else {**EMBEDDED, "partitions": workers}
     settings = shell.settings(
-        profile={**({} if broker else EMBEDDED), "console_simulator": True},
+        profile={**embedded, "console_simulator": True},
         broker=broker,
         # The embedded one knows no other.
         kafka_security_protocol=None if broker else "PLAINTEXT",

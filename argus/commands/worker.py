@@ -22,4 +22,4 @@ def command(shell: Shell, broker: str | None, data_dir: Path | None, metrics_por
     """Run one stream worker on an existing Kafka until Ctrl-C."""
     from argus import worker
 
-    return worker.run(shell.settings(broker=broker, data_dir=data_dir, metrics_port=metrics_port))
+    return worker.run(shell.joining(broker=broker, data_dir=data_dir, metrics_port=metrics_port))

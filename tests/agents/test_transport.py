@@ -2,6 +2,7 @@
 says where to look."""
 
 import inspect
+import re
 import tomllib
 from collections.abc import Callable
 from importlib.metadata import version
@@ -115,7 +116,10 @@ def test_every_override_still_overrides_something(ours: type, names: list[str]) 
         (driver.Consumer._wait_next_records, ["return records, active_partitions", "self.sleep(1)"]),
         (driver.Consumer._drain_messages, ["_add_gap", "getmany", "_read_offset"]),
         (driver.AIOKafkaConsumerThread._create_worker_consumer, ["fetch_max_wait_ms=1500", "self._assignor"]),
-        (Fetcher._get_actions_per_node, ["self._fetch_max_wait_ms", "calculate_backoff()"]),
+        (
+            Fetcher._get_actions_per_node,
+            ["self._fetch_max_wait_ms", "self._max_partition_fetch_bytes", "calculate_backoff()"],
+        ),
         (Fetcher._proc_fetch_request, ["backoff=self._prefetch_backoff"]),
     ],
     ids=lambda value: value.__qualname__ if callable(value) else "",
@@ -141,6 +145,9 @@ def test_the_consumer_takes_every_setting_it_is_given() -> None:
 
 
 def test_patience_finds_what_it_adjusts() -> None:
-    assert {"_behind", "after", "_set"} <= set(vars(patience.Patience))
-    assert "_fetch_max_wait_ms" in inspect.getsource(Fetcher.__init__)
-    assert {"_fetcher", "_subscription"} <= set(aiokafka.AIOKafkaConsumer.__init__.__code__.co_names)
+    adjusted = re.findall(r"_fetcher\.(\w+)", inspect.getsource(patience))
+    assert {"_fetch_max_wait_ms", "_max_partition_fetch_bytes"} == set(adjusted)
+    for name in adjusted:
+        assert f"self.{name} = " in inspect.getsource(Fetcher.__init__)
+    known = aiokafka.AIOKafkaConsumer.__init__.__code__.co_names
+    assert {"_fetcher", "_subscription", "_max_partition_fetch_bytes"} <= set(known)

@@ -22,6 +22,8 @@ class Consumer:
         self.polls = 0
         self.following = False
         self._subscription = SimpleNamespace(subscription=None)
+        self._max_partition_fetch_bytes = 1 << 20
+        self._fetcher = SimpleNamespace()
 
     async def start(self) -> None:
         self.started += 1

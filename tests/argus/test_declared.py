@@ -6,7 +6,8 @@ import uuid
 
 import pytest
 
-from argus.declared import WrongTopics, await_topics
+from argus.commands import Shell
+from argus.declared import WrongTopics, await_topics, partitions_found
 from argus.ports import pick
 from argus.settings import Settings
 from argus.topics import TOPICS, ensure_topics
@@ -51,3 +52,24 @@ def test_a_broker_that_does_not_tell_stops_nobody_here(caplog: pytest.LogCapture
     with caplog.at_level(logging.WARNING, "argus.declared"):
         await_topics(settings, names(settings), within_s=0.0)
     assert "could not be looked at" in caplog.text
+
+
+def test_who_joins_counts_with_as_many_partitions_as_there_are_unless_it_is_told(settings: Settings) -> None:
+    asyncio.run(ensure_topics(settings.broker, settings))
+    environ = {"ARGUS_TOPIC_PREFIX": settings.topic_prefix}
+    assert Shell(environ=environ).joining(broker=settings.broker).partitions == 2
+    told = Shell(environ={**environ, "ARGUS_PARTITIONS": "3"}).joining(broker=settings.broker)
+    assert (told.partitions, told.broker, told.topic_prefix) == (3, settings.broker, settings.topic_prefix)
+
+
+def test_where_there_is_no_topic_yet_it_counts_with_the_settings_and_makes_none(settings: Settings) -> None:
+    assert partitions_found(settings) is None
+    assert partitions_found(settings) is None, "to ask has made it"
+    joining = Shell(environ={"ARGUS_TOPIC_PREFIX": settings.topic_prefix}).joining(broker=settings.broker)
+    assert joining.partitions == Settings().partitions
+
+
+def test_a_broker_that_is_away_is_not_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    settings = Settings(broker=f"127.0.0.1:{pick()}")
+    assert partitions_found(settings) is None
+    assert caplog.text == ""

@@ -25,7 +25,7 @@ from tests.kafka.until import until
 
 def test_a_small_run_reports_every_part_as_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
-    assert run(settings, names=("replay", "engine"), as_json=True, events=1_000) == 0
+    assert run(settings, settings, names=("replay", "engine"), as_json=True, events=1_000) == 0
     report = msgspec.json.decode(capsys.readouterr().out, type=Report)
     assert [result.benchmark for result in report.results] == ["replay", "engine"]
     assert all(one.runs and one.value >= 0 for result in report.results for one in result.figures)
@@ -35,12 +35,12 @@ def test_a_small_run_reports_every_part_as_json(capsys: pytest.CaptureFixture[st
 
 def test_a_name_that_is_not_there_is_told_with_those_that_are() -> None:
     with pytest.raises(click.UsageError, match=r"no benchmark 'repaly'.*replay"):
-        run(Settings(), names=("repaly",), as_json=True, events=1_000)
+        run(Settings(), Settings(), names=("repaly",), as_json=True, events=1_000)
 
 
 def test_what_needs_a_broker_of_its_own_is_not_run_on_another() -> None:
     with pytest.raises(click.UsageError, match=r"--broker is for latency"):
-        run(Settings(), names=("latency", "stream"), as_json=True, events=1_000, at="127.0.0.1:1")
+        run(Settings(), Settings(), names=("latency", "stream"), as_json=True, events=1_000, at="127.0.0.1:1")
 
 
 @pytest.mark.broker

@@ -9,6 +9,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from argus.declared import partitions_found
+from argus.settings import Settings
 from tests.argus.api.whole import Whole, event
 from tests.kafka.until import until
 
@@ -262,3 +264,7 @@ def test_the_console_is_at_the_root_and_asks_who_comes(whole: Whole) -> None:
     answer = whole.get("/", headers={"Accept": "text/html"})
     assert answer.status in (200, 303, 401)
     assert answer.headers.get("location", "/login").startswith("/login")
+
+
+def test_the_embedded_broker_has_a_partition_for_each_worker(whole: Whole) -> None:
+    assert partitions_found(Settings(broker=whole.broker)) == 1
