@@ -16,11 +16,11 @@ class Rounds:
         self._prefix = prefix
         self._cursor = prefix
 
-    def next(self) -> list[tuple[bytes, bytes]]:
-        """Keys and records of the next `SCANNED_PER_TICK`; fewer at the end of a round."""
+    def next(self, most: int = SCANNED_PER_TICK) -> list[tuple[bytes, bytes]]:
+        """Keys and records of the next ones; fewer at the end of a round."""
         found: list[tuple[bytes, bytes]] = []
         for key, record in self._store.scan(self._prefix, self._cursor):
-            if len(found) == SCANNED_PER_TICK:
+            if len(found) == most:
                 self._cursor = key
                 return found
             found.append((key, record))

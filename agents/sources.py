@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from agents.eviction import Rounds
+from agents.eviction import SCANNED_PER_TICK, Rounds
 from agents.keyed import KeyedWork, Kind, Missed, Step
 from agents.placing import partition_of
 from agents.services import Services
@@ -23,6 +23,10 @@ from tables.sources import SOURCES, decode_source
 logger = logging.getLogger(__name__)
 
 SOURCE_PREFIX: Final = b"s"
+# A tick looks at so many sources more for each that came since the last one: however fast they come, there are then
+# no more of those that are over than of the others. And at no more than so many, of 20 us each.
+SCANNED_FOR_NEW: Final = 2
+SCANNED_MOST: Final = 1_000
 KIND: Final = Kind("sources", SOURCE_PREFIX, SOURCES)
 
 _decode = msgspec.msgpack.Decoder(Signals).decode
@@ -34,6 +38,7 @@ class SourceWork(KeyedWork[SourceState]):
     def __init__(self, services: Services, shard: Shard, cached_sources: int, missed: Missed | None = None) -> None:
         super().__init__(services, shard, KIND, cached_sources, missed)
         self._rounds = Rounds(shard.store, SOURCE_PREFIX)
+        self._new = 0
 
     async def tick(self) -> None:
         """Forget sources that have not been heard of for long."""
@@ -50,7 +55,8 @@ class SourceWork(KeyedWork[SourceState]):
         meta, dormant_ms = self.shard.meta, self.services.dormant_ms
         gone: dict[str, SourceState | None] = {}
         outputs = []
-        for key, record in self._rounds.next():
+        most, self._new = min(SCANNED_PER_TICK + SCANNED_FOR_NEW * self._new, SCANNED_MOST), 0
+        for key, record in self._rounds.next(most):
             state = decode_source(record)
             reputation = state.reputation
             if state.clock_ms >= meta.clock_ms - dormant_ms:
@@ -69,6 +75,7 @@ class SourceWork(KeyedWork[SourceState]):
         origins = dict(self.shard.meta.origins)
         batch = merged(records, origins)
         states = self.load(batch)
+        known = len(states)
         judged = judge_sources(
             batch,
             states,
@@ -77,6 +84,7 @@ class SourceWork(KeyedWork[SourceState]):
             custom=services.custom(),
             now_ms=services.now_ms(),
         )
+        self._new += len(states) - known
         clock_ms = max((state.clock_ms for state in states.values()), default=0)
 
         def report() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from agents.eviction import SCANNED_PER_TICK
 from agents.journal import TooLarge
 from agents.shard import Output
 from agents.signalling import Signals, encode_signals
@@ -254,6 +255,20 @@ def test_a_reputation_that_still_counts_keeps_its_source(town: Town) -> None:
         state = msgspec.structs.replace(state, reputation=lasting)
         meta = msgspec.structs.replace(work.shard.meta, clock_ms=clock_ms)
         await work.shard.commit({SOURCE_PREFIX + SOURCE.encode(): encode_source(state)}, [], meta)
+        await work.tick()
+        assert [state.key for state in work.stored()] == [SOURCE]
+        await work.stop(gracefully=True)
+
+    play(story)
+
+
+def test_the_faster_sources_come_the_more_are_looked_at(town: Town) -> None:
+    async def story() -> None:
+        work = await town.sources()
+        count = 4 * SCANNED_PER_TICK
+        signup, later = (Signal(SIGNUP, NOON_MS + at * 1_000 * town.services().dormant_ms, "u", "e") for at in (0, 1))
+        await work.apply(SIGNALS, records([told(1, {f"ip:10.0.0.{at}": [signup] for at in range(count)})]))
+        await work.apply(SIGNALS, [Record(SIGNALS, 0, 1, b"0", told(2, {SOURCE: [later]}))])
         await work.tick()
         assert [state.key for state in work.stored()] == [SOURCE]
         await work.stop(gracefully=True)
