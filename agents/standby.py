@@ -46,7 +46,7 @@ class Standby:
         self._free = free
         self._recovery = Recovery(store)
         # The changelog's end when it was last heard of, on the embedded broker short of it by its last batch.
-        self.end = 0
+        self.end: int | None = None
 
     @classmethod
     def open(cls, stores: Stores, place: Place, path: Path, free: Callable[[Path], float] = free_share) -> "Standby":
@@ -64,9 +64,9 @@ class Standby:
         return self._recovery.next_offset
 
     @property
-    def lag_records(self) -> int:
-        """Records of the changelog that are not in here, as far as is known."""
-        return max(0, self.end - self.next_offset)
+    def lag_records(self) -> int | None:
+        """Records of the changelog that are not in here; None before its end was heard of."""
+        return None if self.end is None else max(0, self.end - self.next_offset)
 
     def take(self, entries: Sequence[Entry]) -> None:
         """Store the next entries of the changelog. Raises `NoRoom` before anything is stored, `OSError` where it
@@ -74,7 +74,6 @@ class Standby:
         if self._free(self._store.path.parent) < FREE_SHARE:
             raise NoRoom(f"the disk of {self._store.path} has less than {FREE_SHARE:.0%} free")
         self._recovery.take(entries)
-        self.end = max(self.end, self.next_offset)
 
     def close(self) -> None:
         self._store.close()

@@ -60,8 +60,9 @@ class Standbys:
         self._task: asyncio.Task[None] | None = None
 
     def lags(self) -> Mapping[Place, int]:
-        """Records that each open copy lacks."""
-        return {place: standby.lag_records for place, standby in self._open.items()}
+        """Records that each copy lacks, of those of which that is known."""
+        lags = {place: standby.lag_records for place, standby in self._open.items()}
+        return {place: lag for place, lag in lags.items() if lag is not None}
 
     async def leave(self, places: Collection[Place]) -> None:
         """Close these, for who opens them now. Nothing is read until `follow`."""

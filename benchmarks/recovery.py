@@ -8,25 +8,24 @@ import time
 from contextlib import suppress
 from typing import Final
 
-from aiokafka import AIOKafkaProducer
 from msgspec import Struct
 from prometheus_client.parser import text_string_to_metric_families
 
-from agents.placing import Placing
 from argus.settings import EMBEDDED, Settings
 from benchmarks.changelog import lived, write
-from benchmarks.events import START_MS, Events, read_head
+from benchmarks.events import Events
 from benchmarks.figures import Result, Target, figure, per_second
 from benchmarks.house import House, Reader, house
-from benchmarks.process import Child, Deadline, cpu_s
-from core.records import encode
+from benchmarks.process import cpu_s
+from benchmarks.standby import takeovers
+from benchmarks.waiting import decided, one_event_each
 
 USERS: Final = 100_000
 LIVED_USERS: Final = 2_000
 MEAN_EVENTS: Final = 10
 RUNS: Final = 3
 MOST_S: Final = 60.0
-STALL_S: Final = 600.0
+STANDBY_S: Final = 5.0
 RECOVERY: Final = "argus_recovery_duration_seconds"
 
 
@@ -41,12 +40,19 @@ class Start(Struct, frozen=True):
 
 
 def run(settings: Settings, events: Events, users: int) -> Result:
-    changelog, disk = asyncio.run(_starts(settings, lived(settings, events), users))
+    records = lived(settings, events)
+    changelog, disk = asyncio.run(_starts(settings, records, users))
+    standby = asyncio.run(takeovers(settings, records, users))
     return Result(
         "recovery",
         (
             figure("from the changelog", "s", [one.ready_s for one in changelog], Target(MOST_S, "lower")),
             figure("from local disk", "s", [one.ready_s for one in disk]),
+            figure(
+                "by a standby, from the handover", "s", [one.handed_s for one in standby], Target(STANDBY_S, "lower")
+            ),
+            figure("by a standby, from the kill", "s", [one.killed_s for one in standby]),
+            figure("records that the standby read", "", [one.read for one in standby]),
             figure("reading the changelog", "s", [one.reading_s for one in changelog]),
             figure("changelog records read", "/s", [per_second(users, one.reading_s) for one in changelog]),
             figure("from the changelog, processor time", "s", [one.cpu_s for one in changelog]),
@@ -56,6 +62,7 @@ def run(settings: Settings, events: Events, users: int) -> Result:
         (
             f"{users:,} users in {settings.partitions} partitions, about {MEAN_EVENTS} events each",
             "from the start of a worker to its decisions in every partition; the one before it was killed",
+            "a standby has all users in one partition; its event is sent when the owner has been killed",
             f"the group misses the killed one after {EMBEDDED['session_timeout_s']:.0f} s",
         ),
     )
@@ -82,10 +89,10 @@ async def _starts(settings: Settings, records: list[bytes], users: int) -> tuple
 
 async def _start(home: House, reader: Reader, name: str) -> Start:
     """Start a worker, wait until it has decided an event of every partition, and kill it."""
-    await _one_event_each(home, name)
+    await one_event_each(home, name)
     begin = time.monotonic()
     with home.worker() as worker:
-        await _decided(reader, name, home.settings.partitions, worker)
+        await decided(reader, name, home.settings.partitions, worker)
         ready_s, used_s = time.monotonic() - begin, cpu_s(worker.pid)
         reading_s = recovery_s(await asyncio.to_thread(home.metrics)) or 0.0
         with suppress(ProcessLookupError):
@@ -103,32 +110,3 @@ def recovery_s(exposition: str) -> float | None:
         if sample.labels.get("table") == "users"
     }
     return found["sum"] / found["count"] if found.get("count") else None
-
-
-async def _decided(reader: Reader, name: str, wanted: int, worker: Child) -> None:
-    """Wait for decisions on `wanted` events of that name. (An owner sends the last ones of another again.)"""
-    decided: set[str] = set()
-    deadline = Deadline(STALL_S)
-    while len(decided) < wanted:
-        ids = (read_head(record.value).event_id for record in await reader.poll())
-        decided |= {event_id for event_id in ids if event_id.startswith(f"{name}-")}
-        worker.check()
-        deadline.check("the worker is not ready")
-
-
-async def _one_event_each(home: House, name: str) -> None:
-    settings = home.settings
-    place, waiting = Placing(settings.partitions), set(range(settings.partitions))
-    producer = AIOKafkaProducer(bootstrap_servers=home.bootstrap, acks="all")
-    await producer.start()
-    try:
-        for number in range(1_000 * settings.partitions):
-            user_id = f"{name}-{number}"
-            if (partition := place(user_id)) in waiting:
-                waiting.remove(partition)
-                event = {"event_id": user_id, "type": "login", "user_id": user_id, "time": START_MS}
-                await producer.send_and_wait(
-                    settings.topic("events"), encode(event), key=user_id.encode(), partition=partition
-                )
-    finally:
-        await producer.stop()
