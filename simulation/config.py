@@ -31,7 +31,7 @@ class Config:
     """What to simulate. Equal configs give equal bytes.
 
     days or events: how much; neither means endless (live). events counts repeats too.
-    attacks: names of `simulation.attacks.ATTACKS`; None for all of them, empty for a quiet world.
+    attacks: names of `simulation.attacks.ATTACKS`; None for all but `BY_NAME`, empty for a quiet world.
     intensity: one of `INTENSITIES`, or "mixed".
     attack_share: about which share of the events attackers make; each named attack comes at least once, if the
         run is long enough to hold it.

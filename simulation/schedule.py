@@ -4,7 +4,7 @@ from random import Random
 from typing import Final
 
 from core.clock import DAY, SECOND
-from simulation.attacks import ATTACKS
+from simulation.attacks import ATTACKS, UNNAMED
 from simulation.attacks.stage import Stage
 from simulation.config import INTENSITIES, MIXED, Config, Intensity
 from simulation.delivery import Delivery
@@ -29,7 +29,7 @@ NOT_LIVE: Final = frozenset({"dormant_takeover"})
 
 def attacks_in(config: Config) -> float:
     """About how many of `config.events` will be attackers'."""
-    names = len(ATTACKS) if config.attacks is None else len(config.attacks)
+    names = len(UNNAMED) if config.attacks is None else len(config.attacks)
     share = (config.events or 0) * config.attack_share
     return max(share, EVENTS_PER_CAMPAIGN * names) if names else 0.0
 
@@ -48,7 +48,7 @@ class Schedule:
         self._life = life
         self._delivery = delivery
         self._run = (config.run,) if config.run else ()
-        names = tuple(ATTACKS) if config.attacks is None else tuple(dict.fromkeys(config.attacks))
+        names = UNNAMED if config.attacks is None else tuple(dict.fromkeys(config.attacks))
         if length_days is None and config.attacks is None:
             names = tuple(name for name in names if name not in NOT_LIVE)
         self._names = names

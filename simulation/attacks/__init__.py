@@ -22,6 +22,7 @@ from simulation.attacks.passwords import (
     password_spray,
 )
 from simulation.attacks.payments import amount_spike, card_testing, compromised_merchant, stolen_card, velocity
+from simulation.attacks.rings import mule_ring
 from simulation.attacks.stage import Stage
 from simulation.attacks.takeover import (
     account_takeover,
@@ -64,5 +65,9 @@ ATTACKS: Final[dict[str, Attack]] = {
         scraping,
         fake_signups,
         device_ring,
+        mule_ring,
     )
 }
+# Those that come only where they are asked for by name, so that a seed goes on to give the same events.
+BY_NAME: Final = frozenset({"mule_ring"})
+UNNAMED: Final = tuple(name for name in ATTACKS if name not in BY_NAME)
