@@ -11,6 +11,7 @@ from agents.users import Draft, UserWork
 from core.events import Rejected, read_feedback
 from core.feedback import label_signals
 from core.records import Feedback
+from core.ring_labels import tie_signals
 from core.sources import Out
 from models.labelled import Heard
 
@@ -49,6 +50,7 @@ class Learn:
         for feedback in labels:
             state = users.get(feedback.user_id)
             label_signals(feedback, state, signals)
+            tie_signals(feedback, state, signals)
             told = work.labels.hear(feedback, state, writes)
             if told is not None:
                 heard[told.heard] += 1

@@ -28,6 +28,7 @@ from core.policy import Policy
 from core.records import Alert, Decision, Feedback, Lock
 from core.reputation import Reputations
 from core.respond import expire
+from core.ring_labels import tie_signals
 from core.rules.book import RuleBook
 from core.rules.custom import CustomRules
 from core.signal import Signal
@@ -117,6 +118,7 @@ class Engine:
             partition = self._partitions[self._place(label.user_id)]
             state = partition.users.get(label.user_id)
             label_signals(label, state, signals)
+            tie_signals(label, state, signals)
             if partition.learner is not None:
                 partition.learner.tell(label, state)
         by_partition: dict[int, list[Action]] = {}

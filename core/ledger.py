@@ -8,6 +8,7 @@ from core.clock import SECOND
 from core.events import Action
 from core.money import rough_dollars
 from core.receipts import keep_receipt
+from core.ring_origins import keep_origin
 from core.seen import FAMILIAR_S, Seen
 from core.state import PRIOR_LOG_SD, UserState, mark, meet, short
 from core.windows import insert, insert_entry, insert_money
@@ -34,19 +35,27 @@ ROUND_USD: Final = 1_000.0
 def place_payment(state: UserState, action: Action, seen: Seen) -> None:
     time_ms, clock_ms = action.time_ms, state.clock_ms
     time_s = time_ms // SECOND
+    payee = card = merchant = card_age_s = 0
     if action.payee_id is not None:
-        seen.payee_age_s = meet(state.payees, mark(action.payee_id), time_s, bounds.PAYEES_MAX, not action.failed)
+        payee = mark(action.payee_id)
+        seen.payee_age_s = meet(state.payees, payee, time_s, bounds.PAYEES_MAX, not action.failed)
         seen.new_payee = seen.payee_age_s == 0
-    card = merchant = 0
     if action.card_id is not None:
         card = mark(action.card_id)
-        seen.new_card = meet(state.cards, card, time_s, bounds.CARDS_MAX, True) == 0
+        card_age_s = meet(state.cards, card, time_s, bounds.CARDS_MAX, True)
+        seen.new_card = card_age_s == 0
     merchant_text = ""
     if action.merchant_id is not None:
         merchant = short(mark(action.merchant_id))
         seen.new_merchant = _meet_merchant(state.merchants, merchant)
         merchant_text = action.merchant_id
     state.receipts = keep_receipt(state.receipts, time_s, action.key, merchant_text, bounds.RECEIPTS_BYTES)
+    if not action.failed:
+        device = 0 if action.device_id is None else mark(action.device_id)
+        state.origins = keep_origin(
+            state.origins, action.key, device, seen.device_age_s, seen.network_mark, seen.network_age_s,
+            card, card_age_s, payee, seen.payee_age_s,
+        )  # fmt: skip
     if action.device_id is None and action.network is None:
         seen.unplaced = state.amounts.n >= ODD_AFTER and state.unplaced * UNPLACED_PART <= state.amounts.n
         state.unplaced += 1

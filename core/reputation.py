@@ -12,9 +12,10 @@ from msgspec import Struct
 
 from core.clock import DAY, HOUR
 from core.records import SourceType
+from core.ring import RingRecord, number_of
 from core.rules.entry import Hit, Severity
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 # Levels. WATCHED: a MEDIUM finding. BAD: a HIGH finding. LISTED: on a list of hostile sources that somebody keeps.
 CLEAN: Final = 0
@@ -71,7 +72,7 @@ class FraudRecord(Struct, array_like=True, frozen=True, gc=False):
 class Reputation(Struct, array_like=True, frozen=True, gc=False):
     """level: 0..3, see above. since_ms, until_ms: event time, until excluded. share: 0..1, of confirmed fraud among a
     merchant's payments, of failures among an address's logins. text: one sentence for people. record: of a merchant;
-    it outlasts the level, and stands where there is none."""
+    it outlasts the level, and stands where there is none. ring: of a thing in a ring, with nothing else."""
 
     level: int
     rule_id: str
@@ -82,10 +83,14 @@ class Reputation(Struct, array_like=True, frozen=True, gc=False):
     version: int = VERSION
     # Since version 2.
     record: FraudRecord | None = None
+    # Since version 3.
+    ring: RingRecord | None = None
 
     @property
     def lapses_ms(self) -> int:
         """From when on nothing of it counts for any event."""
+        if self.ring is not None:
+            return self.ring.until_ms
         return self.until_ms if self.record is None else max(self.until_ms, self.record.newest_ms + RECORD_MS)
 
     def in_force(self, time_ms: int) -> bool:
@@ -147,18 +152,27 @@ class Reputations(Mapping[str, Reputation]):
     def __init__(self, most: int = REPUTATIONS_MAX, consult: Consult | None = None) -> None:
         self._known: dict[str, Reputation] = {}
         self._most = most
+        # By number, see `core.ring`: most events find that there is none, and need no key.
+        self.rings: dict[int, RingRecord] = {}
         self.consult = consult
 
     def learn(self, key: str, reputation: Reputation | None) -> None:
-        """Take in what was published. None, or a level of CLEAN with no record, forgets the source."""
-        if reputation is None or (reputation.level <= CLEAN and reputation.record is None):
-            self._known.pop(key, None)
+        """Take in what was published. None, or a level of CLEAN with no record and no ring, forgets the source."""
+        if reputation is None or not (reputation.level > CLEAN or reputation.record or reputation.ring):
+            self._forget(key)
             return
         self._known[key] = reputation
+        if reputation.ring is not None and (number := number_of(key)) is not None:
+            self.rings[number] = reputation.ring
         if len(self._known) > self._most:
             ranked = sorted(self._known, key=self._worth)
             for known in ranked[: max(1, self._most // 10)]:
-                del self._known[known]
+                self._forget(known)
+
+    def _forget(self, key: str) -> None:
+        gone = self._known.pop(key, None)
+        if gone is not None and gone.ring is not None and (number := number_of(key)) is not None:
+            self.rings.pop(number, None)
 
     def _worth(self, key: str) -> tuple[int, int]:
         known = self._known[key]
@@ -168,7 +182,7 @@ class Reputations(Mapping[str, Reputation]):
         """Forget what judges no event of `clock_ms` or later. Answers the keys, so that the topic can forget, too."""
         lapsed = [key for key, known in self._known.items() if known.lapses_ms <= clock_ms]
         for key in lapsed:
-            del self._known[key]
+            self._forget(key)
         return lapsed
 
     def __getitem__(self, key: str) -> Reputation:
@@ -198,3 +212,14 @@ class Reputations(Mapping[str, Reputation]):
 
     def __len__(self) -> int:
         return len(self._known)
+
+
+def rings_of(reputation: Mapping[str, Reputation]) -> Mapping[int, RingRecord]:
+    """What is known of rings, by number."""
+    if isinstance(reputation, Reputations):
+        return reputation.rings
+    return {
+        number: known.ring
+        for key, known in reputation.items()
+        if known.ring is not None and (number := number_of(key)) is not None
+    }

@@ -13,8 +13,9 @@ from core.grouping import let_go
 from core.judged import NO_SCORES, Book, Case, Check, Judged, Learner, Scorer, Scores
 from core.policy import Policy
 from core.records import Decision, Reason, Travel
-from core.reputation import BAD, LISTED, Reputation
+from core.reputation import BAD, LISTED, Reputation, rings_of
 from core.respond import ACTING_KINDS, NOTHING, STRENGTH, answer, change, lock_at, remember_challenged, wanted
+from core.ring_member import membership, tell_on
 from core.risk import Fusion, rule_weight, with_weight
 from core.rules.entry import Hit, Rule, Severity
 from core.seen import FAMILIAR_S, Seen
@@ -45,6 +46,7 @@ class Bench:
         self._scorer = scorer
         self._learner = learner
         self._reputation = reputation
+        self._rings = rings_of(reputation)
         self._now_ms = now_ms
         self._judged = judged
         self._checks: dict[str, list[tuple[Check, bool]]] = {}
@@ -145,6 +147,10 @@ class Bench:
                 case.clear *= 1.0 - LEVEL_WEIGHTS[min(level, LISTED)]
         if merchant is not None:
             self._visit(merchant, action.time_ms, seen, case)
+        tied = membership(action, seen, self._rings) if self._rings else None
+        if tied is not None:
+            case.clear *= 1.0 - tied.weight(action.time_ms)
+            tell_on(tied, action, case.state, seen, self._rings, self._judged.signals)
 
     def _visit(self, merchant: Reputation, time_ms: int, seen: Seen, case: Case) -> None:
         """What is known of the merchant. Labels tell how likely the payment is one more of a run of frauds; where

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from core.clock import DAY
 from core.events import Action
+from core.ring import Tie
 from core.seen import Seen
 from core.state import UserState
 
@@ -26,6 +27,12 @@ FRAUD: Final = "fraud"
 LEGIT: Final = "legit"
 LOCKED: Final = "locked"
 CUSTOM: Final = "custom"
+# Of rings, see `core.ring_growth`. TIE: a thing leads to a confirmed fraud; MET: a user touched it; CONFIRMED and
+# CLEARED: what is said of the fraud.
+TIE: Final = "tie"
+MET: Final = "met"
+CONFIRMED: Final = "confirmed"
+CLEARED: Final = "cleared"
 
 # Flags of a login. UNFAMILIAR: the device (or where none is named, the network) is new to the user. MOVED: device and
 # network are both new to a user whose habits are known.
@@ -47,6 +54,7 @@ class Signal(Struct, array_like=True, frozen=True, gc=False):
     about: str = ""
     flags: int = 0
     value: float = 0.0
+    tie: Tie | None = None
 
 
 Out = dict[str, list[Signal]]

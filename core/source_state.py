@@ -14,10 +14,11 @@ from msgspec import Struct, field
 from core.clock import DAY, HOUR
 from core.grouping import Group
 from core.reputation import Reputation
+from core.ring import RingRecord
 from core.signal import ALL
 from core.state import mark, short
 
-VERSION: Final = 1
+VERSION: Final = 2
 RING_MAX: Final = 256
 ALL_RING_MAX: Final = 512
 # A merchant's state is written with every batch that pays there; a run of frauds is told by far fewer.
@@ -57,6 +58,8 @@ class SourceState(Struct, array_like=True):
     custom: dict[str, list[Sample]] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     reputation: Reputation | None = None
+    # Since version 2. Of a source that is a thing in rings, and then there is nothing else.
+    ring: RingRecord | None = None
 
 
 def digest(text: str) -> int:

@@ -1,8 +1,9 @@
 """What several users have in common, judged by source.
 
-A source is named by its key: "ip:1.2.3.4", "network:1.2.3.0/24", "device:d1", "merchant:m1", or "all". The detect
-agent collects signals by key, one record per source and batch (`core.signal`); here they are placed in the sources'
-states and the source rules are asked. What comes out are alerts about sources, and their reputation.
+A source is named by its key: "ip:1.2.3.4", "network:1.2.3.0/24", "device:d1", "merchant:m1", or "all"; one that
+begins with "tie:" is of a ring (`core.ring`), and no rule is asked about it. The detect agent collects signals by
+key, one record per source and batch (`core.signal`); here they are placed in the sources' states and the source rules
+are asked. What comes out are alerts about sources, and their reputation.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,6 +20,8 @@ from core.grouping import SHADOW, UPDATE_MS, place
 from core.policy import Policy
 from core.records import EVERYWHERE, Alert, Reason, Source, SourceType
 from core.reputation import CLEAN, Reputation, cleared, standing
+from core.ring import OPEN, PREFIX
+from core.ring_growth import EVENT_PREFIX, RING_KINDS, grown
 from core.risk import RISK_MAX, rule_weight
 from core.rules.custom import CustomRules
 from core.rules.entry import Answer, Hit, Rule, Severity, Thresholds
@@ -126,10 +129,13 @@ def judge_sources(
         state = states.get(key)
         if state is None:
             state = states[key] = SourceState(key=key)
-        source = source_of(key)
+        source = None if key.startswith(PREFIX) else source_of(key)
         for signal in told:
             try:
-                bench.settle(state, source, signal)
+                if source is None:
+                    bench.grow(state, signal)
+                else:
+                    bench.settle(state, source, signal)
             except Exception as error:  # noqa: BLE001 - one bad signal never sinks its batch
                 bench.judged.failed.append((signal, repr(error)))
     return bench.judged
@@ -203,6 +209,21 @@ class _Bench:
             self._reconsider(state, state.reputation, signal)
         if kind in (FRAUD, LEGIT):
             self._record(state, signal)
+
+    def grow(self, state: SourceState, signal: Signal) -> None:
+        """What a signal means for a thing, or a fraud, in a ring. How many members a fraud has is nobody's business
+        until there are too many."""
+        if signal.kind not in RING_KINDS:
+            return
+        state.clock_ms = max(state.clock_ms, signal.time_ms)
+        before, after = state.ring, grown(state.key, state.ring, signal)
+        state.ring = after
+        if after is None or after is before:
+            return
+        event = state.key.startswith(EVENT_PREFIX)
+        if not event or after.closed != (OPEN if before is None else before.closed):
+            told = replace(after, met=()) if event else after
+            self.judged.reputations[state.key] = Reputation(CLEAN, "", after.since_ms, after.since_ms, ring=told)
 
     def _record(self, state: SourceState, signal: Signal) -> None:
         """Tell what labels have now told of a merchant, whether or not a rule has an opinion."""

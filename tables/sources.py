@@ -7,6 +7,6 @@ from tables.versions import Codec, NewerVersion, Unreadable
 
 __all__ = ["SOURCES", "NewerVersion", "Unreadable", "decode_source", "encode_source"]
 
-SOURCES: Final = Codec(SourceState, VERSION, "a source's state")
+SOURCES: Final = Codec(SourceState, VERSION, "a source's state", oldest=1)
 encode_source = SOURCES.encode
 decode_source = SOURCES.decode

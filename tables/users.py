@@ -54,11 +54,22 @@ def _from_3(items: list[Any]) -> list[Any]:
     return items
 
 
+def _from_4(items: list[Any]) -> list[Any]:
+    """Version 4 did not keep what the newest payments named. It stands at the end."""
+    return items
+
+
 _COUNTRIES: Final = UserState.__struct_fields__.index("countries")
 _FIRST_MS: Final = UserState.__struct_fields__.index("first_ms")
 _RECEIPTS: Final = UserState.__struct_fields__.index("receipts")
 # From a version to the next, on the bare list of items (the version is the first).
-UPGRADES: Final[Mapping[int, Callable[[list[Any]], list[Any]]]] = {0: _from_0, 1: _from_1, 2: _from_2, 3: _from_3}
+UPGRADES: Final[Mapping[int, Callable[[list[Any]], list[Any]]]] = {
+    0: _from_0,
+    1: _from_1,
+    2: _from_2,
+    3: _from_3,
+    4: _from_4,
+}
 
 _encoder = msgspec.msgpack.Encoder()
 _decode = msgspec.msgpack.Decoder(UserState).decode

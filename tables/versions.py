@@ -36,9 +36,11 @@ State = TypeVar("State", bound=Versioned)
 class Codec(Generic[State]):
     """A kind of state to bytes and back. what: its name for people, "a source's state" for example."""
 
-    def __init__(self, type_: type[State], version: int, what: str) -> None:
+    def __init__(self, type_: type[State], version: int, what: str, oldest: int | None = None) -> None:
+        """oldest: the first version that differs from `version` only by what was added at the end."""
         self._decode = msgspec.msgpack.Decoder(type_).decode
         self._version = version
+        self._oldest = version if oldest is None else oldest
         self._what = what
 
     def encode(self, state: State) -> bytes:
@@ -50,8 +52,9 @@ class Codec(Generic[State]):
             state = self._decode(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise self._unreadable(data, error) from error
-        if state.version != self._version:
+        if not self._oldest <= state.version <= self._version:
             raise self._newer(state.version)
+        state.version = self._version
         return state
 
     def _unreadable(self, data: bytes, error: Exception) -> Exception:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated, Final
 
 from msgspec import UNSET, Meta, Struct
+from msgspec.structs import replace
 
 from argus.api.commands import ask, replied
 from argus.api.problems import Problem, invalid, not_found
@@ -18,6 +19,7 @@ from core.case_commands import NO_CASE
 from core.clock import MINUTE, to_ms
 from core.events import EARLIEST_MS, LATEST_MS
 from core.records import Alert, Id, Kind, SeverityName
+from core.rules.rings import RING_MEMBER
 
 LIMIT_MAX: Final = 500
 # An alert may be seen here before it has come to where cases are worked: so long a command about it is sent again.
@@ -171,13 +173,20 @@ async def visible(call: Call) -> Alert:
     if found is None:
         async with call.services.store.reading() as connection:
             found = await reads.alert(connection, alert_id)
-    if found is None or (call.caller.role == "member" and not _concerns(found, call.caller.user)):
+    member = call.caller.role == "member"
+    if found is None or (member and not concerns(found, call.caller.user)):
         raise not_found("There is no such alert")
-    return found
+    return for_member(found) if member else found
 
 
-def _concerns(alert: Alert, user_id: str) -> bool:
-    if alert.mode != "live":
+def for_member(alert: Alert) -> Alert:
+    """Without the reasons that name other users: what one has in common with a fraud is for who works on alerts."""
+    return replace(alert, reasons=[reason for reason in alert.reasons if reason.rule_id != RING_MEMBER])
+
+
+def concerns(alert: Alert, user_id: str) -> bool:
+    """Whether it is for that member to see."""
+    if alert.mode != "live" or alert.rule_id == RING_MEMBER:
         return False
     return alert.user_id == user_id or (alert.users is not UNSET and user_id in alert.users)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from argus.api.alerts import NoteText, When, when_ms
+from argus.api.alerts import NoteText, When, concerns, for_member, when_ms
 from argus.api.commands import ask, replied
 from argus.api.problems import not_found
 from argus.api.route import Call, Reply
@@ -82,6 +82,8 @@ async def known(call: Call) -> tuple[UserView, UserOverview | None]:
     if told is not None and (lock is None or told.version > lock.version):
         lock = told
     alerts = [alert for alert in (found.alerts if found is not None else []) if alert.mode == "live"]
+    if call.caller.role == "member":
+        alerts = [for_member(alert) for alert in alerts if concerns(alert, call.path["user_id"])]
     view = UserView(
         user_id=user_id,
         first_seen=_text(found.first_ms if found is not None else None),

@@ -78,7 +78,7 @@ async def shown(visit: Visit) -> web.StreamResponse:
     async with services.store.reading() as connection:
         known = await reads.user(connection, user_id)
     lock = _lock(visit, known)
-    raised = [alert for alert in known.alerts if alert.mode == "live"] if known is not None else []
+    raised = _raised(known, user_id) if known is not None else []
     health = health_of(lock, raised, now_ms) if known is not None or lock is not None else Health(100, [], [])
     outcomes = _outcomes(visit, known)
     state = in_force(lock, now_ms) if lock is not None else None
@@ -135,7 +135,9 @@ async def _until_noted(visit: Visit) -> None:
         async with services.store.reading() as connection:
             known = await reads.user(connection, visit.caller.user)
         if known is None or any(
-            one.disputed for one in _noticed(known.alerts, known.feedback) if one.alert_id == alert_id
+            one.disputed
+            for one in _noticed(_raised(known, visit.caller.user), known.feedback)
+            if one.alert_id == alert_id
         ):
             return
         await asyncio.sleep(AGAIN_S)
@@ -176,6 +178,11 @@ def _lock(visit: Visit, known: UserOverview | None) -> Lock | None:
     if told is not None and (stored is None or told.version > stored.version):
         return told
     return stored
+
+
+def _raised(known: UserOverview, user_id: str) -> list[Alert]:
+    """What the member is shown."""
+    return [alert for alert in known.alerts if api_alerts.concerns(alert, user_id)]
 
 
 def _noticed(raised: list[Alert], labels: list[Feedback]) -> list[Noticed]:

@@ -8,12 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from argus.api.alerts import concerns, for_member
 from argus.api.form import Form, risk
 from argus.api.once import Once, checked
 from argus.api.problems import Problem
 from argus.api.rates import Rates
 from argus.api.recent import Recent
 from argus.api.watch import address
+from core.records import Reason
+from tests.argus.store.records import alert
 
 
 def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
@@ -111,3 +114,12 @@ def test_a_form_is_riskier_the_more_of_each_but_age(amount: float, logins: int, 
         transaction_amount=amount * 2, login_attempts=logins + 1, failed_transactions=failed + 1, account_age=age / 2
     )
     assert 0 <= risk(form) <= risk(more) <= 100
+
+
+def test_a_member_is_not_told_what_another_did() -> None:
+    path = Reason("ring_member", 0.05, "Shares device d1 with bob, whose fraud was confirmed 3 days ago")
+    own = Reason("impossible_travel", 0.5, "From Köln to Lima in 2 hours")
+    told = for_member(alert(user_id="ada", reasons=[path, own]))
+    assert told.reasons == [own]
+    assert concerns(told, "ada")
+    assert not concerns(alert(user_id="ada", rule_id="ring_member"), "ada")

@@ -123,7 +123,7 @@ def test_lookups_know_every_live_rule_and_no_other() -> None:
     assert book.by_id["payment_velocity"].mode == "off"
     assert payments[-1] == "several_weak_signals"
     assert book.user_rules("no such type") == ()
-    assert {rule.id for rule in book.reputation_rules("login")} == {"attacker_logged_in"}
+    assert {rule.id for rule in book.reputation_rules("login")} == {"attacker_logged_in", "ring_member"}
     assert {rule.id for rule in book.model_rules("payout")} == {"anomaly"}
     assert all(not rule.rule.inputs for type_ in EVENT_TYPES for rule in book.user_rules(type_))
     assert book.source_rules("no such kind") == ()
