@@ -23,6 +23,10 @@ ALGORITHMS: Final[Mapping[str, str]] = {
     "local_outlier_factor": "local outlier factor, refitted",
     "autoencoder": "autoencoder, refitted",
     "loda": "LODA",
+    "logistic_regression": "online logistic regression",
+    "adaptive_random_forest": "adaptive random forest",
+    "random_forest": "random forest, grown anew",
+    "gradient_boosting": "gradient boosting, grown anew",
 }
 VERSION_CHARS: Final = 12
 ALL_DEFAULTS: Final = ModelPlan()

@@ -1,4 +1,4 @@
-"""What the models topic says: versions, snapshots and pins, read whole; and pins written to it."""
+"""What the models topic says: versions, snapshots, drifts and pins, read whole; and pins written to it."""
 
 from collections.abc import Mapping
 
@@ -12,11 +12,17 @@ from argus.broker import BrokerError
 from argus.kafka_access import access_of
 from argus.settings import Settings
 from core.model_records import (
+    DRIFT,
+    LABELS,
     PIN,
     SNAPSHOT,
+    LabelSnapshot,
+    ModelDrift,
     ModelPin,
     ModelSnapshot,
     ModelVersion,
+    read_drift,
+    read_labels,
     read_pin,
     read_snapshot,
     read_version,
@@ -27,11 +33,14 @@ TOPIC = "models"
 
 
 class Registry(Struct):
-    """versions: by model, then partition and version; snapshots: by partition; pins: by model; unreadable: keys of
-    records that are none of these."""
+    """versions: by model, then partition and version; snapshots: by partition, of models that learn what is usual;
+    labels: likewise, of those that learn from labels; drifts: the last of each model, partition and signal; pins: by
+    model; unreadable: keys of records that are none of these."""
 
     versions: dict[str, list[ModelVersion]] = field(default_factory=dict)
     snapshots: list[ModelSnapshot] = field(default_factory=list)
+    labels: list[LabelSnapshot] = field(default_factory=list)
+    drifts: list[ModelDrift] = field(default_factory=list)
     pins: dict[str, ModelPin] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
 
@@ -50,6 +59,10 @@ def registry_of(newest: Mapping[bytes, bytes]) -> Registry:
                 registry.pins[pin.model] = pin
             elif key.startswith(SNAPSHOT.encode() + b"/"):
                 registry.snapshots.append(read_snapshot(value))
+            elif key.startswith(LABELS.encode() + b"/"):
+                registry.labels.append(read_labels(value))
+            elif key.startswith(DRIFT.encode() + b"/"):
+                registry.drifts.append(read_drift(value))
             else:
                 version = read_version(value)
                 registry.versions.setdefault(version.model, []).append(version)
@@ -58,6 +71,8 @@ def registry_of(newest: Mapping[bytes, bytes]) -> Registry:
     for versions in registry.versions.values():
         versions.sort(key=lambda version: (version.partition, version.version))
     registry.snapshots.sort(key=lambda snapshot: snapshot.partition)
+    registry.labels.sort(key=lambda snapshot: snapshot.partition)
+    registry.drifts.sort(key=lambda drift: (drift.model, drift.partition, drift.signal))
     return registry
 
 

@@ -19,7 +19,7 @@ JSON = click.option("--json", "as_json", is_flag=True, help="JSON instead of tex
 
 @click.group("models")
 def command() -> None:
-    """The models that learn what is usual, and their versions."""
+    """The models, those that learn what is usual and those that learn from labels, and their versions."""
 
 
 def _read(shell: Shell, broker: str | None) -> "tuple[Settings, Registry]":
@@ -36,7 +36,7 @@ def _read(shell: Shell, broker: str | None) -> "tuple[Settings, Registry]":
 @JSON
 @click.pass_obj
 def list_(shell: Shell, broker: str | None, as_json: bool) -> None:
-    """List every model: mode, versions in force by partition, what it learnt from, when, how good it is."""
+    """List every model: mode, versions in force by partition, what it learnt from, when, how good it is, drift."""
     from argus.models_view import facts, rows
     from argus.tables_view import print_table
 
@@ -44,7 +44,8 @@ def list_(shell: Shell, broker: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(told), indent=2))
         return
-    print_table(("model", "mode", "partition: version", "pinned", "learnt", "newest", "AUC, tainted"), rows(told))
+    columns = ("model", "mode", "partition: version", "pinned", "learnt", "newest", "quality", "last drift")
+    print_table(columns, rows(told))
 
 
 @command.command("show")
@@ -53,13 +54,12 @@ def list_(shell: Shell, broker: str | None, as_json: bool) -> None:
 @JSON
 @click.pass_obj
 def show(shell: Shell, name: str, broker: str | None, as_json: bool) -> None:
-    """Tell all of one model: parameters, features, and each version that is kept."""
+    """Tell all of one model: parameters, features, quality, drift, and each version that is kept."""
     _known(name)
     from argus.models_view import fact, paragraphs
-    from models.plan import ModelPlan
 
     settings, registry = _read(shell, broker)
-    told = fact(name, ModelPlan(settings.models), registry)
+    told = fact(name, settings, registry)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(told), indent=2))
         return
@@ -114,10 +114,12 @@ def release(shell: Shell, name: str, broker: str | None) -> int:
 def _known(name: str) -> None:
     import difflib
 
-    from models.modes import MODES
+    from argus.models_view import known
+    from argus.settings import Settings
 
-    if name not in MODES:
-        near = difflib.get_close_matches(name, MODES, n=1)
+    names = known(Settings())
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
         raise click.UsageError(
             f"no model {name!r}; " + (f"did you mean {near[0]}?" if near else "`argus models list` names all")
         )

@@ -313,7 +313,7 @@ def test_a_pinned_forest_is_put_back_and_stays_through_a_kill_until_it_is_releas
         await heir.tick()
         assert forest(heir) == 1
         pin(None)
-        await lived(town, heir, 2_100, first=2_000)
+        await lived(town, heir, 2_700, first=2_000)
         assert forest(heir) > newest
         await heir.stop(gracefully=True)
 

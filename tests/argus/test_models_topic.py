@@ -13,7 +13,7 @@ from argus.cli import run
 from argus.models_topic import read, registry_of
 from argus.settings import Settings
 from argus.topics import ensure_topics
-from core.model_records import ModelSnapshot, ModelVersion
+from core.model_records import Earned, LabelSnapshot, ModelDrift, ModelSnapshot, ModelVersion
 from core.records import encode
 
 NAME = "isolation_forest"
@@ -37,12 +37,34 @@ SNAPSHOT = ModelSnapshot(
     libraries={},
     time=TIME,
 )
+GROWN = "random_forest"
+LABELS = LabelSnapshot(
+    partition=0,
+    modes={GROWN: "decide", "logistic_regression": "decide"},
+    features=("merchant_risk", "rules_risk"),
+    frauds=75,
+    rows=4_000,
+    lessons=9,
+    speaking=("logistic_regression",),
+    earned={GROWN: Earned(frauds=40, caught=30, silent=2_000, raised=20, trust=0.6)},
+    bytes=1,
+    sha256="",
+    libraries={},
+    time=TIME,
+)
+GROWN_VERSION = msgspec.structs.replace(
+    version(4, in_force=True), model=GROWN, mode="decide", auc=None, tainted=0, frauds=70, features=LABELS.features
+)
+DRIFT = ModelDrift(model="gaussian", partition=1, signal="scores", times=2, mean=0.61, time=TIME)
 HELD: dict[bytes, bytes | None] = {
     f"{NAME}/0/1".encode(): encode(version(1)),
     f"{NAME}/0/2".encode(): encode(version(2, in_force=True)),
     f"{NAME}/1/2".encode(): encode(version(2, partition=1, in_force=True)),
     f"{NAME}/0/0".encode(): None,
     b"snapshot/0": encode(SNAPSHOT),
+    b"labels/0": encode(LABELS),
+    f"{GROWN}/0/4".encode(): encode(GROWN_VERSION),
+    b"drift/gaussian/1/scores": encode(DRIFT),
     b"odd": b"{",
 }
 
@@ -52,6 +74,8 @@ def test_records_are_told_apart_and_what_cannot_be_read_costs_nothing_else() -> 
     assert [(one.partition, one.version) for one in registry.versions[NAME]] == [(0, 1), (0, 2), (1, 2)]
     assert [one.partition for one in registry.in_force(NAME)] == [0, 1]
     assert registry.snapshots == [SNAPSHOT]
+    assert registry.labels == [LABELS]
+    assert registry.drifts == [DRIFT]
     assert registry.unreadable == ["odd"]
 
 
@@ -90,13 +114,36 @@ def test_list_tells_every_model_with_its_mode_and_versions(said: object) -> None
     status, out, _ = said("list", "--json")  # type: ignore[operator]
     models = {one["model"]: one for one in json.loads(out)}
     assert status == 0
-    assert len(models) == 7
+    assert len(models) == 11
+    assert (models[GROWN]["mode"], models["adaptive_random_forest"]["mode"]) == ("decide", "off")
+    assert models[GROWN]["quality"] == {"recall": 0.75, "false_alarms": 0.01, "trust": 0.6}
+    assert models[GROWN]["warm"] == {"partitions": 0, "of": 1}
+    assert models["gaussian"]["drifts"][0]["mean"] == 0.61
+    assert models["gaussian"]["warm"] is None
     assert (models[NAME]["mode"], models["loda"]["mode"], models["gaussian"]["mode"]) == ("shadow", "off", "decide")
     assert models["gaussian"]["learned"] == 12_345
     assert [one["version"] for one in models[NAME]["versions"]] == [1, 2, 2]
     status, out, _ = said("list")  # type: ignore[operator]
     assert status == 0
     assert "0: 2, 1: 2" in out
+    assert "decide, warming up (0/1)" in out
+    assert "75 frauds" in out
+    assert "recall 0.75" in out
+
+
+@pytest.mark.broker
+def test_show_tells_what_a_model_earned_by_labels_and_where_it_drifts(said: object) -> None:
+    status, out, _ = said("show", GROWN)  # type: ignore[operator]
+    assert status == 0
+    assert "75 frauds were known" in out
+    assert "75% of the frauds" in out
+    assert "1.00% of what nobody disputed; trust 0.60" in out
+    assert "70 frauds known" in out
+    assert "Features: merchant_risk, rules_risk." in out
+    assert "in 0 of 1 partitions" in out
+    _, out, _ = said("show", "gaussian")  # type: ignore[operator]
+    assert "Drift of its scores in partition 1" in out
+    assert "0.610 from then on" in out
 
 
 @pytest.mark.broker
