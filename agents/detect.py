@@ -51,6 +51,7 @@ class Postponing:
 
     def __init__(self, scorer: Ensemble, monotonic: Callable[[], float]) -> None:
         self.explain = scorer.explain
+        self.instead = scorer.instead
         self.took_s = 0.0
         # (rows, models), as a matrix: a tenth of what it costs to read it from the dicts.
         self.table: Matrix | None = None

@@ -63,6 +63,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "attributes": "anything else; known: vpn, mfa, tz",
     "card_id": "a token of the card, never its number",
     "contributions": "feature to its share of the models' part; adds up to 1",
+    "counterfactual": "what would have kept it from firing, all else the same; figures where it is about one",
     "count": "hits so far; the record of an alert_id with the highest count stands",
     "country": "ISO 3166-1 alpha-2; looked up from ip where it is left out",
     "currency": "ISO 4217",

@@ -14,6 +14,7 @@ from benchmarks.figures import Result, figure
 from core.detect import judge
 from core.events import decode_action
 from core.features import FEATURES
+from core.judged import Swap
 from core.records import encode
 from core.rules.book import RuleBook
 from core.rules.custom import CustomRules
@@ -64,6 +65,12 @@ class Timed:
         shares = self._scorer.explain(row, at)
         self.used_s += time.process_time() - begin
         return shares
+
+    def instead(self, row: Sequence[float], at: int = 0) -> Sequence[Swap]:
+        begin = time.process_time()
+        swaps = self._scorer.instead(row, at)
+        self.used_s += time.process_time() - begin
+        return swaps
 
 
 def run(settings: Settings, events: Events, count: int) -> Result:

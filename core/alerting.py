@@ -8,8 +8,9 @@ from msgspec import UNSET, UnsetType
 from core.clock import rfc3339
 from core.events import Action
 from core.grouping import FED, SHADOW, Alerting, Group, Placed, alert_id, place
-from core.records import EVERYWHERE, SCHEMA_VERSION, Alert, Reason, SeverityName, Source, Travel
+from core.records import EVERYWHERE, SCHEMA_VERSION, Alert, Counterfactual, Reason, SeverityName, Source, Travel
 from core.rules.entry import Hit
+from core.rules.unless import counterfactual
 
 __all__ = ["FED", "SHADOW", "USERS_MAX", "Alerting", "Group", "Placed", "alert", "alert_id", "context_of", "place"]
 
@@ -53,8 +54,10 @@ def alert(
     source: Source | UnsetType = UNSET,
     users: Sequence[str] | UnsetType = UNSET,
     travel: Travel | UnsetType = UNSET,
+    instead: Counterfactual | UnsetType = UNSET,
 ) -> Alert:
-    """The record of a group, as it stands after this hit. detected_ms: the clock that the caller goes by."""
+    """The record of a group, as it stands after this hit. detected_ms: the clock that the caller goes by; instead:
+    what would have kept the rule quiet, where the hit itself does not say."""
     group = placed.group
     about = f"User {user_id}" if source is UNSET else _source_text(source)
     repeats = f" ({group.count} events since {rfc3339(group.first_ms)})" if group.count > 1 else ""
@@ -84,6 +87,7 @@ def alert(
         source=source,
         users=users if users is UNSET else list(users)[:USERS_MAX],
         travel=travel,
+        counterfactual=instead if hit.unless is None else counterfactual(hit.unless),
     )
 
 

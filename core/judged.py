@@ -19,12 +19,23 @@ Found = tuple[Rule, Hit, int]
 NO_SCORES: Final[Scores] = {}
 
 
+class Swap(Struct, frozen=True):
+    """What models would say of an event with one feature as usual. given, usual: as in a row; scores: calibrated."""
+
+    feature: str
+    given: float
+    usual: float
+    scores: Scores
+
+
 class Scorer(Protocol):
     """The models, as far as detection needs them. Scores are calibrated: 0..1, the share of past ones below."""
 
     def score(self, rows: Sequence[Sequence[float]]) -> list[Scores]: ...
     def learn(self, rows: Sequence[Sequence[float]], mask: Sequence[bool]) -> None: ...
     def explain(self, row: Sequence[float], at: int = 0) -> Scores: ...
+    def instead(self, row: Sequence[float], at: int = 0) -> Sequence[Swap]:
+        """Each feature in turn, those that weigh most first."""
 
 
 class Learner(Protocol):

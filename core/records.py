@@ -175,6 +175,17 @@ class Travel(Struct, frozen=True):
     lon: float | None
 
 
+class Counterfactual(Struct, frozen=True):
+    """What would have kept an alert from firing, all else the same. text: a sentence without its full stop; what,
+    value, limit: of the figure that it is about, if it is about one: what it is, as it was, and where the rule falls
+    quiet."""
+
+    text: str
+    what: str | UnsetType = UNSET
+    value: float | UnsetType = UNSET
+    limit: float | UnsetType = UNSET
+
+
 class Alert(Struct, kw_only=True):
     """An alert, or with `count` above 1 an update of it. The latest `count` of an `alert_id` stands.
 
@@ -206,6 +217,7 @@ class Alert(Struct, kw_only=True):
     source: Source | UnsetType = UNSET
     users: list[str] | UnsetType = UNSET
     travel: Travel | UnsetType = UNSET
+    counterfactual: Counterfactual | UnsetType = UNSET
 
 
 class Lock(Struct, kw_only=True):

@@ -9,10 +9,11 @@ from msgspec import UNSET, UnsetType
 from core.alerting import FED, SHADOW, Group, alert, context_of, place
 from core.clock import SECOND, rfc3339
 from core.events import Action
+from core.feature_words import NO_SINGLE_FEATURE, instead
 from core.grouping import let_go
 from core.judged import NO_SCORES, Book, Case, Check, Judged, Learner, Scorer, Scores
 from core.policy import Policy
-from core.records import Decision, Reason, Travel
+from core.records import Counterfactual, Decision, Reason, Travel
 from core.reputation import BAD, LISTED, Reputation, rings_of
 from core.respond import ACTING_KINDS, NOTHING, STRENGTH, answer, change, lock_at, remember_challenged, wanted
 from core.ring_member import membership, tell_on
@@ -224,9 +225,22 @@ class Bench:
                 scores=scores,
                 contributions=case.contributions,
                 travel=travel_of(case.seen),
+                instead=self._instead(case, rule),
             )
         )
         return placed.group
+
+    def _instead(self, case: Case, rule: Rule) -> Counterfactual | UnsetType:
+        """What would have kept a rule that asks the models quiet: one feature, had it been as usual."""
+        if "model" not in rule.inputs or self._scorer is None or case.row is None or case.seen is None:
+            return UNSET
+        action = case.action
+        bound = next(bound for bound, _ in self._checks[action.type] if bound.rule is rule)
+        for swap in self._scorer.instead(case.row, case.at):
+            heard = self._heard(swap.scores)
+            if not isinstance(bound.check(action, case.state, case.seen, bound.t, heard), Hit):
+                return instead(swap.feature, swap.given, swap.usual)
+        return NO_SINGLE_FEATURE
 
     def _contributions(self, case: Case, scores: Scores) -> Scores:
         """Feature to its share in what the models hold against the event; together 1. Models that have not seen

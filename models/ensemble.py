@@ -8,8 +8,9 @@ from typing import Self
 
 import numpy as np
 
+from core.judged import Swap
 from models.bank import MODELS, Bank
-from models.explain import shares_of
+from models.explain import shares_of, swaps_of
 from models.fitting import Awaited, Fitting
 from models.protocol import FEW_ROWS, Matrix, Row, State, Vector
 from models.refits import Refits
@@ -186,6 +187,9 @@ class Ensemble:
 
     def explain(self, row: Row, at: int = 0) -> dict[str, float]:
         return dict(zip(self.features, shares_of(self._bank_at(at), row, self._deciding), strict=True))
+
+    def instead(self, row: Row, at: int = 0) -> list[Swap]:
+        return swaps_of(self._bank_at(at), row, self.features, self._names, self._deciding)
 
     def snapshot(self, key: bytes) -> bytes:
         header = Header(

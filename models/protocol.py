@@ -6,6 +6,8 @@ from typing import Any, ClassVar, Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from core.judged import Swap
+
 Matrix = npt.NDArray[np.float64]
 Vector = npt.NDArray[np.float64]
 State = Mapping[str, npt.NDArray[Any]]
@@ -38,6 +40,10 @@ class Scorer(Protocol):
 
     def explain(self, row: Row, at: int = 0) -> dict[str, float]:
         """Feature to its share in how unusual the row is; shares sum to 1. at: the row's index in its batch."""
+
+    def instead(self, row: Row, at: int = 0) -> Sequence[Swap]:
+        """What the deciding models would say with one feature at its usual value: each in turn that is not there yet,
+        those that take off most first."""
 
     def snapshot(self, key: bytes) -> bytes:
         """Everything learnt, signed with the key."""

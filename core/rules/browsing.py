@@ -7,6 +7,7 @@ from typing import Final
 from core.clock import SECOND
 from core.events import Action
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.rules.unless import Unless, fewer, joined
 from core.seen import Seen
 from core.state import UserState
 from core.windows import count_around, distinct_around
@@ -22,7 +23,8 @@ def suspicious(action: Action, state: UserState, seen: Seen, t: Thresholds) -> A
         if len(state.probes) >= t["many_paths"]:
             many = distinct_around(state.probes, action.time_ms, int(t["many_window_s"] * SECOND), 1)
     if many >= t["many_paths"]:
-        return Hit(Severity.MEDIUM, f"{many} sensitive paths within {duration(t['many_window_s'] * SECOND)}")
+        text = f"{many} sensitive paths within {duration(t['many_window_s'] * SECOND)}"
+        return Hit(Severity.MEDIUM, text, unless=_unless(views, paths, many, t))
     fast, probing = views >= t["views"], paths >= t["sensitive_paths"]
     if not fast and not probing:
         return None
@@ -31,7 +33,18 @@ def suspicious(action: Action, state: UserState, seen: Seen, t: Thresholds) -> A
         told.append(f"{views} pages or more within {duration(t['views_window_s'] * SECOND)}")
     if probing:
         told.append(f"{paths} sensitive paths within {duration(t['paths_window_s'] * SECOND)}")
-    return Hit(Severity.MEDIUM if fast and probing else Severity.LOW, " and ".join(told))
+    severity = Severity.MEDIUM if fast and probing else Severity.LOW
+    return Hit(severity, " and ".join(told), unless=_unless(views, paths, many, t))
+
+
+def _unless(views: int, paths: int, many: int, t: Thresholds) -> Unless:
+    """Of the three ways, the one that it went comes first."""
+    fast = fewer(views, t["views"], "pages", t["views_window_s"])
+    quick = fewer(paths, t["sensitive_paths"], "different sensitive paths", t["paths_window_s"])
+    slow = fewer(many, t["many_paths"], "different sensitive paths", t["many_window_s"])
+    if many >= t["many_paths"]:
+        return joined(slow, quick, fast)
+    return joined(fast, quick, slow) if views >= t["views"] else joined(quick, slow, fast)
 
 
 def _views(count: int, every_s: float, path: str = "/item/") -> tuple[dict[str, object], ...]:

@@ -7,6 +7,7 @@ from typing import Final
 from core.clock import DAY, SECOND
 from core.events import Action
 from core.rules.entry import NOT_ENOUGH, Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.rules.unless import Unless, fewer
 from core.seen import Seen
 from core.state import UserState
 from core.windows import entries_around, most_around
@@ -26,15 +27,26 @@ def testing(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answ
             if any(card == 0 for _, card, _, _ in part):
                 cards = max(cards, 2)
     if best >= t["declines"] and (cards > 1 or best >= t["same_card_declines"]):
-        return Hit(Severity.HIGH, f"{best} small payments declined within {duration(t['window_s'] * SECOND)}")
+        text = f"{best} small payments declined within {duration(t['window_s'] * SECOND)}"
+        return Hit(Severity.HIGH, text, unless=_testing(best, t))
     weekly = max(len({card for _, card, _, _ in part}) for part in entries_around(small, action.time_ms, 7 * DAY))
     if weekly >= t["week_cards"]:
-        return Hit(Severity.MEDIUM, f"Small payments declined on {weekly} cards within a week")
+        quick = fewer(best, t["declines"], "declines", t["window_s"])
+        unless = fewer(weekly, t["week_cards"], "such cards", _DAY * 7, quick)
+        return Hit(Severity.MEDIUM, f"Small payments declined on {weekly} cards within a week", unless=unless)
     if best >= t["declines"]:
         return Hit(
-            Severity.MEDIUM, f"{best} small payments on one card declined within {duration(t['window_s'] * SECOND)}"
+            Severity.MEDIUM,
+            f"{best} small payments on one card declined within {duration(t['window_s'] * SECOND)}",
+            unless=_testing(best, t),
         )
     return None
+
+
+def _testing(best: int, t: Thresholds) -> Unless:
+    """As long as there are not many cards in a week either."""
+    slow = fewer(best, t["week_cards"], "cards", _DAY * 7)
+    return fewer(best, t["declines"], "small payments declined", t["window_s"], slow)
 
 
 def declines(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -45,7 +57,8 @@ def declines(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Ans
         return None
     spread = {(card, merchant) for _, card, merchant, _ in state.declines}
     severity = Severity.MEDIUM if len(spread) > 1 or 0 in next(iter(spread)) or count > 5 else Severity.LOW
-    return Hit(severity, f"{count} declined payments within a day")
+    unless = fewer(count, t["declines"] + 1, "declined payments", _DAY)
+    return Hit(severity, f"{count} declined payments within a day", unless=unless)
 
 
 def many_cards(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -68,7 +81,9 @@ def many_cards(action: Action, state: UserState, seen: Seen, t: Thresholds) -> A
     quick = len([first_s for first_s in firsts if since_s <= first_s <= at_s])
     sure = declined or count > t["cards"] or quick >= t["cards"]
     return Hit(
-        Severity.HIGH if sure else Severity.LOW, f"{count} new cards within {duration(t['window_s'] * SECOND)}"
+        Severity.HIGH if sure else Severity.LOW,
+        f"{count} new cards within {duration(t['window_s'] * SECOND)}",
+        unless=fewer(count, t["cards"], "new cards", t["window_s"]),
     )
 
 

@@ -9,6 +9,7 @@ from core.clock import SECOND
 from core.events import Action
 from core.records import EVENT_TYPES
 from core.rules.entry import NOT_ENOUGH, Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.rules.unless import fewer
 from core.seen import FAMILIAR_S, Seen
 from core.state import UserState
 from core.wording import duration
@@ -50,6 +51,7 @@ def weak_signals(action: Action, state: UserState, seen: Seen, t: Thresholds) ->
     return Hit(
         severity,
         f"{len(recent)} rules spoke within {duration(t['window_s'] * SECOND)}: {', '.join(sorted(recent))}",
+        unless=fewer(len(stories), t["rules"], "such signs, each of something else,", t["window_s"]),
     )
 
 

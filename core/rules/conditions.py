@@ -15,7 +15,9 @@ from core.clock import DAY, HOUR
 from core.events import Action
 from core.features import FEATURES
 from core.records import EVENT_TYPES, NUMBER_MAX, TEXT_MAX_CHARS, Scalar
+from core.rules.levers import lever_of
 from core.rules.nodes import Node
+from core.rules.unless import Unless
 from core.seen import Seen
 from core.state import UserState
 
@@ -40,6 +42,8 @@ Regex = Callable[[str], Pattern]
 Row = list[float] | None
 Matches = Callable[[Action, UserState, Seen, Row], bool]
 Get = Callable[[Action, UserState, Seen, Row], Any]
+# What would have kept a comparison that holds from holding.
+Lever = Callable[[Action, UserState, Seen, Row], Unless]
 
 ORDER: Final = ("gt", "gte", "lt", "lte")
 OPERATORS: Final[dict[Type, tuple[str, ...]]] = {
@@ -119,11 +123,13 @@ FIELDS: Final = _fields()
 
 
 class Compiled(msgspec.Struct, frozen=True):
-    """A condition at work. count: how many comparisons it makes at most."""
+    """A condition at work. count: how many comparisons it makes at most; levers: those of its comparisons of which
+    each must hold for all of it to hold."""
 
     matches: Matches
     count: int
     needs_row: bool
+    levers: tuple[Lever, ...] = ()
 
 
 def field_at(node: Node) -> Field:
@@ -166,7 +172,10 @@ def _combination(word: str, node: Node, regex: Regex, depth: int) -> Compiled:
     count = sum(child.count for child in children)
     needs_row = any(child.needs_row for child in children)
     checks = tuple(child.matches for child in children)
-    return Compiled(_every(checks) if word == "all" else _some(checks), count, needs_row)
+    levers = (
+        () if word == "any" and len(children) > 1 else tuple(lever for child in children for lever in child.levers)
+    )
+    return Compiled(_every(checks) if word == "all" else _some(checks), count, needs_row, levers)
 
 
 def _every(checks: tuple[Matches, ...]) -> Matches:
@@ -214,7 +223,8 @@ def _comparison(node: Node, parts: dict[str, Node], regex: Regex) -> Compiled:
     if not written:
         node.refuse(f"a condition on {field.name} has an operator: {', '.join(OPERATORS[field.type])}")
     checks = tuple(_operator(field, name, child, regex) for name, child in written.items())
-    return Compiled(_every(checks), len(checks), field.needs_row)
+    levers = tuple(lever_of(field.name, field.get, name, child.value) for name, child in written.items())
+    return Compiled(_every(checks), len(checks), field.needs_row, levers)
 
 
 def _check_operator(field: Field, name: str, at: Node) -> None:

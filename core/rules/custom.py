@@ -5,8 +5,10 @@ raises is counted and costs nobody else anything. What a rule by source counts t
 """
 
 from collections.abc import Container, Iterable
+from math import floor
 from typing import Any, Final
 
+from core.clock import SECOND
 from core.events import Action
 from core.features import features
 from core.records import SourceType
@@ -23,6 +25,7 @@ from core.rules.tally import (
     trim,
     value_of,
 )
+from core.rules.unless import Side, Unless, fewer, nearest
 from core.seen import Seen
 from core.signal import CUSTOM, Out, Signal
 from core.source_state import SourceState, remember
@@ -82,7 +85,9 @@ class CustomRules:
                     continue
                 window = own.window
                 if window is None:
-                    hits.append((own, Hit(own.rule.severity, own.rule.title)))
+                    ways = [lever(action, state, seen, row) for lever in own.levers]
+                    unless = nearest(*ways) if ways else None
+                    hits.append((own, Hit(own.rule.severity, own.rule.title, unless=unless)))
                     continue
                 field = window.field
                 value = value_of(window, field.get(action, state, seen, row) if field is not None else None)
@@ -95,7 +100,7 @@ class CustomRules:
                 total = tally(state.custom, rule_id, window, action.time_ms, 0, value)
                 trim(state.custom, rule_id, USER_RINGS_MAX, USER_SAMPLES_MAX)
                 if window.tips(total):
-                    hits.append((own, Hit(own.rule.severity, _text(own, window, total))))
+                    hits.append((own, _tipped(own, window, total)))
             except Exception:  # noqa: BLE001 - one user's rule never harms another's
                 self._failed(own.rule.id)
         return hits
@@ -115,7 +120,7 @@ class CustomRules:
             names = state.names
             whom = dict.fromkeys(user for _, user, _ in reversed(state.custom[own.rule.id]))
             users = [names[user] for user in whom if user in names][:USERS_MAX]
-            return own, Hit(own.rule.severity, _text(own, window, total)), users
+            return own, _tipped(own, window, total), users
         except Exception:  # noqa: BLE001 - one user's rule never harms another's
             self._failed(own.rule.id)
             return None
@@ -155,6 +160,16 @@ def _send(action: Action, own: CustomRule, window: Window, value: float, out: Ou
         out.setdefault(f"{window.by}:{source}", []).append(signal)
 
 
-def _text(own: CustomRule, window: Window, total: float) -> str:
-    what = "events" if window.of == "count" else f"{window.of} of {window.field.name if window.field else ''}"
-    return f"{own.rule.title}: {total:g} {what} within {window.window_ms / 1000:g} s"
+def _tipped(own: CustomRule, window: Window, total: float) -> Hit:
+    """The hit of a window that holds that much."""
+    name = window.field.name if window.field else ""
+    what = "events" if window.of == "count" else f"{window.of} of {name}"
+    text = f"{own.rule.title}: {total:g} {what} within {window.window_ms / 1000:g} s"
+    window_s = window.window_ms / SECOND
+    if window.of == "sum":
+        side = Side.BELOW if window.inclusive else Side.AT_MOST
+        unless = Unless(side, name, total, window.bound, window_s, named=True)
+    else:
+        least = window.bound if window.inclusive else floor(window.bound) + 1
+        unless = fewer(total, least, "such events" if window.of == "count" else f"values of {name}", window_s)
+    return Hit(own.rule.severity, text, unless=unless)

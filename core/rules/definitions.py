@@ -10,7 +10,7 @@ from typing import Final, Literal, cast
 from msgspec import Struct
 
 from core.records import EVENT_TYPES, NUMBER_MAX, Kind
-from core.rules.conditions import Field, Matches, Regex, compile_condition, field_at
+from core.rules.conditions import Field, Lever, Matches, Regex, compile_condition, field_at
 from core.rules.entry import Hit, Rule, Severity
 from core.rules.nodes import BadRule, Node
 
@@ -69,7 +69,8 @@ class Window(Struct, frozen=True):
 
 
 class CustomRule(Struct, frozen=True):
-    """A compiled definition. rule: as in the book, so that alerting treats both alike."""
+    """A compiled definition. rule: as in the book, so that alerting treats both alike; levers: see
+    `core.rules.conditions.Compiled`."""
 
     rule: Rule
     mode: Mode = "live"
@@ -77,6 +78,7 @@ class CustomRule(Struct, frozen=True):
     matches: Matches = _always
     needs_row: bool = False
     window: Window | None = None
+    levers: tuple[Lever, ...] = ()
 
 
 def read_definition(node: Node, regex: Regex, taken: Container[str] = ()) -> CustomRule:
@@ -134,6 +136,7 @@ def _read(node: Node, parts: dict[str, Node], regex: Regex, taken: Container[str
         needs_row=(when is not None and when.needs_row)
         or (window is not None and window.field is not None and window.field.needs_row),
         window=window,
+        levers=when.levers if when is not None else (),
     )
 
 

@@ -8,6 +8,7 @@ from core.clock import SECOND
 from core.events import Action
 from core.rules.entry import NOT_ENOUGH, Answer, Example, Hit, Rule, Severity, Thresholds, event
 from core.rules.takeover import second_factor
+from core.rules.unless import amount, otherwise
 from core.seen import FAMILIAR_S, Seen
 from core.state import UserState
 from core.wording import duration
@@ -18,7 +19,7 @@ def new_device(action: Action, state: UserState, seen: Seen, t: Thresholds) -> A
         return None
     if not seen.had_devices:
         return NOT_ENOUGH
-    return Hit(Severity.LOW, "The first login from this device", action.device_id or "")
+    return Hit(Severity.LOW, "The first login from this device", action.device_id or "", _KNOWN_DEVICE)
 
 
 def new_country(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -26,7 +27,7 @@ def new_country(action: Action, state: UserState, seen: Seen, t: Thresholds) -> 
         return None
     if not seen.had_countries:
         return NOT_ENOUGH
-    return Hit(Severity.LOW, f"The first login from {action.country}", action.country or "")
+    return Hit(Severity.LOW, f"The first login from {action.country}", action.country or "", _KNOWN_COUNTRY)
 
 
 def large_payment(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -41,6 +42,7 @@ def large_payment(action: Action, state: UserState, seen: Seen, t: Thresholds) -
     if young and state.amounts.n < t["least_payments"]:
         return NOT_ENOUGH
     far, big, against = False, seen.usd > t["large_usd"], ""
+    quiet_usd = t["large_usd"]
     if seen.ratio >= 0:
         ratio = seen.usd / seen.usual
         if seen.usd <= state.amounts.largest or (ratio <= t["mean_ratio"] and not big):
@@ -48,6 +50,7 @@ def large_payment(action: Action, state: UserState, seen: Seen, t: Thresholds) -
         far = seen.z > t["sigmas"] and ratio > t["far_ratio"] and seen.usd >= t["far_usd"]
         big = big and ratio > t["mean_ratio"]
         against = f", {ratio:.1f} times the usual"
+        quiet_usd = max(state.amounts.largest, min(t["mean_ratio"] * seen.usual, t["large_usd"]))
     elif not big:
         return None
     proven = second_factor(action, state, seen)
@@ -64,7 +67,12 @@ def large_payment(action: Action, state: UserState, seen: Seen, t: Thresholds) -
         f"{action.amount:,.2f} {action.currency or ''}".rstrip()
         + f" paid{against}, from a device "
         + (f"first seen {duration(age_s * SECOND)} before" if age_s else "never seen before"),
+        unless=amount(action, seen, max(t["least_usd"], quiet_usd), beyond=quiet_usd >= t["least_usd"]),
     )
+
+
+_KNOWN_DEVICE: Final = otherwise("from a device that the user had been seen with before")
+_KNOWN_COUNTRY: Final = otherwise("from a country that the user had been seen in before")
 
 
 _HOME: Final = {"ip": "192.0.2.10", "device_id": "d1", "country": "DE"}

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 from msgspec import Struct
 
 from core.records import EventType, Kind, SourceType
+from core.rules.unless import Unless
 
 
 class Severity(IntEnum):
@@ -25,11 +26,12 @@ class Severity(IntEnum):
 
 class Hit(Struct, frozen=True, gc=False):
     """A rule's yes. text: one sentence with the figures that tipped it; dedup: what its repeats have in common
-    besides the rule and the subject (often empty)."""
+    besides the rule and the subject (often empty); unless: what would have kept it quiet, None if that isn't told."""
 
     severity: Severity
     text: str
     dedup: str = ""
+    unless: Unless | None = None
 
 
 class NotEnough(Struct, frozen=True):

@@ -7,6 +7,7 @@ from typing import Final
 from core.clock import SECOND
 from core.events import Action
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.rules.unless import Unless, fewer
 from core.seen import Seen
 from core.state import UserState
 from core.windows import count_around
@@ -27,7 +28,11 @@ def guessing(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Ans
     if count < t["wrong_codes"]:
         return _slowly(state, action, t, t["slow_codes"], "wrong codes")
     severity = Severity.HIGH if count >= t["challenge_codes"] else Severity.MEDIUM
-    return Hit(severity, f"{count} wrong codes within {duration(t['window_s'] * SECOND)}")
+    return Hit(
+        severity,
+        f"{count} wrong codes within {duration(t['window_s'] * SECOND)}",
+        unless=_unless(count, t, "wrong codes"),
+    )
 
 
 def _right_at_last(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -37,7 +42,8 @@ def _right_at_last(action: Action, state: UserState, seen: Seen, t: Thresholds) 
     count = count_around(state.denials, action.time_ms, int(t["slow_window_s"] * SECOND))
     if count < t["wrong_before_right"]:
         return None
-    return Hit(Severity.MEDIUM, f"A right code from a strange device after {count} wrong ones")
+    unless = fewer(count, t["wrong_before_right"], "wrong codes before it", t["slow_window_s"])
+    return Hit(Severity.MEDIUM, f"A right code from a strange device after {count} wrong ones", unless=unless)
 
 
 def bombing(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -47,9 +53,17 @@ def bombing(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answ
     if count < t["denials"]:
         return _slowly(state, action, t, t["slow_denials"], "login requests denied")
     if not action.failed:
-        return Hit(Severity.HIGH, f"A login was approved after {count} denials: the user may have given in")
+        return Hit(
+            Severity.HIGH,
+            f"A login was approved after {count} denials: the user may have given in",
+            unless=fewer(count, t["denials"], "login requests denied before it", t["window_s"]),
+        )
     severity = Severity.HIGH if count >= t["challenge_denials"] else Severity.MEDIUM
-    return Hit(severity, f"{count} login requests denied within {duration(t['window_s'] * SECOND)}")
+    return Hit(
+        severity,
+        f"{count} login requests denied within {duration(t['window_s'] * SECOND)}",
+        unless=_unless(count, t, "login requests denied"),
+    )
 
 
 def _slowly(state: UserState, action: Action, t: Thresholds, least: float, what: str) -> Answer:
@@ -59,7 +73,17 @@ def _slowly(state: UserState, action: Action, t: Thresholds, least: float, what:
     count = count_around(state.denials, action.time_ms, int(t["slow_window_s"] * SECOND))
     if count < least:
         return None
-    return Hit(Severity.MEDIUM, f"{count} {what} within {duration(t['slow_window_s'] * SECOND)}")
+    return Hit(
+        Severity.MEDIUM,
+        f"{count} {what} within {duration(t['slow_window_s'] * SECOND)}",
+        unless=fewer(count, least, what, t["slow_window_s"]),
+    )
+
+
+def _unless(count: int, t: Thresholds, what: str) -> Unless:
+    """Fewer at once, and not so many more slowly either."""
+    quick, slow = ("wrong_codes", "slow_codes") if "wrong_codes" in t else ("denials", "slow_denials")
+    return fewer(count, t[quick], what, t["window_s"], fewer(count, t[slow], "of them", t["slow_window_s"]))
 
 
 def is_push(action: Action) -> bool:

@@ -7,6 +7,7 @@ from typing import Final
 from core.clock import SECOND
 from core.events import Action
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.rules.unless import at_most, below, fewer
 from core.seen import Seen
 from core.state import UserState
 from core.windows import count_around, sum_around
@@ -26,7 +27,8 @@ def threshold(action: Action, state: UserState, seen: Seen, t: Thresholds) -> An
     if total < t["report_usd"]:
         return None
     way = "came in" if action.type == "deposit" else "went out"
-    return Hit(Severity.CRITICAL, f"About {total:,.0f} dollars {way} within {duration(t['window_s'] * SECOND)}")
+    text = f"About {total:,.0f} dollars {way} within {duration(t['window_s'] * SECOND)}"
+    return Hit(Severity.CRITICAL, text, unless=below(total, t["report_usd"], "dollars", t["window_s"]))
 
 
 def structuring(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -36,7 +38,9 @@ def structuring(action: Action, state: UserState, seen: Seen, t: Thresholds) -> 
     if count < t["payments"]:
         return None
     return Hit(
-        Severity.HIGH, f"{count} sums just under the reporting threshold within {duration(t['window_s'] * SECOND)}"
+        Severity.HIGH,
+        f"{count} sums just under the reporting threshold within {duration(t['window_s'] * SECOND)}",
+        unless=fewer(count, t["payments"], "sums just under the reporting threshold", t["window_s"]),
     )
 
 
@@ -46,7 +50,8 @@ def volume(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answe
     total = _moved(action, state, int(t["window_s"] * SECOND))
     if total <= t["volume_usd"]:
         return None
-    return Hit(Severity.MEDIUM, f"About {total:,.0f} dollars moved within {duration(t['window_s'] * SECOND)}")
+    text = f"About {total:,.0f} dollars moved within {duration(t['window_s'] * SECOND)}"
+    return Hit(Severity.MEDIUM, text, unless=at_most(total, t["volume_usd"], "dollars", t["window_s"]))
 
 
 def round_amounts(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -58,6 +63,7 @@ def round_amounts(action: Action, state: UserState, seen: Seen, t: Thresholds) -
     return Hit(
         Severity.MEDIUM,
         f"{count} round sums of thousands to new payees within {duration(t['window_s'] * SECOND)}",
+        unless=fewer(count, t["payments"], "such sums", t["window_s"]),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from core.clock import DAY, SECOND
 from core.events import Action
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.rules.unless import fewer, nearest
 from core.seen import Seen
 from core.state import UserState
 from core.windows import entries_around, most_around
@@ -20,7 +21,11 @@ def brute_force(action: Action, state: UserState, seen: Seen, t: Thresholds) -> 
     if count < t["warn_failures"]:
         return None
     severity = Severity.HIGH if count >= t["challenge_failures"] else Severity.MEDIUM
-    return Hit(severity, f"{count} failed logins within {duration(t['window_s'] * SECOND)}")
+    return Hit(
+        severity,
+        f"{count} failed logins within {duration(t['window_s'] * SECOND)}",
+        unless=fewer(count, t["warn_failures"], "failed logins", t["window_s"]),
+    )
 
 
 def distributed(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -38,6 +43,10 @@ def distributed(action: Action, state: UserState, seen: Seen, t: Thresholds) -> 
                 Severity.MEDIUM,
                 f"{len(part)} failed logins from {ips} addresses, {networks} networks and {countries} countries "
                 f"within {duration(t['window_s'] * SECOND)}",
+                unless=nearest(
+                    fewer(len(part), t["failures"], "failed logins", t["window_s"]),
+                    fewer(ips, t["ips"], "addresses that they came from", t["window_s"]),
+                ),
             )
     return None
 
@@ -55,9 +64,17 @@ def slow(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
     return Hit(
         Severity.MEDIUM,
         f"{week} failed logins in a week, {day} of them in a day, from places the user has never been",
+        unless=fewer(
+            day,
+            t["day_failures"],
+            "such failed logins",
+            _DAY_S,
+            fewer(week, t["week_failures"], "of them", 7 * _DAY_S),
+        ),
     )
 
 
+_DAY_S: Final = DAY / SECOND
 _HOME: Final = {"ip": "192.0.2.10", "device_id": "d1", "country": "DE"}
 _AWAY: Final = {"ip": "203.0.113.9", "device_id": "x", "country": "BR"}
 

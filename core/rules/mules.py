@@ -6,6 +6,7 @@ from typing import Final
 from core.clock import DAY, SECOND
 from core.events import Action
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.rules.unless import fewer
 from core.seen import Seen
 from core.state import UserState
 from core.wording import duration
@@ -39,6 +40,7 @@ def _fanned(
         severity,
         f"About {gone_usd:,.0f} of {came_usd:,.0f} dollars went on to {payees} new payees within "
         + duration(action.time_ms - first_ms),
+        unless=fewer(payees, t["payees"], "new payees since the money came"),
     )
 
 

@@ -2,12 +2,15 @@
 
 # Every check has one signature, used or not.
 # ruff: noqa: ARG001
+from math import exp
 from typing import Final
 
 from core.clock import DAY, SECOND
 from core.events import Action
+from core.ledger import LEAST_LOG_SD
 from core.rules.devices import shopping
 from core.rules.entry import NOT_ENOUGH, Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.rules.unless import Unless, amount, fewer
 from core.seen import FAMILIAR_S, Seen
 from core.state import UserState
 from core.windows import count_around
@@ -20,10 +23,12 @@ def velocity(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Ans
     count = count_around(state.paid, action.time_ms, int(t["window_s"] * SECOND))
     if count < t["medium"]:
         slow = count_around(state.paid, action.time_ms, int(t["slow_window_s"] * SECOND))
-        settled = seen.abroad or seen.known_s >= t["settled_s"]
-        strange = settled and seen.strange and seen.network_age_s < FAMILIAR_S
-        if slow >= (t["slow_strange"] if strange else t["slow"]):
-            return Hit(Severity.MEDIUM, f"{slow} payments within {duration(t['slow_window_s'] * SECOND)}")
+        least = _slow_least(seen, t)
+        if slow >= least:
+            quick = fewer(count, t["low"], "of them", t["window_s"])
+            unless = fewer(slow, least, "payments", t["slow_window_s"], quick)
+            text = f"{slow} payments within {duration(t['slow_window_s'] * SECOND)}"
+            return Hit(Severity.MEDIUM, text, unless=unless)
     if count < t["low"]:
         return None
     if count >= t["critical"]:
@@ -32,7 +37,21 @@ def velocity(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Ans
         severity = Severity.HIGH
     else:
         severity = Severity.MEDIUM if count >= t["medium"] else Severity.LOW
-    return Hit(severity, f"{count} payments within {duration(t['window_s'] * SECOND)}")
+    return Hit(
+        severity,
+        f"{count} payments within {duration(t['window_s'] * SECOND)}",
+        unless=fewer(count, t["low"], "payments", t["window_s"], _slowly(count, seen, t)),
+    )
+
+
+def _slow_least(seen: Seen, t: Thresholds) -> float:
+    settled = seen.abroad or seen.known_s >= t["settled_s"]
+    strange = settled and seen.strange and seen.network_age_s < FAMILIAR_S
+    return t["slow_strange"] if strange else t["slow"]
+
+
+def _slowly(count: int, seen: Seen, t: Thresholds) -> Unless:
+    return fewer(count, _slow_least(seen, t), "of them", t["slow_window_s"])
 
 
 def spike(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -54,6 +73,7 @@ def spike(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer
         return Hit(
             Severity.MEDIUM,
             f"{series} odd payments within {duration(t['series_s'] * SECOND)}, {ratio:.1f} times the usual",
+            unless=amount(action, seen, max(t["least_usd"], t["far_usd"], t["series_ratio"] * seen.usual)),
         )
     if ratio <= t["least_ratio"] or (seen.z <= t["sigmas"] and ratio <= t["mean_ratio"]):
         return None
@@ -63,14 +83,31 @@ def spike(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer
     return Hit(
         Severity.MEDIUM if far and usd >= t["far_usd"] else Severity.LOW,
         f"{ratio:.1f} times the usual payment, {seen.z:.1f} deviations above it",
+        unless=amount(action, seen, _spike_usd(action, state, seen, t)),
     )
+
+
+def _spike_usd(action: Action, state: UserState, seen: Seen, t: Thresholds) -> float:
+    """The sum, in rough dollars, below which a spike would have been none."""
+    amounts, usual = state.amounts, seen.usual
+    odd_usd = t["least_ratio"] * usual
+    if action.type != "payout":
+        # Of payouts the deviation is not known here; what is left is necessary, too.
+        far_usd = exp(amounts.log_mean + t["sigmas"] * max(amounts.log_sd, LEAST_LOG_SD))
+        odd_usd = max(odd_usd, min(far_usd, t["mean_ratio"] * usual))
+    quiet_usd = max(t["least_usd"], t["largest_ratio"] * amounts.largest, odd_usd)
+    since_ms = action.time_ms - int(t["series_s"] * SECOND)
+    if len([1 for at_ms in state.odd if since_ms < at_ms <= action.time_ms]) > 1:
+        quiet_usd = min(quiet_usd, max(t["least_usd"], t["far_usd"], t["series_ratio"] * usual))
+    return quiet_usd
 
 
 def large(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
     if seen.usd < t["ceiling_usd"] or action.failed or seen.payee_age_s >= FAMILIAR_S:
         return None
     severity = Severity.LOW if seen.at_home else Severity.MEDIUM
-    return Hit(severity, f"A payment of {action.amount:,.2f} {action.currency or ''}".rstrip())
+    unless = amount(action, seen, t["ceiling_usd"])
+    return Hit(severity, f"A payment of {action.amount:,.2f} {action.currency or ''}".rstrip(), unless=unless)
 
 
 def dormant(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -80,7 +117,9 @@ def dormant(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answ
     if state.idle_ms < t["idle_s"] * SECOND or not 0 <= awake_ms <= t["awake_s"] * SECOND:
         return None
     return Hit(
-        Severity.MEDIUM, f"A payment of about {seen.usd:,.0f} dollars after {state.idle_ms / DAY:.0f} silent days"
+        Severity.MEDIUM,
+        f"A payment of about {seen.usd:,.0f} dollars after {state.idle_ms / DAY:.0f} silent days",
+        unless=amount(action, seen, t["large_usd"], beyond=True),
     )
 
 

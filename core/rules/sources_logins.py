@@ -10,6 +10,7 @@ from typing import Final
 
 from core.clock import SECOND
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.rules.unless import Unless, fewer, nearest
 from core.signal import FAILED, FAILED_LOGIN, LOCKED, UNFAMILIAR, Signal
 from core.source_state import LOGINS, Ring, SourceState, usual, windows
 from core.wording import duration
@@ -42,7 +43,8 @@ def _brute_force(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
         failed = users.total()
         if failed >= t["failures"] and share >= t["failed_share"]:
             who = "1 user" if len(users) == 1 else f"{len(users)} users"
-            return Hit(Severity.MEDIUM, f"{failed} failed logins on {who} {_within(t)}")
+            unless = fewer(failed, t["failures"], "such failed logins", t["window_s"])
+            return Hit(Severity.MEDIUM, f"{failed} failed logins on {who} {_within(t)}", unless=unless)
     return None
 
 
@@ -54,7 +56,7 @@ def _stuffing(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
         few = sum(count <= t["attempts_each"] for count in users.values())
         if few >= t["users_share"] * len(users):
             text = f"{users.total()} failed logins on {len(users)} users {_within(t)}, few on each"
-            return Hit(Severity.HIGH, text)
+            return Hit(Severity.HIGH, text, unless=_unless(users.total(), len(users), t["attempts"], t))
     return None
 
 
@@ -65,7 +67,7 @@ def _spray(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
             tried = [count for count in users.values() if t["attempts_each_min"] <= count <= t["attempts_each_max"]]
             if len(tried) >= t["users"] and sum(tried) >= t["attempts"] and share >= t["failed_share"]:
                 text = f"{sum(tried)} failed logins spread over {len(tried)} users {_within(t)}"
-                return Hit(Severity.HIGH, text)
+                return Hit(Severity.HIGH, text, unless=_unless(sum(tried), len(tried), t["attempts"], t))
     return None
 
 
@@ -84,7 +86,8 @@ def _spray_many(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
         ips = {ip for _, user, ip, flags in window if flags & FAILED and user in sprayed}
         if len(ips) >= t["ips"]:
             who = f"{len(sprayed)} users from {len(ips)} addresses"
-            return Hit(Severity.HIGH, f"{failed} failed logins on {who} {_within(t)}")
+            unless = _unless(failed, len(sprayed), least, t)
+            return Hit(Severity.HIGH, f"{failed} failed logins on {who} {_within(t)}", unless=unless)
     return None
 
 
@@ -93,8 +96,21 @@ def _lockouts(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
     for window in windows(state.rings[LOCKED], signal.time_ms, t["window_s"], least=least):
         users = len({user for _, user, _, _ in window})
         if users >= t["users"]:
-            return Hit(Severity.HIGH, f"{len(window)} locks or challenges on {users} users {_within(t)}")
+            unless = nearest(
+                fewer(len(window), least, "locks or challenges", t["window_s"]),
+                fewer(users, t["users"], "users locked or challenged", t["window_s"]),
+            )
+            text = f"{len(window)} locks or challenges on {users} users {_within(t)}"
+            return Hit(Severity.HIGH, text, unless=unless)
     return None
+
+
+def _unless(failed: int, users: int, least: float, t: Thresholds) -> Unless:
+    """Of failures on many users: of either, fewer."""
+    return nearest(
+        fewer(failed, least, "such failed logins", t["window_s"]),
+        fewer(users, t["users"], "users among them", t["window_s"]),
+    )
 
 
 def _within(t: Thresholds) -> str:

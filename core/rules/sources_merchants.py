@@ -2,6 +2,7 @@
 
 from core.fraud_share import PRIOR_PAYMENTS, fraud_run, fraud_share
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.rules.unless import fewer
 from core.signal import FRAUD, Signal
 from core.source_state import SourceState
 
@@ -17,7 +18,11 @@ def _compromised(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
         return None
     severity = Severity.HIGH if share >= t["share_high"] or run >= t["run_high"] else Severity.MEDIUM
     tail = f", the last {run} in a row" if run > 1 else ""
-    return Hit(severity, f"{len(frauds)} of {paid} payments here are confirmed fraud{tail}")
+    return Hit(
+        severity,
+        f"{len(frauds)} of {paid} payments here are confirmed fraud{tail}",
+        unless=fewer(len(frauds), t["frauds"], "confirmed frauds here"),
+    )
 
 
 def _story(

@@ -2,6 +2,7 @@
 
 from core.clock import SECOND
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.rules.unless import fewer
 from core.signal import FAILED, LOGIN, MOVED, NEW_CARD, NEW_USER, SIGNUP, Signal
 from core.source_state import LOGINS, Ring, SourceState, windows
 from core.wording import duration
@@ -11,7 +12,9 @@ def _signups(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
     for least, window_s in ((t["signups"], t["window_s"]), (t["quick_signups"], t["quick_window_s"])):
         window = next(windows(state.rings[SIGNUP], signal.time_ms, window_s, least=least), None)
         if window is not None:
-            return Hit(Severity.MEDIUM, f"{len(window)} signups within {duration(window_s * SECOND)}")
+            quick = fewer(len(window), t["quick_signups"], "of them", t["quick_window_s"])
+            unless = fewer(len(window), t["signups"], "signups", t["window_s"], quick)
+            return Hit(Severity.MEDIUM, f"{len(window)} signups within {duration(window_s * SECOND)}", unless=unless)
     return None
 
 
@@ -19,7 +22,8 @@ def _users_on_device(state: SourceState, signal: Signal, t: Thresholds) -> Answe
     for window in windows(state.rings[NEW_USER], signal.time_ms, t["window_s"], least=t["users"]):
         users = _users(window)
         if users >= t["users"]:
-            return Hit(Severity.HIGH, f"{users} users are new on this device {_within(t)}")
+            unless = fewer(users, t["users"], "users new on this device", t["window_s"])
+            return Hit(Severity.HIGH, f"{users} users are new on this device {_within(t)}", unless=unless)
     return None
 
 
@@ -33,6 +37,7 @@ def _users_at_ip(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
             return Hit(
                 Severity.HIGH,
                 f"{users} users moved here, each on a new device, {_within(t)}",
+                unless=fewer(users, t["users"], "users who moved here", t["window_s"]),
             )
     return None
 
@@ -41,7 +46,8 @@ def _cards_on_device(state: SourceState, signal: Signal, t: Thresholds) -> Answe
     for window in windows(state.rings[NEW_CARD], signal.time_ms, t["window_s"], least=t["cards"]):
         cards = len({card for _, _, card, _ in window})
         if cards >= t["cards"]:
-            return Hit(Severity.HIGH, f"{cards} cards are new on this device {_within(t)}")
+            unless = fewer(cards, t["cards"], "cards new on this device", t["window_s"])
+            return Hit(Severity.HIGH, f"{cards} cards are new on this device {_within(t)}", unless=unless)
     return None
 
 

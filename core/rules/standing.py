@@ -8,6 +8,7 @@ from typing import Final
 from core.events import Action
 from core.reputation import BAD, LISTED, Reputation
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.rules.unless import otherwise
 from core.seen import FAMILIAR_S, Seen
 from core.state import UserState
 
@@ -49,6 +50,7 @@ def compromised_merchant(
         severity,
         f"Merchant {action.merchant_id}: {found.text or 'payments there were fraud'}",
         action.merchant_id or "",
+        _GOOD_MERCHANT,
     )
 
 
@@ -68,7 +70,7 @@ def bad_source(action: Action, state: UserState, seen: Seen, t: Thresholds, repu
         return None
     else:
         severity = Severity.LOW
-    return Hit(severity, f"From {name}: {found.text or 'known for attacks'}", name)
+    return Hit(severity, f"From {name}: {found.text or 'known for attacks'}", name, _GOOD_SOURCE)
 
 
 def attacker_logged_in(action: Action, state: UserState, seen: Seen, t: Thresholds, reputation: Standings) -> Answer:
@@ -80,7 +82,13 @@ def attacker_logged_in(action: Action, state: UserState, seen: Seen, t: Threshol
     name, found = worst
     had_others = seen.had_devices or seen.had_networks
     severity = Severity.CRITICAL if found.level == BAD and had_others else Severity.HIGH
-    return Hit(severity, f"A login succeeded from {name}, which attacks others: {found.text or found.rule_id}", name)
+    text = f"A login succeeded from {name}, which attacks others: {found.text or found.rule_id}"
+    return Hit(severity, text, name, _OWN_DEVICE)
+
+
+_GOOD_MERCHANT: Final = otherwise("at a merchant where no frauds are known")
+_GOOD_SOURCE: Final = otherwise("from a device, an address and a network that nobody was attacked from")
+_OWN_DEVICE: Final = otherwise("on a device that had been the user's for a day")
 
 
 _HOME: Final = {"ip": "192.0.2.10", "device_id": "d1", "country": "DE"}

@@ -6,6 +6,7 @@ from typing import Final
 from core.clock import DAY, HOUR, SECOND
 from core.events import Action
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.rules.unless import after, amount, fewer
 from core.seen import FAMILIAR_S, UNKNOWN, Seen
 from core.state import UserState, short
 from core.wording import count, duration
@@ -30,6 +31,13 @@ def success_after_attack(action: Action, state: UserState, seen: Seen, t: Thresh
     return Hit(
         Severity.CRITICAL if from_there and strange >= t["strange_failures"] else Severity.HIGH,
         f"A login succeeded {where}, after {count(len(recent), 'failure')} within {duration(t['window_s'] * SECOND)}",
+        unless=fewer(
+            strange,
+            t["strange_failures"],
+            "failures before it from places strange to the user",
+            t["window_s"],
+            fewer(len(recent), t["failures"], "failures in all"),
+        ),
     )
 
 
@@ -55,7 +63,10 @@ def change_then_payout(action: Action, state: UserState, seen: Seen, t: Threshol
         severity = _how_sure(action, state, seen, unusual, large, device, settled)
         whom = "a payee new to the user" if action.payee_id is not None else "an unnamed payee"
     what = "an MFA change" if change.type == "mfa_change" else "a " + change.type.replace("_", " ")
-    return Hit(severity, f"{seen.usd:,.0f} dollars or so went to {whom}, {duration(age_ms)} after {what}")
+    text = f"{seen.usd:,.0f} dollars or so went to {whom}, {duration(age_ms)} after {what}"
+    known = seen.payee_age_s >= FAMILIAR_S
+    unless = amount(action, seen, t["large_usd"]) if known else after(age_ms, t["window_s"] * SECOND, what)
+    return Hit(severity, text, unless=unless)
 
 
 # Rules that, within a day, speak of somebody else in the account.

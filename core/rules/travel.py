@@ -8,6 +8,7 @@ from core.clock import HOUR, SECOND
 from core.events import Action
 from core.records import EVENT_TYPES
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.rules.unless import at_most, otherwise
 from core.seen import FAMILIAR_S, Seen
 from core.state import UserState
 from core.wording import duration
@@ -33,6 +34,7 @@ def impossible(action: Action, state: UserState, seen: Seen, t: Thresholds) -> A
     return Hit(
         Severity.LOW if quiet else Severity.HIGH,
         f"{kilometres:,.0f} km from the last place in {duration(seen.travel_ms)}, {speed}{why}",
+        unless=at_most(speed_kmh, t["speed_kmh"], "km/h"),
     )
 
 
@@ -55,7 +57,13 @@ def session_hijack(action: Action, state: UserState, seen: Seen, t: Thresholds) 
         what = "network"
     else:
         return None
-    return Hit(severity, f"The session has moved to another {what}", action.session_id or "")
+    return Hit(severity, f"The session has moved to another {what}", action.session_id or "", _STAYED[what])
+
+
+_STAYED: Final = {
+    "device": otherwise("had the session stayed on its device and in its network"),
+    "network": otherwise("had the session stayed in its network"),
+}
 
 
 _BERLIN: Final = {"ip": "192.0.2.10", "country": "DE", "lat": 52.5, "lon": 13.4}

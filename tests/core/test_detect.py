@@ -12,13 +12,14 @@ from msgspec import UNSET
 from core.clock import DAY, HOUR, MINUTE, SECOND
 from core.detect import Judged, judge
 from core.events import Action, event_key
-from core.judged import Mode, Scores
+from core.judged import Mode, Scores, Swap
 from core.policy import Policy, Response
-from core.records import Alert, Kind, Lock
+from core.records import Alert, Counterfactual, Kind, Lock
 from core.reputation import BAD, Reputation
 from core.rules.book import RuleBook
 from core.rules.custom import NO_CUSTOM_RULES
 from core.rules.entry import NOT_ENOUGH, Answer, Hit, Rule, Severity
+from core.rules.unless import fewer
 from core.state import UserState
 
 START = 1_772_442_000_000
@@ -86,6 +87,8 @@ class AScorer:
         self.answer = score
         self.masks: list[bool] = []
         self.explained: list[int] = []
+        self.asked: list[int] = []
+        self.swaps: Sequence[Swap] = ()
 
     def score(self, rows: Sequence[Sequence[float]]) -> list[Scores]:
         return [{"gaussian": self.answer} for _ in rows]
@@ -97,6 +100,10 @@ class AScorer:
     def explain(self, row: Sequence[float], at: int = 0) -> Scores:
         self.explained.append(at)
         return {"amount": 1.0}
+
+    def instead(self, row: Sequence[float], at: int = 0) -> Sequence[Swap]:
+        self.asked.append(at)
+        return self.swaps
 
 
 def always(severity: Severity, text: str = "It did") -> Callable[..., Answer]:
@@ -363,6 +370,39 @@ def test_model_rules_see_the_scores_and_nothing_without_a_scorer() -> None:
     assert [alert.rule_id for alert in judged.alerts] == ["anomaly"]
     assert judged.decisions[0].decision == "challenge"
     assert scorer.masks == [False]
+
+
+def test_an_alert_by_models_tells_the_one_feature_that_would_have_kept_them_quiet() -> None:
+    def strange(action: Action, state: Any, seen: Any, t: Any, scores: Scores) -> Answer:
+        return Hit(Severity.LOW, "strange") if scores["gaussian"] > 0.9 else None
+
+    rule = Bound("anomaly", strange, inputs=("model",))
+    scorer = AScorer(0.99)
+    scorer.swaps = (Swap("travel", 1.0, 0.0, {"gaussian": 0.95}), Swap("odd_amounts", 0.5, 0.0, {"gaussian": 0.5}))
+    first, again = run([paid(1), paid(2, 1)], rule, scorer=scorer), run([paid(1)], rule, scorer=AScorer(0.5))
+    (alert,) = first.alerts
+    text = "Would not have fired with odd amounts as usual: 0 in 15 days instead of 3 in 15 days"
+    assert alert.counterfactual == Counterfactual(text, "odd_amounts", 0.5, 0.0)
+    assert scorer.asked == [0], "for the alert alone, not for the hit that joined it"
+    assert again.alerts == []
+    scorer.swaps = scorer.swaps[:1]
+    (alert,) = run([paid(1)], rule, scorer=scorer).alerts
+    assert alert.counterfactual == Counterfactual("Would have fired whichever single feature had been as usual")
+
+
+def test_an_alert_tells_what_its_rule_says_would_have_kept_it_quiet() -> None:
+    quiet = fewer(3, 2, "payments", 60)
+    judged = run(
+        [paid(1)],
+        Bound("told", lambda *_: Hit(Severity.LOW, "It did", "", quiet)),
+        Bound("untold", always(Severity.LOW)),
+        scorer=AScorer(),
+    )
+    told, untold = judged.alerts
+    assert told.counterfactual == Counterfactual(
+        "Would not have fired with fewer than 2 payments in 1 minute", "payments in 1 minute", 3, 2
+    )
+    assert untold.counterfactual is UNSET
 
 
 def test_reputation_rules_see_what_is_known_of_sources() -> None:

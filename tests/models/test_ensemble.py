@@ -85,3 +85,21 @@ def test_a_batch_that_is_scored_again_before_it_is_learnt_gets_the_same_scores()
     halves = ensemble.score(first)
     ensemble.learn(first, [True] * 30)
     assert halves + ensemble.score(second) == whole
+
+
+def test_of_each_feature_it_says_what_it_would_say_had_it_been_as_usual() -> None:
+    ensemble = Ensemble(FEATURES, block_rows=64, deciding=("gaussian", "half_space_trees"))
+    ensemble.learn(normal_rows(1_024).tolist(), [True] * 1_024)
+    row = strange_rows(1)[0].tolist()
+    row[3] = float(ensemble.usual[3])
+    swaps = ensemble.instead(row)
+    assert {swap.feature for swap in swaps} == set(FEATURES) - {FEATURES[3]}
+    totals = []
+    for swap in swaps:
+        place = FEATURES.index(swap.feature)
+        assert (swap.given, swap.usual) == (row[place], ensemble.usual[place])
+        (scores,) = ensemble.score([[*row[:place], swap.usual, *row[place + 1 :]]])
+        assert set(swap.scores) == {"gaussian", "half_space_trees"}
+        assert swap.scores == pytest.approx({name: scores[name] for name in swap.scores}, abs=1e-12)
+        totals.append(sum(-np.log(max(1 - score, 1e-9)) for score in swap.scores.values()))
+    assert totals == sorted(totals)

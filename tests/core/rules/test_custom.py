@@ -13,6 +13,7 @@ from core.rules.definitions import RULES_MAX, definitions_in
 from core.rules.entry import Severity
 from core.rules.nodes import Node, plain
 from core.rules.tally import SOURCE_RINGS_MAX, USER_RINGS_MAX, USER_SAMPLES_MAX
+from core.rules.unless import counterfactual
 from core.signal import CUSTOM, Out, Signal
 from core.source_state import SourceState
 from core.state import UserState
@@ -322,3 +323,53 @@ def test_a_count_tips_in_any_order_where_it_does_in_order(times: list[int], seco
     assert any(totals(rules, *sorted(events, key=lambda event: event["at"]))) == (busiest >= bound)
     if len(times) <= bound:
         assert any(totals(rules, *events)) == (busiest >= bound)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"when": {"field": "amount", "gt": 412}}, "at 412.00 EUR or less"),
+        ({"when": {"all": [{"field": "country", "eq": "DE"}, {"field": "amount", "gte": 412}]}}, "below 412.00 EUR"),
+        ({"when": {"all": [{"field": "amount", "gt": 5}, {"field": "hour", "lt": 10}]}}, "with hour at least 10"),
+        ({"when": {"field": "hour", "lte": 9}}, "with hour above 9"),
+        ({"when": {"field": "country", "in": ["DE", "FR"]}}, "with another country"),
+        ({"when": {"field": "country", "ne": "FR"}}, "with FR for country"),
+        ({"when": {"field": "new_device", "eq": True}}, "with new_device false"),
+        ({"when": {"field": "card_id", "exists": False}}, "with any card_id"),
+        ({"when": {"any": [{"field": "amount", "gt": 412}, {"field": "country", "eq": "DE"}]}}, None),
+        ({"when": {"not": {"field": "country", "eq": "FR"}}}, None),
+        ({"when": None, "window": {"seconds": 60, "gt": 1}}, "with fewer than 2 such events in 1 minute"),
+        (
+            {"when": None, "window": {"of": "sum", "field": "amount", "seconds": 60, "gte": 900}},
+            "with amount below 900 in 1 minute",
+        ),
+        (
+            {"when": None, "window": {"of": "distinct", "field": "device_id", "seconds": 60, "gte": 2}},
+            "with fewer than 2 values of device_id in 1 minute",
+        ),
+    ],
+)
+def test_a_hit_says_what_would_have_kept_the_rule_quiet(changes: dict[str, Any], words: str | None) -> None:
+    rules, state = compiled(rule(**changes)), UserState()
+    found = []
+    for number in range(2):
+        action = an_action(
+            at=number, type="transaction", amount=500, currency="EUR", country="DE", device_id=f"d{number}"
+        )
+        found += rules.check(action, state, observe(state, action), {})
+    unless = found[-1][1].unless
+    assert (None if unless is None else counterfactual(unless).text) == (
+        None if words is None else f"Would not have fired {words}"
+    )
+
+
+def test_a_hit_at_a_source_says_so_too() -> None:
+    rules = compiled(windowed(by="ip"))
+    state, answers = SourceState(key="ip:1"), []
+    for number in range(3):
+        signal = Signal(CUSTOM, MONDAY_MS + number, f"u{number}", f"e{number}", "windowed")
+        answers.append(rules.check_source(state, signal))
+    assert answers[-1] is not None
+    unless = answers[-1][1].unless
+    assert unless is not None
+    assert (unless.value, unless.limit) == (3, 3)
