@@ -16,6 +16,7 @@ from agents.signalling import Signals
 from core.cases import subject_of
 from core.records import encode
 from core.reputation import encode_reputation
+from core.signal import FRAUD, LEGIT
 from core.source_state import SourceState
 from core.sources import JudgedSources, Signal, judge_sources
 from tables.sources import SOURCES, decode_source
@@ -27,6 +28,7 @@ SOURCE_PREFIX: Final = b"s"
 # no more of those that are over than of the others. And at no more than so many, of 20 us each.
 SCANNED_FOR_NEW: Final = 2
 SCANNED_MOST: Final = 1_000
+LABELS: Final = frozenset({FRAUD, LEGIT})
 KIND: Final = Kind("sources", SOURCE_PREFIX, SOURCES)
 
 _decode = msgspec.msgpack.Decoder(Signals).decode
@@ -85,7 +87,9 @@ class SourceWork(KeyedWork[SourceState]):
             now_ms=services.now_ms(),
         )
         self._new += len(states) - known
-        clock_ms = max((state.clock_ms for state in states.values()), default=0)
+        # A label comes by the clock of who says it, which is far ahead where old events are read in.
+        happened = (signal.time_ms for told in batch.values() for signal in told if signal.kind not in LABELS)
+        clock_ms = max(happened, default=0)
 
         def report() -> None:
             for signal, error in judged.failed:

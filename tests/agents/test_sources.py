@@ -13,7 +13,7 @@ from agents.shard import Output
 from agents.signalling import Signals, encode_signals
 from agents.sources import SOURCE_PREFIX, merged
 from core.reputation import BAD, decode_reputation
-from core.signal import ALL, FAILED, FAILED_LOGIN, SIGNUP, UNFAMILIAR, Signal
+from core.signal import ALL, FAILED, FAILED_LOGIN, LEGIT, SIGNUP, UNFAMILIAR, Signal
 from tables.sources import decode_source, encode_source
 from tests.agents.household import NOON_MS, PLACE, TOPICS, Record, Town, event, users_of
 
@@ -271,6 +271,19 @@ def test_the_faster_sources_come_the_more_are_looked_at(town: Town) -> None:
         await work.apply(SIGNALS, [Record(SIGNALS, 0, 1, b"0", told(2, {SOURCE: [later]}))])
         await work.tick()
         assert [state.key for state in work.stored()] == [SOURCE]
+        await work.stop(gracefully=True)
+
+    play(story)
+
+
+def test_a_label_that_comes_late_makes_no_source_old(town: Town) -> None:
+    async def story() -> None:
+        work = await town.sources()
+        late_ms = NOON_MS + 2 * town.services().dormant_ms
+        batch = {"ip:10.0.0.1": [Signal(SIGNUP, NOON_MS, "u", "e")], SOURCE: [Signal(LEGIT, late_ms, "u", "e")]}
+        await work.apply(SIGNALS, records([told(1, batch)]))
+        await work.tick()
+        assert {state.key for state in work.stored()} == {"ip:10.0.0.1", SOURCE}
         await work.stop(gracefully=True)
 
     play(story)
