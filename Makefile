@@ -16,7 +16,7 @@ PYTEST := $(BIN)/python -m pytest
 CODE := core models tables agents argus simulation benchmarks grafana prometheus deploy tests
 UV_COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header
 
-.PHONY: help setup run test test-faults lint format types imports security audit coverage docs boards board-pictures schemas manifests bench lock kafka-jars clean
+.PHONY: help setup run test test-faults soak last-version lint format types imports security audit coverage docs boards board-pictures schemas manifests bench lock kafka-jars clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
@@ -32,6 +32,12 @@ test: $(VENV)/.installed-dev ## sets up, then the whole test suite (TESTS=tests/
 
 test-faults: $(VENV)/.installed-dev ## tests/faults with its long stories, and 2,000 worlds of the simulator (ARGUS_CRASH_SEEDS)
 	@ARGUS_CRASH_SEEDS=$${ARGUS_CRASH_SEEDS:-2000} $(PYTEST) -q --tb=native -m "" -n 2 --dist loadfile tests/faults tests/agents/test_crashes.py
+
+soak: $(VENV)/.installed-dev kafka-jars ## half an hour under load, and the slopes of what a worker holds (SOAK_S=180 SOAK_MOST=1500)
+	@$(BIN)/python -m tests.soak --seconds $${SOAK_S:-1800} --most $${SOAK_MOST:-3000}
+
+last-version: ## keeps the worker of COMMIT for the tests of upgrades, as NAME
+	@tests/upgrade/keep $(COMMIT) $(NAME)
 
 lint: $(VENV)/.installed-dev ## ruff, rules and format
 	@$(BIN)/ruff check $(CODE)
