@@ -18,11 +18,8 @@ from argus.settings import Settings
 from benchmarks.events import Events
 from benchmarks.figures import Result, Target, figure, quantile
 from benchmarks.metering import Record, meter_of, now_ms, work_of
-from core.features import FEATURES
 from models.background import Background
-from models.bank import ASIDE, MODELS
-from models.fitted import Fitted
-from models.fitting import FITS, Awaited, Fitting, Job, Outcome
+from models.fitting import FITS, Fitting, Job, Outcome
 from models.plan import ModelPlan
 from models.protocol import State
 from models.reservoir import CAPACITY
@@ -108,7 +105,6 @@ def run(settings: Settings, events: Events, count: int) -> Result:
             fits += busy.done
             busy.close()
     pairs = list(zip(without, beside, strict=True))
-    costs = [scoring_us() for _ in range(ROUNDS)]
     return Result(
         "fitting",
         (
@@ -123,39 +119,14 @@ def run(settings: Settings, events: Events, count: int) -> Result:
             figure("delay, 99 of 100 steps", "ms", [_at(after, 0.99) - _at(before, 0.99) for before, after in pairs]),
             figure("most work in a step, nothing fitted", "ms", [max(steps.used) for steps in without]),
             figure("most work in a step that swaps", "ms", [max(steps.swaps, default=0.0) for steps in beside]),
-            *(figure(f"score, {name}", "us/row", [cost[name] for cost in costs]) for name in MODELS),
         ),
         (
             f"{len(lines):,} events in steps of {BATCH}, by the wall clock, without Kafka; {ROUNDS} rounds, in turns",
             f"{fits} fits were done beside them, apart from those that the steps asked for",
             "work: processor time of the worker's own process, which is what a swap adds, whatever else goes on",
-            f"scores: processor time, in batches of {BATCH}, of random rows",
             "other work on the machine delays the slowest step as well: look at the rounds (--json)",
         ),
     )
-
-
-def scoring_us() -> dict[str, float]:
-    """Microseconds of processor time for a row in batches of BATCH, by model, each learnt from as many rows as a full
-    sample holds."""
-    rng, costs = np.random.default_rng(2), dict[str, float]()
-    rows = rng.random((CAPACITY, len(FEATURES)))
-    for name, make in MODELS.items():
-        model = make(FEATURES, 1)
-        if isinstance(model, Fitted):
-            fitting = Awaited()
-            fitting.submit(Job(name, name), {"rows": rows})
-            told = fitting.poll(name)
-            if told is None or told[0].error:
-                raise ValueError(f"{name} could not be fitted")
-            model.adopt({part: array for part, array in told[1].items() if part not in ASIDE}, 1)
-        else:
-            model.learn_rows(rows)
-        begin = time.process_time()
-        for first in range(0, len(rows), BATCH):
-            model.score_rows(rows[first : first + BATCH])
-        costs[name] = (time.process_time() - begin) / len(rows) * 1e6
-    return costs
 
 
 def _at(steps: Sequence[float], share: float) -> float:

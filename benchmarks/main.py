@@ -20,6 +20,7 @@ from benchmarks import (
     beside_faust,
     beside_quix,
     capacity,
+    costs,
     engine,
     fitting,
     handbook,
@@ -113,6 +114,10 @@ class Bench:
         count = self.count(api.RATE * api.RUN_S)
         return api.run(self._alone, self.events(api.WARM_UP + count + api.LISTS * api.LIST), count)
 
+    def costs(self) -> Result:
+        count = self.count(costs.EVENTS)
+        return costs.run(self.settings, self.events(count), count)
+
     def handbook(self) -> Result:
         count = self.count(handbook.PAYMENTS)
         return handbook.run(self.settings, round(CUSTOMERS * count / handbook.PAYMENTS))
@@ -148,6 +153,7 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], Result]]] = {
 MORE: Final[dict[str, Callable[[Bench], Result]]] = {
     "api": Bench.api,
     "capacity": Bench.capacity,
+    "costs": Bench.costs,
     "fitting": Bench.fitting,
     "handbook": Bench.handbook,
     "recovery": Bench.recovery,
@@ -157,9 +163,10 @@ MORE: Final[dict[str, Callable[[Bench], Result]]] = {
     "latency-200": lambda bench: bench.latency(200),
     "latency-500": lambda bench: bench.latency(500),
     "latency-2000": lambda bench: bench.latency(2_000),
+    "latency-8000": lambda bench: bench.latency(8_000),
 }
 # Those that run on brokers that are there, too.
-ELSEWHERE: Final = frozenset({"latency", "latency-50", "latency-200", "latency-500", "latency-2000"})
+ELSEWHERE: Final = frozenset({"latency", "latency-50", "latency-200", "latency-500", "latency-2000", "latency-8000"})
 # What a benchmark needs beyond Argus itself. Without it, it is left out unless it is named.
 NEEDS: Final[Mapping[str, str]] = {"quix": "quixstreams", "state": "quixstreams"}
 

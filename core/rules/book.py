@@ -1,6 +1,6 @@
 """The rule book: every rule with its thresholds as set, and who is to be asked about what."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -72,18 +72,20 @@ class RuleBook:
     which they must be asked, and an empty tuple for a type or kind that no rule is about.
     """
 
-    def __init__(self, overrides: Mapping[str, float] = {}, modes: Mapping[str, Mode] = {}) -> None:
+    def __init__(
+        self, overrides: Mapping[str, float] = {}, modes: Mapping[str, Mode] = {}, rules: Sequence[Rule] = RULES
+    ) -> None:
         for name in overrides:
             if name not in THRESHOLDS:
                 raise ValueError(f"no rule has the threshold {name}")
-        known = {rule.id for rule in RULES}
+        known = {rule.id for rule in rules}
         for rule_id, mode in modes.items():
             if rule_id not in known:
                 raise ValueError(f"no rule has the id {rule_id}")
             if mode not in ("live", "shadow", "off"):
                 raise ValueError(f"the mode of {rule_id} is none of live, shadow, off: {mode}")
         self.rules: tuple[BoundRule, ...] = tuple(
-            BoundRule(rule, _bind(rule, overrides), rule.check, modes.get(rule.id, "live")) for rule in RULES
+            BoundRule(rule, _bind(rule, overrides), rule.check, modes.get(rule.id, "live")) for rule in rules
         )
         self.by_id: dict[str, BoundRule] = {bound.rule.id: bound for bound in self.rules}
         on = [bound for bound in self.rules if bound.mode != "off"]

@@ -3,10 +3,9 @@ from pathlib import Path
 from argus.settings import Settings
 from benchmarks import fitting
 from benchmarks.events import simulated
-from models.bank import MODELS
 
 
-def test_steps_with_and_without_fits_are_measured_and_every_model_has_a_cost(tmp_path: Path) -> None:
+def test_steps_with_and_without_fits_are_measured(tmp_path: Path) -> None:
     events = simulated(tmp_path / "events.jsonl", 3_000, 50)
     result = fitting.run(Settings(), events, 3_000)
     found = {figure.name: figure for figure in result.figures}
@@ -14,4 +13,3 @@ def test_steps_with_and_without_fits_are_measured_and_every_model_has_a_cost(tmp
     assert len(delay.runs) == fitting.ROUNDS
     assert delay.target is not None
     assert delay.target.limit == 50.0
-    assert all(found[f"score, {name}"].value > 0 for name in MODELS)
