@@ -25,7 +25,7 @@ class ShardMeter(Protocol):
     def timed(self, stage: Stage, seconds: float) -> None:
         """A stage of a step is done."""
 
-    def recovered(self, records: int) -> None:
+    def caught_up(self, records: int) -> None:
         """A takeover has read so many records of the changelog."""
 
     def unsent(self, outputs: Sequence[Any]) -> None:
@@ -58,7 +58,7 @@ class Unmetered:
     def timed(self, *_: object) -> None:
         return
 
-    def recovered(self, *_: object) -> None:
+    def caught_up(self, *_: object) -> None:
         return
 
     def unsent(self, *_: object) -> None:

@@ -133,7 +133,7 @@ class Shard:
             self._meter.unsent(outputs)
             await self._sender.send(outputs)
         self._crash_point("resent")
-        self._meter.recovered(read)
+        self._meter.caught_up(read)
         return read
 
     async def _recover(self, recovery: Recovery, end: int, progress: Callable[[int], None]) -> int:

@@ -96,7 +96,7 @@ class TableMeter:
         self._table = table
         self._locks = locks
 
-    def recovered(self, records: int) -> None:
+    def caught_up(self, records: int) -> None:
         self._metrics.number("argus_recovery_records_total", self._table).inc(records)
 
     def timed(self, stage: Stage, seconds: float) -> None:

@@ -68,7 +68,7 @@ def run(settings: Settings, events: Events, count: int) -> Result:
         ),
         (
             f"rules: wall clock of {len(lines):,} events, of all types, so that a rule about few types is cheap",
-            f"models: processor time of random rows, in batches of {BATCH}; those that do not learn are fitted elsewhere",
+            f"models: processor time of random rows, in batches of {BATCH}; some are fitted elsewhere",
         ),
     )
 
