@@ -10,7 +10,7 @@ from argus.geo import make_locate
 from argus.replay import BLOCK_LINES, SLICE_LINES, Engine, make_engine
 from argus.replay_files import Labels, run
 from argus.settings import LABEL_MODELS, Settings
-from core.clock import DAY
+from core.clock import DAY, HOUR
 from core.detect import judge
 from core.events import Rejected, decode_action, nowhere
 from core.policy import Policy
@@ -346,3 +346,36 @@ def test_a_file_that_cannot_be_used_is_one_line_with_the_place_and_status_2(
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "line 1" in said
+
+
+def test_a_ring_of_mules_is_followed_from_one_fraud_with_the_way_in_the_alert(tmp_path: Path) -> None:
+    def payout(number: int, user: str, hours: int, device: str, payee: str) -> bytes:
+        facts = {"amount": 40.0, "currency": "EUR", "device_id": device, "payee_id": payee}
+        return event(number, user, "payout", time=START_MS + hours * HOUR, **facts)
+
+    lines = [
+        payout(1, "first", 0, "phone", "p1"),
+        payout(2, "second", 12, "phone", "p2"),
+        payout(3, "third", 24, "tablet", "p2"),
+        payout(4, "nobody", 24, "laptop", "p9"),
+    ]
+    # What is told in one block is known from the next on.
+    hours = (0, 12, 24, 24)
+    spaced = [
+        other
+        for number, (hour, line) in enumerate(zip(hours, lines, strict=True))
+        for other in (*payments(BLOCK_LINES - 1, f"f{number}", time=START_MS + hour * HOUR), line)
+    ]
+    feedback = tmp_path / "feedback"
+    facts = {"feedback_id": "f1", "event_id": "e1", "user_id": "first", "label": "fraud", "source": "analyst"}
+    feedback.write_bytes(msgspec.json.encode(facts | {"time": START_MS + HOUR}))
+    told = replay(tmp_path / "with", spaced, feedback=feedback)
+    ways = {alert["user_id"]: alert["summary"] for alert in told["alerts"] if alert["rule_id"] == "ring_member"}
+    assert list(ways) == ["second", "third"]
+    assert (
+        "Shares payee p2 with second, who shares device phone with first, whose fraud was confirmed" in ways["third"]
+    )
+    without = replay(tmp_path / "without", spaced)
+    assert not [alert for alert in without["alerts"] if alert["rule_id"] == "ring_member"]
+    again = replay(tmp_path / "again", spaced, feedback=feedback)
+    assert again == told
