@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from core.grouping import Group
 from core.reputation import BAD, Reputation
+from core.ring import Hop, RingRecord, Tie
 from core.source_state import VERSION, SourceState
 from tables.sources import NewerVersion, Unreadable, decode_source, encode_source
 
@@ -30,6 +31,17 @@ def test_a_state_comes_back_from_its_bytes() -> None:
 def test_a_state_with_fewer_fields_gets_their_defaults() -> None:
     shorter = msgspec.msgpack.encode(msgspec.msgpack.decode(encode_source(STATE))[:5])
     assert decode_source(shorter) == SourceState(key=STATE.key, clock_ms=7, rings=STATE.rings, names=STATE.names)
+
+
+def test_version_1_that_knew_no_rings_is_upgraded_as_it_is_read() -> None:
+    items = msgspec.msgpack.decode(encode_source(STATE))
+    assert decode_source(msgspec.msgpack.encode([1, *items[1:-1]])) == STATE
+
+
+def test_a_thing_in_a_ring_comes_back_from_its_bytes() -> None:
+    tie = Tie("u7", 1, 2, 3, True, (Hop(0, "d", "u8", 4),))
+    tied = SourceState(key="tie:device:1f", ring=RingRecord(5, (tie,), (9,)))
+    assert decode_source(encode_source(tied)) == tied
 
 
 def test_a_newer_version_is_not_read() -> None:
