@@ -85,7 +85,8 @@ def line(alert: Alert, *, color: bool) -> str:
     severity = f"{alert.severity:8}"
     if color:
         severity = click.style(severity, **COLORS[alert.severity])
-    text = f"{whom}: {alert.title}{times}{shadow}. {alert.summary}".translate(UNPRINTABLE).rstrip()
+    unless = "" if alert.counterfactual is UNSET else f" {alert.counterfactual.text}."
+    text = f"{whom}: {alert.title}{times}{shadow}. {alert.summary}{unless}".translate(UNPRINTABLE).rstrip()
     return f"{alert.time[11:19]} {severity} {text}"
 
 

@@ -26,7 +26,8 @@ About = Literal["alerts", "cases", "locks"]
 
 
 class AlertSeen(Struct, frozen=True, tag="alert"):
-    """An alert or an update of one. at_ms: when its record was written; whom: the user, or the source in words."""
+    """An alert or an update of one. at_ms: when its record was written; whom: the user, or the source in words;
+    unless: what would have kept it from firing, empty where the record doesn't say."""
 
     alert_id: str
     count: int
@@ -39,6 +40,7 @@ class AlertSeen(Struct, frozen=True, tag="alert"):
     whom: str
     time: str
     at_ms: int
+    unless: str = ""
 
 
 class CaseSeen(Struct, frozen=True, tag="case"):

@@ -71,7 +71,7 @@ def alert_messages(
             notice_id(channel.name, seen.alert_id, seen.severity),
             seen.severity,
             title,
-            f"{seen.summary}\n{_whom(seen)}, {seen.time}, rule {seen.rule_id}",
+            f"{_why(seen)}\n{_whom(seen)}, {seen.time}, rule {seen.rule_id}",
             seen.user_id,
             now_ms,
             {
@@ -86,6 +86,10 @@ def alert_messages(
         for channel in channels
         if channel.name in named or wants(channel, "alerts", seen.severity, seen.kind, seen.rule_id)
     ]
+
+
+def _why(seen: AlertSeen) -> str:
+    return f"{seen.summary} {seen.unless}." if seen.unless else seen.summary
 
 
 def case_messages(

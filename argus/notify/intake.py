@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final, Protocol
 
 import msgspec
-from msgspec import UnsetType
+from msgspec import UNSET, UnsetType
 
 from agents.shard import Output
 from core.clock import to_ms
@@ -44,6 +44,7 @@ def alert_seen(value: bytes, at_ms: int) -> Seen | None:
         _whom(alert.user_id, alert.source),
         alert.time,
         at_ms,
+        "" if alert.counterfactual is UNSET else alert.counterfactual.text,
     )
 
 

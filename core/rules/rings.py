@@ -10,6 +10,7 @@ from core.reputation import Reputation, rings_of
 from core.ring import DEVICE, PAYEE, Hop, RingRecord, Tie, key_of, user_mark
 from core.ring_member import membership
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.rules.unless import otherwise
 from core.seen import Seen
 from core.state import UserState, mark
 
@@ -27,7 +28,10 @@ def ring_member(
     if tied is None or tied.weight(action.time_ms) < t["risk_0_1"]:
         return None
     severity = Severity.MEDIUM if tied.accusers >= t["medium_users"] else Severity.LOW
-    return Hit(severity, tied.path(action.time_ms))
+    return Hit(severity, tied.path(action.time_ms), unless=_APART)
+
+
+_APART: Final = otherwise("with devices, cards, payees and networks that no confirmed fraud leads to")
 
 
 _DAY: Final = 86_400

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 from argus.settings import Settings
 from argus.topics import ensure_topics
 from argus.watching import Chosen, Wanted, line, run
-from core.records import Source, encode
+from core.records import Counterfactual, Source, encode
 from tests.argus.store.records import alert, source_alert
 
 
@@ -39,6 +39,11 @@ def test_an_update_is_shown_where_the_severity_rises_or_when_asked() -> None:
     every = Chosen(Wanted(updates=True))
     assert [bool(every.alert(one)) for one in updates] == [True, True, True, False]
     assert every.alert(b"nonsense") is None
+
+
+def test_a_line_ends_with_what_would_have_kept_the_alert_from_firing() -> None:
+    told = alert("a", summary="User ada: 5 codes.", counterfactual=Counterfactual("Would not have fired with fewer"))
+    assert line(told, color=False).endswith(" User ada: 5 codes. Would not have fired with fewer.")
 
 
 def test_a_line_has_a_colour_and_nothing_that_steers_the_terminal() -> None:

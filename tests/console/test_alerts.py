@@ -5,7 +5,7 @@ from urllib.parse import quote
 import pytest
 
 from core.clock import rfc3339
-from core.records import Reason, Travel
+from core.records import Counterfactual, Reason, Travel
 from tests.argus.api.running import Running
 from tests.argus.store.records import NOW_MS, alert, case, decision, lock, rows
 from tests.console.surfing import Surfer
@@ -83,12 +83,14 @@ def test_an_alert_tells_all_that_is_known_of_it(served: Running, ann: Surfer) ->
         suggested_actions=["Ask the user where they are"], scores={"half_space": 0.91},
         contributions={"travel": 0.75, "amount": 0.25, "hour": 0.0}, travel=Travel(11_050, 1_800, "DE", 52.5, 13.4),
         context={"country": "PE", "lat": -12.0, "lon": -77.0, "ip": "192.0.2.7"},
+        counterfactual=Counterfactual("Would not have fired at 900 km/h or less", "km/h", 22_100.0, 900.0),
     )  # fmt: skip
     served.write(rows("alerts", [told]))
     event = {"event_id": "full-event", "type": "login", "user_id": "ada", "time": rfc3339(NOW_MS), "extra": [1]}
     assert served.post("/v1/events", event, role="service").status == 202
     ann.get("/alerts/full")
-    for said in ("11,050 km", "30 min", "22,100 km/h", "Ask the user where they are", "Half space", "0.91", "75 %"):
+    for said in ("11,050 km", "30 min", "22,100 km/h", "Ask the user where they are", "Half space", "0.91", "75 %",
+                 "Would not have fired at 900 km/h or less."):  # fmt: skip
         assert said in ann.text
     assert "Hour" not in ann.text
     assert "<polyline" in ann.html

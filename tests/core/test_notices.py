@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,6 +78,12 @@ def test_an_alert_is_told_to_the_channels_that_want_it_and_to_those_its_rule_nam
     assert "so***y" in told[0].text
     assert "somebody" not in told[0].text
     assert told[0].facts["alert_id"] == "a1"
+
+
+def test_an_alert_is_told_with_what_would_have_kept_it_from_firing() -> None:
+    known = msgspec.structs.replace(ALERT, unless="Would not have fired at 900 km/h or less")
+    (told,) = alert_messages(known, None, [ANY], set(), NOW)
+    assert told.text.startswith("Far too fast Would not have fired at 900 km/h or less.\n")
 
 
 @pytest.mark.parametrize(("told", "says"), [(None, 1), ("MEDIUM", 1), ("HIGH", 0), ("CRITICAL", 0)])

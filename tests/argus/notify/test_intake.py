@@ -8,7 +8,8 @@ from agents.shard import Output
 from argus.notify.intake import READERS, IntakeWork, decode_seen
 from core.clock import rfc3339
 from core.notices import CaseSeen, OtpDue
-from core.records import Case, Delivery, Source, encode
+from core.records import Case, Counterfactual, Delivery, Source, encode
+from tests.argus.store.records import alert
 
 NOW = 1_770_000_000_000
 CASE = Case(
@@ -51,6 +52,13 @@ async def test_a_case_is_told_by_its_first_rule_and_by_what_it_is_about() -> Non
     assert wire.seen == [
         CaseSeen("c1", 3, None, "ip 1.2.3.4", 2, "HIGH", "open", None, NOW, NOW, "", "", "spray", ())
     ]
+
+
+async def test_an_alert_is_told_with_what_would_have_kept_it_from_firing() -> None:
+    wire = Wire()
+    told = [alert("a"), alert("b", counterfactual=Counterfactual("Would not have fired below 412.00 EUR"))]
+    await wire.work().apply("alerts", [record(offset, encode(one)) for offset, one in enumerate(told)])
+    assert [seen.unless for seen in wire.seen] == ["", "Would not have fired below 412.00 EUR"]
 
 
 async def test_what_was_put_back_into_a_new_broker_is_no_news() -> None:

@@ -12,11 +12,11 @@ from core.rules.trial import answers
 from core.rules.unless import Side, Unless, after, at_most, below, counterfactual, fewer, joined, nearest, otherwise
 
 BOOK = RuleBook()
-# What models say has no figure of its own, and ties to others have none at all.
+# What models say has no figure of its own.
 STORIES = [
     (rule, story)
     for rule in BOOK.rules
-    if rule.rule.scope == "user" and "model" not in rule.rule.inputs and rule.id != "ring_member"
+    if rule.rule.scope == "user" and "model" not in rule.rule.inputs
     for story in rule.rule.examples
     if story.hit
 ]
