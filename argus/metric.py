@@ -108,6 +108,7 @@ LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "reload": ("ok", "refused"),
     "sink": ("stored", "skipped", "rejected"),
     "sunk": ("locks", "alerts", "cases", "outcomes", "rules", "feedback", "decisions", "audit"),
+    "rule_measure": ("average_precision", "precision", "recall"),
     "severity": ("low", "medium", "high", "critical"),
     "stage": ("decode", "load", "decide", "changelog", "store", "send", "learn"),
     "state": ("locked", "challenged"),

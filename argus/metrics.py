@@ -198,6 +198,28 @@ METRICS: Final = (
         "model=ranking",
         "measure",
     ),
+    SINK.gauge(
+        "argus_model_label_delay_seconds",
+        "From events in a model's tail, of the risk from those held up, to their label: median of the newest labels",
+        "model=ranking",
+    ),
+    SINK.gauge(
+        "argus_model_alert_ratio",
+        "Share of the newest decisions in a model's tail; of the risk, those that were not approved",
+        "model=ranking",
+    ),
+    SINK.gauge(
+        "argus_rule_quality",
+        "Quality of a rule by the newest labels that came back (prequential)",
+        "rule",
+        "measure=rule_measure",
+    ),
+    SINK.gauge(
+        "argus_rule_label_delay_seconds",
+        "From events that a rule hit to their label: median of the newest labels",
+        "rule",
+    ),
+    SINK.gauge("argus_rule_alert_ratio", "Share of the newest decisions that a rule hit", "rule"),
     SINK.gauge("argus_model_labelled_events", "Labelled events that the quality is taken from", "label"),
     WORKER.counter("argus_feedback_total", "Labels that came back", "label"),
     WORKER.counter("argus_label_outcomes_total", "Labels, by what became of them", "outcome=heard"),

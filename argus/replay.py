@@ -36,7 +36,7 @@ from core.sources import Out, SourceState, judge_sources
 from core.state import UserState
 from models.ensemble import Ensemble
 from models.fitting import Awaited
-from models.labelled import Labelled, Plan
+from models.labelled import Heard, Labelled, Plan
 from models.plan import ModelPlan
 
 BLOCK_LINES: Final = 500
@@ -45,13 +45,15 @@ ALL_DEFAULTS: Final = ModelPlan()
 
 
 class Block(Struct):
-    """What came out of one block of lines, in order. rejected: (line's place in the block, why)."""
+    """What came out of one block of lines, in order. rejected: (line's place in the block, why); heard: what became
+    of each label that came before them."""
 
     decisions: list[Decision] = []
     alerts: list[Alert] = []
     locks: list[Lock] = []
     rejected: list[tuple[int, Rejected]] = []
     duplicates: int = 0
+    heard: list[Heard] = []
 
 
 class Partition:
@@ -110,6 +112,11 @@ class Engine:
         self._sources: dict[str, SourceState] = {}
         self._reputations = Reputations() if reputations is None else reputations
 
+    @property
+    def clock_ms(self) -> int:
+        """Time of the newest event, 0 before the first."""
+        return max(partition.clock_ms for partition in self._partitions)
+
     def block(self, lines: Iterable[bytes], labels: Iterable[Feedback] = ()) -> Block:
         """Take some lines, after the labels that came before them."""
         out = Block([], [], [], [])
@@ -120,7 +127,7 @@ class Engine:
             label_signals(label, state, signals)
             tie_signals(label, state, signals)
             if partition.learner is not None:
-                partition.learner.tell(label, state)
+                out.heard.append(partition.learner.tell(label, state))
         by_partition: dict[int, list[Action]] = {}
         lines_of: dict[int, int] = {}
         place = self._place

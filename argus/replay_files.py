@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from argus.back_test import Comparing, Comparison, Run
+from argus.label_plan import label_plan
 from argus.progress import bar
 from argus.replay import BLOCK_LINES, Block, make_engine
 from argus.settings import Settings
@@ -17,6 +18,7 @@ from core.records import Feedback, encode
 
 if TYPE_CHECKING:
     from argus.back_test_truth import Truth
+    from argus.replay_labels import LabelLedger, Told
 
 # A line's number in the file, from 1, and the line without its end.
 Line = tuple[int, bytes]
@@ -34,18 +36,23 @@ def run(
     rejected: Path | None = None,
     feedback: Path | None = None,
     rules: Path | None = None,
+    other: Settings | None = None,
     truth: "Truth | None" = None,
     as_json: bool = False,
 ) -> int:
     """Replay a file; the exit status. The summary goes to stderr, as_json: to stdout as one object. rules:
-    user-defined ones instead of those in force, which then run beside them, to tell what becomes of alerts and locks.
-    truth: about the events, to tell what that is worth."""
+    user-defined ones instead of those in force, other: settings with other models; what is in force then runs beside
+    them, to tell what becomes of alerts and locks. truth: about the events, to tell what that is worth."""
     labelled = feedback is not None
-    engine = make_engine(settings, rules, labels=labelled)
-    in_force = make_engine(settings, labels=labelled) if rules is not None else None
+    engine = make_engine(settings if other is None else other, rules, labels=labelled)
+    trying = " and ".join(
+        name for name, tried in (("rules", rules is not None), ("models", other is not None)) if tried
+    )
+    in_force = make_engine(settings, labels=labelled) if trying else None
     found = Run()
-    comparing = Comparing(keep_live=truth is not None) if rules is not None else None
+    comparing = Comparing(keep_live=truth is not None) if trying else None
     labels = Labels(feedback)
+    ledger = _ledger(labels, settings) if labelled else None
     totals: Counter[str] = Counter()
     with ExitStack() as stack:
         source = stack.enter_context(events.open("rb"))
@@ -60,10 +67,14 @@ def run(
             values = [line for _, line in lines]
             block = engine.block(values, come)
             found.add(block)
+            if ledger is not None:
+                ledger.heard.update(block.heard)
+                ledger.add(block.decisions)
             if in_force is not None and comparing is not None:
-                comparing.add(in_force.block(values, come), block)
+                before = in_force.block(values, come)
+                comparing.add(before, block)
                 if truth is not None:
-                    truth.add(block.decisions)
+                    truth.add(before.decisions, block.decisions)
             _write(to_decisions, block.decisions)
             _write(to_alerts, block.alerts)
             if to_locks is not None:
@@ -76,9 +87,16 @@ def run(
     compared = None
     if comparing is not None:
         judged = truth.judge(comparing.before, comparing.after) if truth is not None else None
-        compared = comparing.result(judged)
-    _tell(totals, found, compared, as_json=as_json)
+        compared = comparing.result(judged, trying)
+    told = ledger.told(engine.clock_ms, settings.policy.tail_quantile) if ledger is not None else None
+    _tell(totals, found, compared, told, as_json=as_json)
     return 0
+
+
+def _ledger(labels: "Labels", settings: Settings) -> "LabelLedger":
+    from argus.replay_labels import LabelLedger
+
+    return LabelLedger(labels.all, label_plan(settings).delay_ms)
 
 
 def blocks(source: IO[bytes]) -> Iterator[list[Line]]:
@@ -101,6 +119,7 @@ class Labels:
                     self._labels.append(read_feedback(line))
                 except Rejected as rejected:
                     raise Rejected(rejected.error, f"{path}, line {number}: {rejected.reason}") from None
+        self.all = tuple(self._labels)
         self._labels.sort(key=lambda label: (label.time, label.feedback_id), reverse=True)
 
     def until(self, time_ms: int) -> list[Feedback]:
@@ -151,13 +170,19 @@ def _counts(lines: list[Line], block: Block) -> dict[str, int]:
     }
 
 
-def _tell(totals: Counter[str], found: Run, compared: Comparison | None, *, as_json: bool) -> None:
+def _tell(
+    totals: Counter[str], found: Run, compared: Comparison | None, labels: "Told | None", *, as_json: bool
+) -> None:
     if as_json:
         severities = _severities(found)
         told = {**{name: totals[name] for name in COUNTED}, "alerts": len(found.alerts), "severities": severities}
-        sys.stdout.buffer.write(encode({**told, "against": compared}) + b"\n")
+        sys.stdout.buffer.write(encode({**told, "against": compared, "labels": labels}) + b"\n")
         return
     sys.stderr.write(summary(totals, found))
+    if labels is not None:
+        from argus.replay_labels import lines as lines_of_labels
+
+        sys.stderr.writelines(f"{line}\n" for line in lines_of_labels(labels))
     if compared is not None:
         from argus.back_test_view import lines
 
