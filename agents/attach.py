@@ -138,7 +138,7 @@ def attach(
 ) -> Mapping[str, Lanes]:
     """Register an agent for every topic and follow the assignment. Answers each table's lanes. on_assigned: is told
     which partitions there are; on_revoked: that there were some, and are no more. standbys: what keeps
-    the partitions that Faust's assignor has this worker stand by for; where one moves, it prefers who does."""
+    the partitions that the app's assignor has this worker stand by for."""
     flow = Flow(app, tables)
     lanes = {
         table.name: Lanes(table.open_work, flow, on_fatal, close_s, table.gather, table.meter) for table in tables

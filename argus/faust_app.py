@@ -1,8 +1,10 @@
 """A Faust app with Argus's transport: what the workers and the processes beside them run on."""
 
 import faust
+from faust.assignor.partition_assignor import PartitionAssignor
 from faust.types import TP
 
+from agents.assignor import Assignor
 from agents.attach import Batching
 from agents.transport import Transport
 from argus.kafka_access import access_of
@@ -13,6 +15,7 @@ def faust_app(settings: Settings, role: str = "") -> faust.App:
     """role: of a process that reads on its own beside the workers, `notify` for example; it has a group and a data
     directory of that name."""
     name = f"{settings.app_id}-{role}" if role else settings.app_id
+    replicas = 0 if role else settings.standby_replicas
     app = faust.App(
         name,
         broker=[f"kafka://{server}" for server in settings.broker.split(",")],
@@ -23,9 +26,10 @@ def faust_app(settings: Settings, role: str = "") -> faust.App:
         topic_disable_leader=True,
         topic_allow_declare=False,
         web_enabled=False,
-        # The agents' own tables keep no changelog with Faust, so it has none to copy. It only says who stands by for
-        # which partitions, and prefers those workers when a partition moves.
-        table_standby_replicas=0 if role else settings.standby_replicas,
+        # The agents' own tables keep no changelog with Faust, so it has none to copy. Its assignor says who stands by
+        # for which partitions, and where they move to.
+        table_standby_replicas=replicas,
+        PartitionAssignor=Assignor if replicas else PartitionAssignor,
         consumer_auto_offset_reset="earliest",
         broker_commit_interval=settings.commit_interval_s,
         broker_session_timeout=settings.session_timeout_s,
