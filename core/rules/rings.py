@@ -40,10 +40,12 @@ _CONFIRMED_MS: Final = 1_772_528_400_000
 _HOME: Final = {"ip": "192.0.2.10", "country": "DE"}
 
 
-def _tied(kind: int, name: str, *via: Hop, own: bool = False) -> dict[str, dict[str, Any]]:
-    """A thing that leads to the fraud of u7."""
-    tie = Tie("u7", user_mark("u7"), mark("f"), _CONFIRMED_MS, own, via)
-    ring = RingRecord(_CONFIRMED_MS, (tie,))
+def _tied(
+    kind: int, name: str, *via: Hop, own: bool = False, users: tuple[str, ...] = ("u7",)
+) -> dict[str, dict[str, Any]]:
+    """A thing that leads to the frauds of those users."""
+    ties = tuple(Tie(user, user_mark(user), mark(user), _CONFIRMED_MS, own, via) for user in users)
+    ring = RingRecord(_CONFIRMED_MS, ties)
     facts = {"level": 0, "rule_id": "", "since_ms": _CONFIRMED_MS, "until_ms": _CONFIRMED_MS, "ring": ring}
     return {key_of(kind, mark(name)): facts}
 
@@ -75,8 +77,9 @@ RULES: Final = (
         attack=("OAT-019",),
         suggest=("Look at what the accounts on the way have in common",),
         words="A device, card, payee or network of the event leads, over at most two users between, to somebody "
-        "whose fraud was confirmed within 30 days. It informs, and tells the way; the risk is raised with or without "
-        "it, by less for each user between and by more for each further confirmed user.",
+        "whose fraud was confirmed within 30 days. It informs, and tells the way; MEDIUM where two or more "
+        "confirmed users lead here directly. The risk is raised with or without it, by less for each user between "
+        "and by more for each further confirmed user.",
         default_source="own",
         gaps="Only what was used after the fraud was confirmed is seen, and labels come days late. Families share "
         "devices with victims. Things that more than 16 users touch are no tie.",
@@ -95,6 +98,13 @@ RULES: Final = (
                 reputation=_tied(PAYEE, "p1", _FAR[0]),
                 hit=True,
                 severity=Severity.LOW,
+            ),
+            Example(
+                name="a payee to whom the money of two confirmed frauds went",
+                events=(event("payout", 2 * _DAY, **_PAYOUT),),
+                reputation=_tied(PAYEE, "p1", users=("u7", "u8")),
+                hit=True,
+                severity=Severity.MEDIUM,
             ),
             Example(
                 name="two users between: it adds to the risk, and is no news",

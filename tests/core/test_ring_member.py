@@ -211,3 +211,10 @@ def test_reputations_answer_by_number_and_forget_with_the_key() -> None:
     known.learn(key, Reputation(CLEAN, "", MONDAY_MS, MONDAY_MS, ring=ring))
     known.learn(key, None)
     assert not rings_of(known)
+
+
+def test_accusers_are_confirmed_users_who_lead_here_directly_by_more_than_a_network_or_their_own() -> None:
+    rings = thing(tie("u7"), tie("u8"), tie("u9", own=True), tie("u6", via=[hop("x")]))
+    tied = found(rings | thing(tie("u5"), kind=NETWORK, name="192.0.2.0/24"), action(network="192.0.2.0/24"))
+    assert tied is not None
+    assert tied.accusers == 2
