@@ -1,4 +1,4 @@
-"""Two sets of rules over the same events: what one would have done that the other did not.
+"""Two sets of rules or models over the same events: what one would have done that the other did not.
 
 An alert is the same by its id, which is a hash of rule, group and first event; a lock by its user and the moment from
 which it stands. Neither the order of the records nor how many updates there were matters, so two runs give the same
@@ -101,13 +101,15 @@ class Changes(Struct, frozen=True):
 
 
 class Comparison(Struct, frozen=True):
-    """before: the rules in force; after: the candidates. decisions: "approve to block" and its like, to how many
-    events. truth: by the labels, where there are any (`argus.back_test_truth.Judged`)."""
+    """before: what is in force; after: the candidates. decisions: "approve to block" and its like, to how many
+    events. truth: by the labels, where there are any (`argus.back_test_truth.Judged`); of: what is tried, "rules",
+    "models" or both."""
 
     alerts: Changes
     locks: Changes
     decisions: dict[str, int]
     truth: Any = None
+    of: str = "rules"
 
 
 class Comparing:
@@ -129,12 +131,13 @@ class Comparing:
             if was != decision.decision:
                 self._decisions[f"{was} to {decision.decision}"] += 1
 
-    def result(self, truth: Any = None) -> Comparison:
+    def result(self, truth: Any = None, of: str = "rules") -> Comparison:
         return Comparison(
             alerts=_changes(_alert_changes(self.before, self.after)),
             locks=_changes(_lock_changes(self.before, self.after)),
             decisions=dict(sorted(self._decisions.items())),
             truth=truth,
+            of=of,
         )
 
 

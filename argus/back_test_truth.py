@@ -1,10 +1,11 @@
-"""What other rules cost and gain, by the truth about the events: measured as `argus evaluate` does
+"""What other rules or models cost and gain, by the truth about the events: measured as `argus evaluate` does
 (`argus.detection`)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
+from sklearn.metrics import average_precision_score
 
 from argus.back_test import LISTED, Run, ms
 from argus.detection import MEDIUM, Story, held_innocent
@@ -36,8 +37,9 @@ class Shift(Struct, frozen=True):
 
 
 class Judged(Struct, frozen=True):
-    """What the change of rules is worth. new, lost: live alerts that only one of the runs has; campaigns: those that
-    were caught; held: users with nothing wrong who were locked or challenged by a rule, by that state."""
+    """What the change is worth. new, lost: live alerts that only one of the runs has; campaigns: those that
+    were caught; held: users with nothing wrong who were locked or challenged by a rule, by that state; precision: the
+    average precision of the risk before and after, None without labels of both kinds."""
 
     labelled: int
     campaigns: int
@@ -47,6 +49,7 @@ class Judged(Struct, frozen=True):
     lost: Tally
     caught: Shift
     held: dict[str, Shift]
+    precision: tuple[float, float] | None = None
 
 
 class Truth:
@@ -55,12 +58,16 @@ class Truth:
     def __init__(self, labels: Iterable[Label]) -> None:
         self._labels = {label.event_id: label for label in labels}
         self._times: dict[str, int] = {}
+        # Event to its risk, in either run.
+        self._risks: tuple[dict[str, float], dict[str, float]] = {}, {}
 
-    def add(self, decisions: Iterable[Decision]) -> None:
-        """Some more decisions of either run; both have the same times."""
-        for decision in decisions:
-            if decision.event_id in self._labels:
-                self._times.setdefault(decision.event_id, ms(decision.time))
+    def add(self, before: Iterable[Decision], after: Iterable[Decision]) -> None:
+        """Some more decisions of both runs, which have the same times."""
+        for decisions, risks in zip((before, after), self._risks, strict=True):
+            for decision in decisions:
+                if decision.event_id in self._labels and decision.event_id not in risks:
+                    risks[decision.event_id] = decision.risk_score
+                    self._times.setdefault(decision.event_id, ms(decision.time))
 
     def judge(self, before: Run, after: Run) -> Judged:
         """Of runs that kept their live records."""
@@ -75,7 +82,18 @@ class Truth:
             lost=was.tally(was.ids - now.ids),
             caught=_shift(was.caught, now.caught),
             held={state: _shift(was.held[state], now.held[state]) for state in HELD},
+            precision=self._precision(labels),
         )
+
+    def _precision(self, labels: Sequence[Label]) -> tuple[float, float] | None:
+        fraud = [label.label == "fraud" for label in labels]
+        if all(fraud) or not any(fraud):
+            return None
+        before, after = (
+            float(average_precision_score(fraud, [risks.get(label.event_id, 0.0) for label in labels]))
+            for risks in self._risks
+        )
+        return before, after
 
 
 class _Judged:

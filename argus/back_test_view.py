@@ -1,4 +1,4 @@
-"""What other rules change, told to people: a line for each thing that differs."""
+"""What other rules or models change, told to people: a line for each thing that differs."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
@@ -16,13 +16,13 @@ def lines(compared: Comparison) -> Iterator[str]:
     """The comparison: what it comes to, then the first few by name. The JSON names `argus.back_test.LISTED`."""
     parts = (("alerts", compared.alerts), ("locks and challenges", compared.locks))
     for name, changes in parts:
-        yield f"against the rules in force: {_counts(changes.counts)} {name}"
+        yield f"against the {compared.of} in force: {_counts(changes.counts)} {name}"
         for rule_id, counts in changes.by_rule.items():
             yield f"  {rule_id}: {_counts(counts)} {name}"
     if compared.decisions:
         yield "decisions: " + ", ".join(f"{count} from {how}" for how, count in compared.decisions.items())
     if compared.truth is not None:
-        yield from _truth(compared.truth)
+        yield from _truth(compared.truth, compared.of)
     for name, changes in parts:
         for kind in WHATS:
             yield from _listed(f"{kind} {name}", changes, kind)
@@ -37,11 +37,14 @@ def _listed(name: str, changes: Changes, kind: What) -> Iterator[str]:
     yield from _more(changes.counts[kind])
 
 
-def _truth(judged: "Judged") -> Iterator[str]:
+def _truth(judged: "Judged", of: str) -> Iterator[str]:
     yield f"by the labels of {judged.labelled} events with {judged.campaigns} campaigns:"
     yield f"  alerts that only the candidates have: {_tally(judged.new)}"
-    yield f"  alerts that only the rules in force have: {_tally(judged.lost)}"
+    yield f"  alerts that only the {of} in force have: {_tally(judged.lost)}"
     yield f"  in all: {_tally(judged.before)} -> {_tally(judged.after)}"
+    if judged.precision is not None:
+        before, after = judged.precision
+        yield f"  average precision of the risk: {before:.4f} -> {after:.4f}"
     yield from _shift("campaigns caught", judged.caught)
     for state, shift in judged.held.items():
         yield from _shift(f"users {state} with nothing wrong", shift)

@@ -9,6 +9,7 @@ from argus.commands import FILE_IN, FILE_OUT, Shell, files_apart
 
 if TYPE_CHECKING:
     from argus.back_test_truth import Truth
+    from argus.settings import Settings
 
 
 @click.command("replay")
@@ -23,7 +24,13 @@ if TYPE_CHECKING:
     type=FILE_IN,
     help="User-defined rules (YAML) to run instead of those in force, and to compare with them.",
 )
-@click.option("--labels", type=FILE_IN, help="The truth about the events: what --rules would cost and gain.")
+@click.option(
+    "--models",
+    type=FILE_IN,
+    help="Other models, weights and thresholds (YAML or TOML) to run instead of those in force, and to compare with "
+    "them; together with --rules, if you like.",
+)
+@click.option("--labels", type=FILE_IN, help="The truth about the events: what --rules or --models cost and gain.")
 @click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object on standard output.")
 @click.pass_obj
 def command(
@@ -35,12 +42,13 @@ def command(
     rejected: Path | None,
     feedback: Path | None,
     rules: Path | None,
+    models: Path | None,
     labels: Path | None,
     as_json: bool,
 ) -> int:
     """Run the very same detection and response over a file; two runs give the same bytes."""
-    if labels is not None and rules is None:
-        raise click.UsageError("--labels is for --rules; `argus evaluate` measures a run by itself")
+    if labels is not None and rules is None and models is None:
+        raise click.UsageError("--labels is for --rules and --models; `argus evaluate` measures a run by itself")
     settings = shell.settings()
     from argus import collector
     from argus.replay_files import run
@@ -49,7 +57,7 @@ def command(
 
     files_apart(
         {"--alerts": alerts, "--decisions": decisions, "--locks": locks, "--rejected": rejected},
-        {"--events": events, "--feedback": feedback, "--rules": rules, "--labels": labels},
+        {"--events": events, "--feedback": feedback, "--rules": rules, "--models": models, "--labels": labels},
     )
     collector.spare()
     try:
@@ -62,11 +70,21 @@ def command(
             rejected=rejected,
             feedback=feedback,
             rules=rules,
+            other=_other(models, settings) if models is not None else None,
             truth=_truth(labels) if labels is not None else None,
             as_json=as_json,
         )
     except (BadRule, Rejected) as error:
         # Events that can't be read are counted; rules and labels that can't be used are a wrong command.
+        raise click.UsageError(str(error)) from None
+
+
+def _other(models: Path, settings: "Settings") -> "Settings":
+    from argus.model_candidate import BadModels, candidate
+
+    try:
+        return candidate(models, settings)
+    except BadModels as error:
         raise click.UsageError(str(error)) from None
 
 

@@ -124,7 +124,8 @@ def test_labels_tell_what_alerts_campaigns_and_locks_the_change_costs_and_gains(
             Label("unseen", "nobody", "fraud", campaign="c3"),
         ]
     )
-    truth.add(decisions)
+    guessed = [msgspec.structs.replace(decisions[0], risk_score=90.0), *decisions[1:]]
+    truth.add(decisions, guessed)
     comparing = Comparing(keep_live=True)
     before = block(decisions=decisions, alerts=[alert(3, "other"), alert(2, "honest", severity="LOW")])
     after = block(
@@ -144,6 +145,7 @@ def test_labels_tell_what_alerts_campaigns_and_locks_the_change_costs_and_gains(
     assert (judged.caught.listed_gained, judged.caught.listed_lost) == (["c1"], ["c2"])
     assert judged.held["locked"].listed_gained == ["honest"]
     assert judged.held["challenged"].gained == 0
+    assert judged.precision == (pytest.approx(2 / 3), pytest.approx(5 / 6))
     said = list(lines(comparing.result(judged)))
     assert "  campaigns caught: 1 -> 1 (1 more, 1 fewer)" in said
     assert "  users locked with nothing wrong: 0 -> 1 (1 more, 0 fewer)" in said
@@ -203,4 +205,37 @@ def test_labels_without_candidates_and_labels_that_cannot_be_read_are_one_line_a
     plain = list(options(life, tmp_path / "two", "--labels", str(bad)))
     at = plain.index("--rules")
     assert cli.run(plain[:at] + plain[at + 2 :]) == 2
-    assert "--labels is for --rules" in capsys.readouterr().err
+    assert "--labels is for --rules and --models" in capsys.readouterr().err
+
+
+def test_other_models_are_tried_alone_or_with_other_rules(
+    life: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    models = tmp_path / "models.toml"
+    models.write_text('fraud_score_threshold = 30\n[models]\ngaussian = "off"\n')
+    labels = ("--models", str(models), "--labels", str(life / "labels"))
+    alone = list(options(life, tmp_path / "alone", *labels))
+    at = alone.index("--rules")
+    assert cli.run(alone[:at] + alone[at + 2 :]) == 0
+    said = capfdbinary.readouterr().err.decode()
+    assert "against the models in force: " in said
+    assert "from approve to challenge" in said
+    assert "alerts that only the models in force have" in said
+    assert "average precision of the risk: " in said
+    decisions = (tmp_path / "alone" / "decisions").read_text().splitlines()
+    assert all("gaussian" not in json.loads(line)["scores"] for line in decisions)
+    assert cli.run(list(options(life, tmp_path / "both", *labels, "--json"))) == 0
+    told = json.loads(capfdbinary.readouterr().out)["against"]
+    assert told["of"] == "rules and models"
+    assert set(told["alerts"]["by_rule"]) >= {"spender"}
+
+
+def test_models_that_cannot_be_read_are_one_line_and_status_2(
+    life: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = tmp_path / "models.yaml"
+    models.write_text("models:\n  oracle: decide\n")
+    assert cli.run(list(options(life, tmp_path / "one", "--models", str(models)))) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert f"{models}, line 2: oracle is no model" in said
