@@ -109,6 +109,8 @@ def test_late_answers_are_not_held_against_argus_where_others_have_the_machine()
     beside = run_of(series)
     assert broken(beside, verdicts(beside)) == []
     assert [one.verdict for one in verdicts(beside)][-2:] == ["not judged"] * 2
+    series["worker memory"] = series["worker threads"] = sampled(lambda at: 100 + at)
+    assert broken(beside, verdicts(beside)) == ["worker threads grows"]
 
 
 def test_what_others_have_of_the_processors_is_a_share() -> None:

@@ -33,8 +33,9 @@ class Bound(Struct, frozen=True):
     per_hour: float = 0.0
     noise: float = 0.0
     share: float = 0.0
-    # Whether it says nothing where other work has the processors.
+    # Where other work has the processors it says nothing: at all, or once the worker has fallen behind.
     alone: bool = False
+    in_time: bool = True
 
 
 class Verdict(Struct, frozen=True):
