@@ -116,7 +116,6 @@ def test_models_go_on_or_say_why_they_are_learnt_anew(tmp_path: Path, version: s
         assert learner is not None
         chunks = [value[4:] for key, value in left.tables["users"] if key.startswith(CHUNK_PREFIX)]
         same = [chunk for chunk in chunks if tuple(msgspec.msgpack.decode(chunk)[1]) == LABEL_FEATURES]
-        assert chunks
         assert bool(same) == bool(learner.kept.column("time_ms").size)
         await work.stop(gracefully=True)
 
