@@ -149,7 +149,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         int,
         Meta(description="MiB of memory beyond which a worker ends in good order, to begin anew; 0: any", ge=0),
     ] = 0
-    dormant_days: Annotated[float, Meta(description="days of silence after which a user's or a source's state goes", gt=0)] = 400
+    dormant_days: Annotated[
+        float, Meta(description="days of silence after which a user's or a source's state goes", gt=0)
+    ] = 400
     rules_file: Annotated[Path | None, Meta(description="user-defined rules (YAML)")] = None
     threat_lists: Annotated[
         Path | None,
