@@ -216,7 +216,7 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
         StandbySampler(metrics, standbys).sample,
         DiskSampler(metrics, settings.data_dir).sample,
         ProducerSampler(metrics, clients.oldest_unacked_s, settings.topic_prefix).sample,
-        ModelSampler(metrics, settings.policy.tail_quantile, services.plan, fitting).sample,
+        ModelSampler(metrics, settings.policy.tail_quantile, services.plan, fitting, services.labels).sample,
         RulesetSampler(metrics, book, standing).sample,
     )
     return Worker(app, dict(lanes), metrics, samples, settings.stall_s)

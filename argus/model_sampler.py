@@ -9,6 +9,7 @@ from argus.measure import Metrics, Spread
 from argus.rules_view import fact
 from core.rules.book import RuleBook
 from models.background import Background
+from models.labelled import Plan
 from models.plan import ModelPlan
 from models.snapshot import FORMAT_VERSION
 
@@ -30,6 +31,7 @@ ALGORITHMS: Final[Mapping[str, str]] = {
 }
 VERSION_CHARS: Final = 12
 ALL_DEFAULTS: Final = ModelPlan()
+NO_LABELS: Final = Plan(modes={})
 
 
 def stability_index(expected: Sequence[int], found: Sequence[int]) -> float:
@@ -46,7 +48,7 @@ def stability_index(expected: Sequence[int], found: Sequence[int]) -> float:
 
 
 class Drift:
-    """One model's."""
+    """One model's. Nothing is told before there is something to compare: a model that warms up has no drift of 0."""
 
     def __init__(self) -> None:
         self._begin: list[int] | None = None
@@ -70,18 +72,24 @@ class ModelSampler:
     """Of the models of a worker."""
 
     def __init__(
-        self, metrics: Metrics, threshold: float, plan: ModelPlan = ALL_DEFAULTS, fitting: Background | None = None
+        self,
+        metrics: Metrics,
+        threshold: float,
+        plan: ModelPlan = ALL_DEFAULTS,
+        fitting: Background | None = None,
+        labels: Plan = NO_LABELS,
     ) -> None:
-        """threshold: the calibrated score from which a model's tail begins."""
+        """threshold: the calibrated score from which a model's tail begins; labels: models that learn from them."""
         self._fitting = fitting
         metrics.allow("version", [str(FORMAT_VERSION)])
         self._drifts: list[tuple[str, Spread, Drift]] = []
         self._metrics = metrics
-        for model in plan.names:
-            metrics.info("argus_model_mode_info", model, plan.mode(model))
+        modes: dict[str, str] = {name: plan.mode(name) for name in plan.names}
+        modes |= {name: labels.modes[name] for name in labels.names}
+        for model, mode in modes.items():
+            metrics.info("argus_model_mode_info", model, mode)
             metrics.info("argus_model_info", model, str(FORMAT_VERSION), ALGORITHMS[model])
             metrics.number("argus_model_threshold", model).set(threshold)
-            metrics.number("argus_model_drift", model).set(0.0)
             self._drifts.append((model, metrics.spread("argus_model_score", model), Drift()))
 
     def sample(self) -> None:

@@ -22,7 +22,7 @@ RULES_TOLD: Final = 5
 
 class Told(Struct, frozen=True):
     """labels: that came; heard: by what became of them (see `models.labelled.Labelled.tell`); found: their events;
-    frauds, legit: labelled events with a decision; undisputed: for the label delay. models, rules: by name."""
+    frauds, legit, undisputed: events that are older than the label delay. models, rules: by name."""
 
     labels: int
     found: int
@@ -65,16 +65,19 @@ class LabelLedger:
 
     def told(self, clock_ms: int, threshold: float) -> Told:
         """clock_ms: of the last event; threshold: of models' scores, from which they count as raised."""
-        silent = [one for one in self._sampled if _time_ms(one) <= clock_ms - self._delay_ms]
-        known = [*self._labelled, *(Labelled(False, one, float(UNDISPUTED_SHARE), 0.0) for one in silent)]
+        # All of one age: of events since then, those alone would count that were disputed.
+        until_ms = clock_ms - self._delay_ms
+        silent = [one for one in self._sampled if _time_ms(one) <= until_ms]
+        labelled = [one for one in self._labelled if _time_ms(one.decision) <= until_ms]
+        known = [*labelled, *(Labelled(False, one, float(UNDISPUTED_SHARE), 0.0) for one in silent)]
         newest = [(one.decision, one.weight) for one in known]
         heard = dict(sorted(self.heard.items()))
         return Told(
             labels=sum(heard.values()),
             found=sum(heard.get(one, 0) for one in FOUND),
             heard=heard,
-            frauds=sum(one.fraud for one in self._labelled),
-            legit=sum(not one.fraud for one in self._labelled),
+            frauds=sum(one.fraud for one in labelled),
+            legit=sum(not one.fraud for one in labelled),
             undisputed=len(silent) * UNDISPUTED_SHARE,
             models=models_judged(known, newest, threshold),
             rules=rules_judged(known, newest),
@@ -88,8 +91,8 @@ def lines(told: Told) -> list[str]:
     against = f"{told.frauds} frauds, {told.legit} legitimate, about {told.undisputed} undisputed"
     judged = {name: one for name, one in told.models.items() if one.quality is not None}
     if not judged:
-        return [first, f"no prequential quality: {against}"]
-    told_lines = [first, f"prequential, by {against}:"]
+        return [first, f"no prequential quality: {against} that are older than the label delay"]
+    told_lines = [first, f"prequential, by {against} that are older than the label delay:"]
     told_lines += [f"  {_line(name, one)}" for name, one in judged.items()]
     rules = sorted(told.rules.items(), key=lambda entry: -(entry[1].quality.recall if entry[1].quality else 0.0))
     return [*told_lines, *(f"  rule {_line(name, one)}" for name, one in rules[:RULES_TOLD] if one.quality)]
