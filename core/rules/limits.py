@@ -5,6 +5,7 @@ from typing import Final
 
 from core import bounds
 from core.clock import DAY, SECOND
+from core.ring import TIES_MOST
 
 _COUNTS: Final[Mapping[str, tuple[int, tuple[str, ...]]]] = {
     "login_brute_force": (bounds.FAILURES_MAX, ("warn_failures", "challenge_failures")),
@@ -42,6 +43,7 @@ _WINDOWS_MS: Final[Mapping[str, tuple[int, tuple[str, ...]]]] = {
 LIMITS: Final[Mapping[tuple[str, str], float]] = {
     **{(rule_id, name): most for rule_id, (most, names) in _COUNTS.items() for name in names},
     **{(rule_id, name): most / SECOND for rule_id, (most, names) in _WINDOWS_MS.items() for name in names},
+    ("ring_member", "medium_users"): TIES_MOST,
     ("suspicious_browsing", "sensitive_paths"): bounds.PROBES_MAX,
     ("suspicious_browsing", "paths_window_s"): bounds.PROBES_MS / SECOND,
     ("suspicious_browsing", "many_paths"): bounds.PROBES_MAX,
