@@ -59,9 +59,23 @@ WHERE: Final = Row("Where not", (
         "short", promql(total(of("argus_model_drift", ONE), "model", "max"), "{{model}}"), at=rising(0.1, 0.25),
     ),
     lines(
+        "Drifting", "Partitions in which ADWIN found that a model's scores, or the share of frauds that it misses, "
+        "are others than before, and the new mean is not the usual one yet.",
+        "short", promql(total(of("argus_model_drifting", ONE), "model"), "{{model}}"),
+        promql(total(of("argus_model_misses_drifting", ONE), "model"), "{{model}}: misses"),
+    ),
+    lines(
+        "What events look like", "Population stability index of features, the last hours against before, by what "
+        "they are about: under 0.1 nothing, over 0.25 another population. High by itself in a new house's first "
+        "weeks; nothing before some thousand events of a partition.",
+        "short", promql(total(of("argus_feature_stability_index"), "group", "max"), "{{group}}"),
+        at=rising(0.1, 0.25), width=12,
+    ),
+    lines(
         "Quality by labels", "Each model before it learns from the label (prequential).",
         "short",
         promql(total(of("argus_model_quality", ONE), "model, measure", "max"), "{{model}}, {{measure}}"), most=1,
+        width=12,
     ),
     spread(
         "Scores", "How many events scored how, of the chosen models. Calibrated: most should be spread evenly.",
@@ -77,18 +91,20 @@ WHERE: Final = Row("Where not", (
 
 WHY: Final = Row("Why", (
     grid(
-        "Models at work", "Version and algorithm of each, its tail, and how often it was fitted anew.",
+        "Models at work", "Version and algorithm of each, its tail, how often it was fitted anew, and the share of "
+        "partitions in which it has learnt enough to say anything; in the others it warms up.",
         "short",
         promql(total(of("argus_model_info", ONE), "model, version, algorithm"), instant=True, fmt="table"),
         promql(total(of("argus_model_threshold", ONE), "model", "max"), instant=True, fmt="table"),
         promql(f"round({count('argus_model_swaps_total', ONE, by='model')})", instant=True, fmt="table"),
         promql(total(of("argus_model_mode_info", ONE), "model, mode"), instant=True, fmt="table"),
+        promql(total(of("argus_model_warm_ratio", ONE), "model", "min"), instant=True, fmt="table"),
         columns={
             "model": "Model", "mode": "Mode", "algorithm": "Algorithm", "version": "Version",
             "Value #B": "Tail begins at",
-            "Value #C": "Fitted anew",
+            "Value #C": "Fitted anew", "Value #E": "Warm",
         },
-        units={"Fitted anew": "short", "Tail begins at": "short"}, width=12, height=7,
+        units={"Fitted anew": "short", "Tail begins at": "short", "Warm": "percentunit"}, width=12, height=7,
     ),
     grid(
         "Rule set", "Which rule set each worker has. They differ only while one comes in.",
@@ -184,6 +200,33 @@ WHY: Final = Row("Why", (
             total(f"increase({of('argus_model_snapshots_unreadable_total')}[$__rate_interval])", "reason"),
             "snapshot: {{reason}}",
         ), width=6,
+    ),
+    grid(
+        "Rules by labels", "Average precision, precision and recall of each rule by the newest labels, its share of "
+        "decisions, and the median delay of labels on what it hit. A rule that no label speaks of has none.",
+        "short",
+        promql(total(of("argus_rule_alert_ratio"), "rule", "max"), instant=True, fmt="table"),
+        *(promql(total(of("argus_rule_quality", f'measure="{measure}"'), "rule", "max"), instant=True, fmt="table")
+          for measure in ("average_precision", "precision", "recall")),
+        promql(total(of("argus_rule_label_delay_seconds"), "rule", "max"), instant=True, fmt="table"),
+        columns={
+            "rule": "Rule", "Value #A": "Of decisions", "Value #B": "Average precision", "Value #C": "Precision",
+            "Value #D": "Recall", "Value #E": "Label delay",
+        },
+        units={"Of decisions": "percentunit", "Label delay": "s"}, width=12, height=7,
+    ),
+    grid(
+        "Models by labels", "The share of the newest decisions in each model's tail, the median delay of labels "
+        "on what was there, and the drifts that ADWIN found in the shown range.",
+        "short",
+        promql(total(of("argus_model_alert_ratio", ONE), "model", "max"), instant=True, fmt="table"),
+        promql(total(of("argus_model_label_delay_seconds", ONE), "model", "max"), instant=True, fmt="table"),
+        promql(f"round({count('argus_model_drifts_total', ONE, by='model')})", instant=True, fmt="table"),
+        columns={
+            "model": "Model", "Value #A": "Of decisions", "Value #B": "Label delay",
+            "Value #C": "Drifts",
+        },
+        units={"Of decisions": "percentunit", "Label delay": "s"}, width=12, height=7,
     ),
 ))  # fmt: skip
 

@@ -36,6 +36,10 @@ LARGEST: Final = 150_000
 QUIET: Final[dict[str, str]] = {
     "argus-agents 206 ": "an exception in an agent",
     "argus-agents 307 'Memory' C": "a worker that ends for its memory",
+    "argus-models 102 ": "some thousand scores of a model",
+    "argus-models 202 ": "likewise",
+    "argus-models 203 'Drifting' B": "some tens of known frauds",
+    "argus-models 204 ": "some thousand events of a partition",
     "argus-models 308 ": "a rule that fails on an event",
     "argus-models 317 ": "a model that is fitted: one that is on, or labels of a week",
     "argus-models 318 ": "likewise",
@@ -55,7 +59,9 @@ ELSEWHERE: Final = {
     "argus_ingest_late_total",
     "argus_ingest_forwarded_total",
     "argus_live_clients",
+    "argus_feature_stability_index",
     "argus_model_drift",
+    "argus_model_drifting",
     "argus_model_trust",
 }
 UNFED: Final = {*FAULTS, *ELSEWHERE} - HAD
