@@ -28,7 +28,7 @@ AT_ONCE: Final = 4
 EVERY_S: Final = 0.5
 # Asking for ends may cost the embedded broker much; it is left alone ten times as long.
 ASKING_SHARE: Final = 10
-# To store is two fifths of what a record costs in all, so that standbys take a fifth of the event loop at most.
+# Times that storing took, which is two fifths of what a record costs: about a fifth of the event loop is theirs.
 RESTS: Final = 10
 RETRY_S: Final = 5.0
 READY_EVERY_S: Final = 0.25
