@@ -1,6 +1,7 @@
-"""The models page: which versions there are, how well they tell fraud, whether they drift; for whatever models there
-are, by the names under which decisions and workers speak of them."""
+"""The models page: which versions there are, how well they and the rules tell fraud, whether they drift or still warm
+up; for whatever models there are, by the names under which decisions and workers speak of them."""
 
+import asyncio
 from typing import Final
 
 from aiohttp import web
@@ -9,9 +10,11 @@ from msgspec import Struct
 from argus.console import charts
 from argus.console.charts import Chart, Series
 from argus.console.model_figures import RISK, Model, models
+from argus.console.model_state import groups, states
 from argus.console.page import Page, Visit
 from argus.console.worker_metrics import workers
-from argus.store import scores
+from argus.prequential import models_judged, rules_judged
+from argus.store import quality, scores
 from argus.store.scores import Scored
 from core.clock import DAY
 
@@ -35,6 +38,8 @@ async def shown(visit: Visit) -> web.StreamResponse:
         found = await scores.newest(connection, until_ms - SPAN_DAYS * DAY, until_ms)
         fraud = await scores.labelled_fraud(connection, until_ms - LABELS_DAYS * DAY)
         versions = await scores.versions(connection)
+        labelled = await quality.newest_labelled(connection)
+        newest = await quality.newest_decisions(connection)
     tail_from = services.settings.policy.tail_quantile
     every = models(found, fraud, tail_from)
     asked = await workers(services.settings.worker_metrics)
@@ -52,6 +57,11 @@ async def shown(visit: Visit) -> web.StreamResponse:
         charts=[_distribution(model) for model in every],
         parts=_parts(visit, found, tail_from),
         workers=asked,
+        labelled=len(labelled),
+        judged=await asyncio.to_thread(models_judged, labelled, newest, tail_from),
+        rules=await asyncio.to_thread(rules_judged, labelled, newest),
+        states=states(asked),
+        groups=groups(asked),
     )
 
 

@@ -1,4 +1,5 @@
-"""What running workers say of their models: the gauges and counters of that name at their /metrics addresses."""
+"""What running workers say of their models and of what those see: the gauges and counters of these names at their
+/metrics addresses."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ import aiohttp
 from msgspec import Struct
 from prometheus_client.parser import text_string_to_metric_families
 
-PREFIX: Final = "argus_model_"
+PREFIXES: Final = ("argus_model_", "argus_feature_")
 # Histograms are for Grafana.
 LEFT_OUT: Final = ("_bucket", "_sum", "_count", "_created")
 WITHIN_S: Final = 2.0
@@ -57,16 +58,18 @@ async def _asked(session: aiohttp.ClientSession, address: str) -> Worker:
 def _read(text: str) -> list[Said]:
     # Only what is asked for is parsed: a worker has thousands of series.
     kept = "\n".join(
-        line for line in text.splitlines() if line.removeprefix("# ").split(" ", 2)[-1] and PREFIX in line
+        line
+        for line in text.splitlines()
+        if line.removeprefix("# ").split(" ", 2)[-1] and any(prefix in line for prefix in PREFIXES)
     )
     found = []
     for family in text_string_to_metric_families(kept + "\n"):
         for sample in family.samples:
-            if not sample.name.startswith(PREFIX) or sample.name.endswith(LEFT_OUT):
+            if not sample.name.startswith(PREFIXES) or sample.name.endswith(LEFT_OUT):
                 continue
             labels = dict(sample.labels)
             model = labels.pop("model", "all")
             about = ", ".join(f"{name} {value}" for name, value in sorted(labels.items()))
-            figure = sample.name.removeprefix(PREFIX).removesuffix("_total")
+            figure = sample.name.removeprefix("argus_").removeprefix("model_").removesuffix("_total")
             found.append(Said(model, figure, about, sample.value))
     return sorted(found, key=lambda one: (one.model, one.figure, one.about))

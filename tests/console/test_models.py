@@ -6,7 +6,8 @@ import random
 import pytest
 
 from argus.console.model_figures import auc, models, psi, shares
-from argus.console.worker_metrics import workers
+from argus.console.model_state import groups, states
+from argus.console.worker_metrics import Said, Worker, workers
 from argus.measure import Metrics
 from argus.metrics_server import MetricsServer
 from argus.ports import pick
@@ -97,3 +98,49 @@ def test_the_page_has_versions_by_partition_and_shows_names_as_text(served: Runn
     assert "200 events 2" in ann.text
     assert EVIL not in ann.html
     assert "&lt;b&gt;model&lt;/b&gt;" in ann.html
+
+
+def test_a_model_that_warms_up_or_drifts_is_told_as_that_of_all_workers_together() -> None:
+    told = [
+        ("gaussian", "warm_ratio", "", 1.0),
+        ("gaussian", "drifting", "", 2.0),
+        ("random_forest", "warm_ratio", "", 0.25),
+        ("all", "feature_stability_index", "group device", 0.3),
+    ]
+    one = Worker("a", [Said(*facts) for facts in told])
+    other = Worker("b", [Said("gaussian", "warm_ratio", "", 0.5), Said("gaussian", "drifting", "", 1.0)])
+    gaussian, forest = states([one, other, Worker("c", [], "does not answer")])
+    assert (gaussian.model, gaussian.warm, gaussian.drifting, gaussian.misses) == ("gaussian", 0.5, 3, None)
+    assert (forest.model, forest.warm, forest.drifting) == ("random_forest", 0.25, None)
+    (device,) = groups([one, other])
+    assert (device.name, device.index, device.state) == ("device", 0.3, "block")
+    assert states([]) == groups([]) == []
+
+
+@pytest.mark.broker
+def test_the_page_has_models_and_rules_by_the_labels_that_came(served: Running) -> None:
+    async def now() -> int:
+        return served.services.now_ms()
+
+    now_ms = served.call(now)
+    told = [
+        make.decision(
+            f"q{at}", time=rfc3339(now_ms - 7_200_000), user_id=f"q{at}",
+            scores={"gaussian": 0.995 if at < 4 else 0.2},
+            decision="block" if at < 4 else "approve", rules=["spotted"] if at < 2 else [],
+        )
+        for at in range(8)
+    ]  # fmt: skip
+    said = [
+        make.feedback(
+            f"q{at}", event_id=f"q{at}", user_id=f"q{at}", label="fraud" if at < 4 else "legit",
+            time=rfc3339(now_ms),
+        )
+        for at in range(8)
+    ]  # fmt: skip
+    served.write([*rows("decisions", told), *rows("feedback", said)])
+    ann = Surfer(served).log_in("ann")
+    assert ann.get("/models").status == 200
+    assert "By labels" in ann.text
+    assert "spotted" in ann.text
+    assert "2.0 h" in ann.text
