@@ -30,6 +30,8 @@ class Worker:
     settings: dict[str, str] = field(default_factory=dict)
     # What the command is a part of, `setpriv` with its options for example.
     within: tuple[str, ...] = ()
+    # Where the packages are; None for those under test.
+    code: Path | None = None
     process: subprocess.Popen[bytes] | None = None
     statuses: list[int] = field(default_factory=list)
 
@@ -46,7 +48,12 @@ class Worker:
         command += ["--datadir", str(self.data_dir), "--metrics-port", "0"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                command,
+                env=environment,
+                cwd=self.code,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
 
     @property
