@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import faust
+import pytest
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata
+from faust.assignor.partition_assignor import PartitionAssignor
 from faust.types import TP
 
 from agents.assignor import Assignor
@@ -24,9 +26,9 @@ class Group:
     """Members, each with an assignor of its own; the first of them leads."""
 
     def __init__(self) -> None:
-        self.members: dict[str, Assignor] = {}
+        self.members: dict[str, PartitionAssignor] = {}
 
-    def join(self, name: str) -> None:
+    def join(self, name: str, kind: type[PartitionAssignor] = Assignor) -> None:
         app = faust.App(
             name, PartitionAssignor=Assignor, table_standby_replicas=1, web_port=6_000 + len(self.members)
         )
@@ -39,7 +41,7 @@ class Group:
         for name, one in self.members.items():
             one.on_assignment(told[name])
 
-    def _metadata(self, one: Assignor) -> ConsumerProtocolMemberMetadata:
+    def _metadata(self, one: PartitionAssignor) -> ConsumerProtocolMemberMetadata:
         metadata: ConsumerProtocolMemberMetadata = one.metadata(set(TOPICS))
         return metadata
 
@@ -63,3 +65,15 @@ def test_topics_of_a_table_go_together_and_where_a_member_dies_its_standby_has_t
     group.rebalance()
     assert of("events", b.assigned_actives()) == {0, 1, 2, 3}
     assert b.assigned_standbys() == set()
+
+
+@pytest.mark.parametrize("kinds", [(Assignor, PartitionAssignor), (PartitionAssignor, Assignor)])
+def test_workers_of_before_and_workers_of_now_share_the_partitions_whoever_leads(
+    kinds: tuple[type[PartitionAssignor], ...],
+) -> None:
+    group = Group()
+    for name, kind in zip("abc", (*kinds, Assignor), strict=True):
+        group.join(name, kind)
+        group.rebalance()
+    actives = [partition for one in group.members.values() for partition in of("events", one.assigned_actives())]
+    assert sorted(actives) == [0, 1, 2, 3]
