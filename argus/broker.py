@@ -10,10 +10,10 @@ What it does and does not do (Tansu 0.6.0 at 510f3e2, memory engine, aiokafka 0.
   accepted and told back, not honoured; DeleteRecords, AlterConfigs and CreatePartitions are not there.
 - Memory: a million events of 300 bytes take 320 MiB in batches of 500, 1.2 GiB in batches of one. With all that Argus
   writes about an event it is 5.5 KiB each: 1 GiB an hour at 50 events/s. A run is for hours, not for days.
-- A fetch lists every record batch of its partition, at 1.4 us each, and does so again while it finds batches that were
-  not there the last time, until the wait is over or the partition's bytes are full. Meanwhile producers wait. It
-  returns nothing, without an error, if one list takes longer than `fetch_max_wait_ms`; the high watermark in the empty
-  answer is right, so a reader can tell and wait longer (`agents.patience`). With a wait of 10 ms the tail of a
+- A fetch lists every record batch of its partition, at 1.4 us each, and does so again while it finds batches that
+  were not there the last time, until the wait is over or the partition's bytes are full. Meanwhile producers wait. It
+  returns nothing, without an error, if one list takes longer than `fetch_max_wait_ms`; the high watermark in the
+  empty answer is right, so a reader can tell and wait longer (`agents.patience`). With a wait of 10 ms the tail of a
   partition is read within 3 ms at 1,000 batches, 12 ms at 10,000 and never beyond some 30,000; with 500 ms within 230
   at 100,000. Few large batches, not many small ones, make it last.
 - A fetch that finds nothing sleeps half of the wait that is left, again and again: new records take up to half of it.

@@ -19,8 +19,8 @@ from simulation.feedback import Desk
 from simulation.labels import label_line
 from simulation.stream import live, write
 
-# The embedded broker keeps every record batch and looks through all of them for each fetch: some events together, where
-# few come, are a fifth of the batches.
+# The embedded broker keeps every record batch and looks through all of them for each fetch: where few events come,
+# some together are a fifth of the batches.
 TICK_EVENTS: Final = 5
 SHORTEST_TICK_S: Final = 0.02
 LONGEST_TICK_S: Final = 0.1
