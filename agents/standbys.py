@@ -98,7 +98,7 @@ class Standbys:
                 except OutOfRange as error:
                     for place in error.places:
                         self._put_aside(place, error)
-                except (KafkaError, TimeoutError) as error:
+                except (KafkaError, OSError) as error:
                     if not self._troubled:
                         logger.warning("standbys cannot read changelogs, and try again: %r", error)
                     self._troubled = True
@@ -143,7 +143,7 @@ class Standbys:
                 try:
                     self._open[place].take(entries)
                 except OSError as error:
-                    self._put_aside(place, error)
+                    self._put_aside(place, error, unusable=True)
                     return False
                 await asyncio.sleep(RESTS * (now() - begin))
                 await self._until_ready()
@@ -159,13 +159,13 @@ class Standbys:
         except OSError as error:
             self._put_aside(place, error)
 
-    def _put_aside(self, place: Place, error: Exception) -> None:
-        """A copy that can't be written is deleted. Where the broker has less than it holds it stays, for the takeover
-        to judge, and so it does where nobody knows what happened."""
+    def _put_aside(self, place: Place, error: Exception, *, unusable: bool = False) -> None:
+        """unusable: it can't be written, and is deleted. Where the broker has less than it holds it stays, for the
+        takeover to judge, and so it does where nobody knows what happened."""
         logger.warning("the standby of %s[%d] is set aside until the next rebalance: %r", *place, error)
         self.set_aside[place.table] += 1
         self._wanted.discard(place)
-        if isinstance(error, OSError):
+        if unusable:
             standby = self._open.pop(place, None)
             with suppress(OSError):
                 if standby is not None:

@@ -113,15 +113,20 @@ def test_no_reader_is_opened_where_nothing_is_kept(worker: Keeper) -> None:
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("error", [KafkaError("away"), ConnectionResetError(), TimeoutError()])
 def test_a_broker_that_is_away_is_told_of_once_and_tried_again(
-    worker: Keeper, caplog: pytest.LogCaptureFixture
+    worker: Keeper, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
     async def story() -> None:
-        worker.tails.fails = [KafkaError("away"), KafkaError("away"), KafkaError("away")]
         worker.write(ONE, "a")
         await worker.standbys.follow([ONE])
         await worker.fresh(ONE)
+        worker.tails.fails = [error, error, error]
+        worker.write(ONE, "b")
+        await worker.fresh(ONE)
         await worker.standbys.stop()
+
+        assert worker.keys(ONE) == ["a", "b"]
 
     asyncio.run(story())
     assert len([record for record in caplog.records if "try again" in record.getMessage()]) == 1
