@@ -38,7 +38,7 @@ QUIET: Final[dict[str, str]] = {
     "argus-agents 307 'Memory' C": "a worker that ends for its memory",
     "argus-models 102 ": "some thousand scores of a model",
     "argus-models 202 ": "likewise",
-    "argus-models 203 'Drifting' B": "some tens of known frauds",
+    "argus-models 203 ": "likewise, and some tens of known frauds",
     "argus-models 204 ": "some thousand events of a partition",
     "argus-models 308 ": "a rule that fails on an event",
     "argus-models 317 ": "a model that is fitted: one that is on, or labels of a week",
@@ -63,6 +63,7 @@ ELSEWHERE: Final = {
     "argus_model_drift",
     "argus_model_drifting",
     "argus_model_trust",
+    "argus_model_warm_ratio",
 }
 UNFED: Final = {*FAULTS, *ELSEWHERE} - HAD
 
