@@ -178,13 +178,6 @@ class Reputations(Mapping[str, Reputation]):
         known = self._known[key]
         return known.level, known.lapses_ms
 
-    def lapse(self, clock_ms: int) -> list[str]:
-        """Forget what judges no event of `clock_ms` or later. Answers the keys, so that the topic can forget, too."""
-        lapsed = [key for key, known in self._known.items() if known.lapses_ms <= clock_ms]
-        for key in lapsed:
-            self._forget(key)
-        return lapsed
-
     def __getitem__(self, key: str) -> Reputation:
         found: Reputation | None = self.get(key)
         if found is None:
