@@ -61,6 +61,9 @@ class Shell:
         """As `settings`, for a process that joins others: where nobody says how many partitions there are, as many as
         the events topic has."""
         from argus.declared import partitions_found
+        from argus.settings import in_force
 
-        found = partitions_found(self.settings(**overrides))
-        return self.settings({"partitions": found} if found else None, **overrides)
+        settings = self.settings(**overrides)
+        origins = {row.setting.name: row.origin for row in in_force(self.environ, self.config, overrides)}
+        found = partitions_found(settings) if origins["partitions"] == "default" else None
+        return self.settings({"partitions": found}, **overrides) if found else settings

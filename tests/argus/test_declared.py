@@ -60,6 +60,8 @@ def test_who_joins_counts_with_as_many_partitions_as_there_are_unless_it_is_told
     assert Shell(environ=environ).joining(broker=settings.broker).partitions == 2
     told = Shell(environ={**environ, "ARGUS_PARTITIONS": "3"}).joining(broker=settings.broker)
     assert (told.partitions, told.broker, told.topic_prefix) == (3, settings.broker, settings.topic_prefix)
+    of_four = Shell(environ={**environ, "ARGUS_PARTITIONS": "4"}).joining(broker=settings.broker)
+    assert of_four.partitions == 4, "the default's number may be meant"
 
 
 def test_where_there_is_no_topic_yet_it_counts_with_the_settings_and_makes_none(settings: Settings) -> None:
