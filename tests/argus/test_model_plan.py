@@ -3,7 +3,7 @@ import json
 import pytest
 
 from argus.model_plan import WEIGHT, model_plan, policy_of
-from argus.settings import SettingsError, load_settings
+from argus.settings import LABEL_MODELS, SettingsError, load_settings
 from core.policy import MODEL_WEIGHTS
 from models.bank import MODELS
 from models.modes import MODES
@@ -46,7 +46,8 @@ def test_at_least_one_model_has_to_run() -> None:
 
 
 def test_every_model_has_a_mode_and_parameters_and_is_made_by_its_name() -> None:
-    assert set(MODES) == set(PARAMETERS) == set(MODELS)
+    assert set(MODES) == set(MODELS)
+    assert set(PARAMETERS) == {*MODELS, *LABEL_MODELS}
     for name, make in MODELS.items():
         model: Model = make(("a", "b", "c", "d"), 1)
         assert model.name == name

@@ -365,7 +365,13 @@ def test_rules_and_labels_take_effect_in_a_running_worker(stage: Stage) -> None:
                 and any(alert.get("source") == {"type": "merchant", "id": "till"} for alert in told(records))
             ),
         )
-        reputations = await read(stage, "reputation", lambda records: alive(worker) and bool(records))
-        assert {record.key for record in reputations} == {b"merchant:till"}
+        reputations = await read(
+            stage,
+            "reputation",
+            lambda records: alive(worker) and any(record.key == b"merchant:till" for record in records),
+        )
+        # What the labelled payments named is tied to their frauds (`core.ring`).
+        untied = {record.key for record in reputations if not record.key.startswith(b"tie:")}
+        assert untied == {b"merchant:till"}
 
     asyncio.run(story())

@@ -36,6 +36,7 @@ LARGEST: Final = 150_000
 QUIET: Final[dict[str, str]] = {
     "argus-agents 206 ": "an exception in an agent",
     "argus-agents 307 'Memory' C": "a worker that ends for its memory",
+    "argus-kafka 504 'Disk of copies' A": "a second worker, and copies of its partitions",
     "argus-models 102 ": "some thousand scores of a model",
     "argus-models 202 ": "likewise",
     "argus-models 203 ": "likewise, and some tens of known frauds",
