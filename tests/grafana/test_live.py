@@ -36,7 +36,9 @@ LARGEST: Final = 150_000
 QUIET: Final[dict[str, str]] = {
     "argus-agents 206 ": "an exception in an agent",
     "argus-agents 307 'Memory' C": "a worker that ends for its memory",
-    "argus-kafka 504 'Disk of copies' A": "a second worker, and copies of its partitions",
+    "argus-kafka 501 ": "a second worker, and copies of its partitions",
+    "argus-kafka 502 ": "likewise",
+    "argus-kafka 504 'Disk of copies' A": "likewise",
     "argus-models 102 ": "some thousand scores of a model",
     "argus-models 202 ": "likewise",
     "argus-models 203 ": "likewise, and some tens of known frauds",
