@@ -97,24 +97,20 @@ class Clients:
 
     def open_tail(self) -> AIOKafkaConsumer:
         """A consumer without a group for the tails of changelogs. It raises where an offset is out of range."""
-        return AIOKafkaConsumer(
-            bootstrap_servers=list(self._config.bootstrap),
-            client_id=self._config.client_id,
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            fetch_max_wait_ms=TAIL_WAIT_MS,
-            max_partition_fetch_bytes=self._config.record_bytes,
-            **self._config.access.options(),
-        )
+        return self._open_consumer("none", TAIL_WAIT_MS)
 
     def open_consumer(self) -> AIOKafkaConsumer:
         """A consumer without a group, for a topic that is read whole."""
+        return self._open_consumer("earliest", FOLLOW_WAIT_MS)
+
+    def _open_consumer(self, out_of_range: str, wait_ms: int) -> AIOKafkaConsumer:
         return AIOKafkaConsumer(
             bootstrap_servers=list(self._config.bootstrap),
             client_id=self._config.client_id,
             enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            fetch_max_wait_ms=FOLLOW_WAIT_MS,
+            auto_offset_reset=out_of_range,
+            fetch_max_wait_ms=wait_ms,
+            max_partition_fetch_bytes=self._config.record_bytes,
             **self._config.access.options(),
         )
 
