@@ -22,8 +22,10 @@ USERS = 37
 EVENTS = 1_200
 START_MS = now_ms() - 20 * DAY
 LEARNING = {"ARGUS_PARTITIONS": "1", "ARGUS_LABEL_DELAY_DAYS": "0"}
+FORESTS = ("random_forest", "gradient_boosting")
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(300)]
+# Forests grow at the lowest priority: beside other tests that takes its time.
+pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(1_200)]
 
 
 def payment(number: int, amount: float) -> dict[str, Any]:
@@ -67,13 +69,15 @@ def test_what_labels_taught_outlives_a_kill_and_the_loss_of_the_disk(tansu: str,
                     await producer.send(settings.topic(topic), value, key=key)
             await producer.flush()
             worker.start()
-            while not {"random_forest", "gradient_boosting"} <= (await judged(world, numbers, 12.0)).keys():
+            while not set(FORESTS) <= (await judged(world, numbers, 12.0)).keys():
                 pass  # bounded by the test's time: a forest is grown when its turn comes
+            for name in FORESTS:
+                await world.find("models", lambda found, name=name: found.get("model") == name and found["in_force"])
             worker.kill()
             shutil.rmtree(worker.data_dir)
             worker.start()
             small, large = await judged(world, numbers, 12.0), await judged(world, numbers, 900.0)
-            for name in ("random_forest", "gradient_boosting"):
+            for name in FORESTS:
                 assert large[name] > 0.99 > small[name]
         finally:
             await producer.stop()

@@ -34,6 +34,7 @@ class Worker:
     code: Path | None = None
     process: subprocess.Popen[bytes] | None = None
     statuses: list[int] = field(default_factory=list)
+    _noted: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         environment = {
@@ -76,9 +77,12 @@ class Worker:
         self.wait()
 
     def wait(self) -> int:
+        """Wait for its end, which is noted once however often it is waited for."""
         assert self.process is not None
         status = self.process.wait(STOP_WITHIN_S)
-        self.statuses.append(status)
+        if self.process is not self._noted:
+            self.statuses.append(status)
+            self._noted = self.process
         return status
 
     def said(self, pattern: str) -> list[str]:
