@@ -10,7 +10,7 @@ from tests.console.browser import PHONE, WIDE, WITHIN_MS, Person, chromium, faul
 from tests.console.house import House
 from tests.kafka.until import until
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 GRAVE = '.alert-row:is([data-severity="HIGH"], [data-severity="CRITICAL"]):has(.alert-who a)'
 

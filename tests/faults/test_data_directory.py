@@ -19,7 +19,7 @@ PER_SECOND = 1_500.0
 SEED = 31
 BLOCK_BYTES = 4 * 1024
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 
 @pytest.fixture

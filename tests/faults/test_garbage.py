@@ -24,7 +24,7 @@ USERS = 40
 EVENTS = 2_000
 WITHIN_S = 240.0
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 encode = msgspec.json.Encoder().encode
 

@@ -24,8 +24,7 @@ START_MS = now_ms() - 20 * DAY
 LEARNING = {"ARGUS_PARTITIONS": "1", "ARGUS_LABEL_DELAY_DAYS": "0"}
 FORESTS = ("random_forest", "gradient_boosting")
 
-# Forests grow at the lowest priority: beside other tests that takes its time.
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(1_200)]
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 
 def payment(number: int, amount: float) -> dict[str, Any]:

@@ -16,9 +16,7 @@ PER_SECOND = 400.0
 SEED = 51
 KAFKA_WITHIN_S = 240.0
 
-pytestmark = [
-    pytest.mark.broker, pytest.mark.kafka, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(900)
-]  # fmt: skip
+pytestmark = [pytest.mark.broker, pytest.mark.kafka, pytest.mark.slow, pytest.mark.long]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from argus.memory_guard import OVER_STATUS
 from tests.faults.stage import Stage, simulated
 from tests.kafka.until import until_async
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ SEED = 21
 KAFKA_WITHIN_S = 240.0
 STOPS = "critical .* the process stops: .*Error"
 
-pytestmark = [pytest.mark.broker, pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.broker, pytest.mark.kafka, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from tests.faults.stage import Lines, Stage, simulated
 EVENTS = 100_000
 PER_SECOND = 4_000.0
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from tests.kafka.until import until_async
 
 TABLES = ("users", "sources", "cases", "audit")
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from tests.faults.workers import SECRET, Worker
 WITHIN_S = 240.0
 USER = "ada"
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 
 class World:

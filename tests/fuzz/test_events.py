@@ -44,7 +44,6 @@ VALUES: Final = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
     max_leaves=5,
 )
-pytestmark = pytest.mark.timeout(60)
 
 
 def good(record: dict[str, Any]) -> list[bytes]:

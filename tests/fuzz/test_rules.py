@@ -40,7 +40,6 @@ CONDITIONS: Final = st.recursive(
     lambda inner: st.fixed_dictionaries({}, optional={"all": st.lists(inner, max_size=3), "not": inner}),
     max_leaves=6,
 )
-pytestmark = pytest.mark.timeout(60)
 
 
 def runs_or_is_refused(definitions: Any) -> bool:

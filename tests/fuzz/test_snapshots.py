@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,7 +24,6 @@ REASONS: Final = {
 }  # fmt: skip
 ROW: Final = [0.5] * len(FEATURES)
 SOURCES: Final = Codec(SourceState, SourceState().version, "a source's state")
-pytestmark = pytest.mark.timeout(60)
 
 
 def learnt() -> bytes:

@@ -24,7 +24,7 @@ from tests.grafana.house import House
 from tests.grafana.reading import Board, Query, boards, filled, queries, selector
 from tests.kafka.until import until
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
 ALL: Final = pytest.mark.parametrize("board", boards(), ids=lambda board: board["uid"])
 PICTURES: Final = os.environ.get("ARGUS_BOARD_PICTURES")
 # The shown range, which has everything since the house began; a picture waits until it is full.

@@ -32,7 +32,7 @@ from tests.faults.workers import Worker
 from tests.kafka.until import until
 from tests.prometheus import faster
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 PREFIX = "pages."
 WITHIN_S = 240.0

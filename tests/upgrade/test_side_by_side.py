@@ -23,7 +23,7 @@ PER_SECOND = 4_000.0
 # What an old worker ends with where it meets a state that a newer one has written.
 MET_NEWER = "the process stops: NewerVersion: .* has version [0-9]+, this Argus reads up to [0-9]+"
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 
 @pytest.fixture

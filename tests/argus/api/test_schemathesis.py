@@ -11,7 +11,7 @@ import pytest
 from argus.api.route import ROLES
 from tests.argus.api.whole import Whole
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 EXAMPLES = 8
