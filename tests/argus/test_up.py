@@ -64,7 +64,7 @@ class Running:
             threading.Thread(target=_drain, args=(stream, put), daemon=True).start()
 
     def line(self) -> str:
-        return self._out.get(timeout=40).rstrip("\n")
+        return self._out.get(timeout=240).rstrip("\n")
 
     def record(self) -> Any:
         return json.loads(self.line())

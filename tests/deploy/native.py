@@ -79,7 +79,7 @@ class Container:
             input=text,
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=240,
             check=False,
         )
 

@@ -236,7 +236,7 @@ def walk(
         assert sink.value("argus_sink_database_up") == 0
         time.sleep(outage_s)
         server.start()
-    until(lambda: kept(sink, load), within_s=120, what="the sink's catching up")
+    until(lambda: kept(sink, load), what="the sink's catching up")
     assert sink.process.poll() is None, sink.log.read_text()
     assert sink.leave() == 0
     load.check(database)
@@ -269,7 +269,7 @@ def test_a_killed_sink_goes_on_where_it_was_without_loss_or_double(
             process.kill()
             process.start()
 
-    until(lambda: held(database) == load.wanted(), within_s=120, what=f"{load.sent} records")
+    until(lambda: held(database) == load.wanted(), what=f"{load.sent} records")
     assert process.leave() == 0
     load.check(database)
 
@@ -286,7 +286,7 @@ def test_it_stops_cleanly_while_the_database_is_away_and_has_acked_nothing(
     assert process.leave() == 0
     server.start()
     process.start()
-    until(lambda: kept(process, load), within_s=60)
+    until(lambda: kept(process, load))
     load.check(database)
 
 
@@ -301,7 +301,7 @@ def test_it_waits_for_a_database_that_is_not_there_yet(
     asyncio.run(load.run(200, 1.0))
     until(lambda: process.value("argus_sink_retries_total") > 0)
     server.start()
-    until(lambda: kept(process, load), within_s=60)
+    until(lambda: kept(process, load))
     assert process.leave() == 0
     load.check(database)
     assert "secret" not in process.log.read_text()
