@@ -1,5 +1,6 @@
 """A plan, told to people."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import click
@@ -30,6 +31,7 @@ def show(plan: Plan) -> None:
             ("a worker: disk", size(worker.disk_bytes)),
             ("a worker: recovery from an empty disk", span(worker.recovery_s)),
             ("a worker: then caught up within", span(worker.caught_up_s)),
+            *standbys(plan),
             ("Kafka: written, before compression and copies", f"{size(plan.kafka_bytes_per_s)}/s"),
             ("Kafka: disk, all copies", size(plan.kafka_disk_bytes)),
             ("Kafka: cores, by the embedded broker", f"{plan.broker_cores:.2f}"),
@@ -55,6 +57,17 @@ def show(plan: Plan) -> None:
         click.echo()
     for limit in plan.limits:
         click.echo(f"- {limit}.")
+
+
+def standbys(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Rows about them. What they need is in the worker's memory, disk and cores."""
+    worker = plan.worker
+    if worker.takeover_s is not None:
+        yield "a worker: copies of each partition elsewhere", f"{worker.copies}"
+        yield "a worker: taken over by a standby within", span(worker.takeover_s)
+        yield "a worker: read for copies, before compression", f"{size(worker.copied_bytes_per_s)}/s"
+        everywhere = worker.copied_bytes_per_s * plan.workers * plan.cells
+        yield "Kafka: read for copies, before compression", f"{size(everywhere)}/s"
 
 
 def size(count: float) -> str:

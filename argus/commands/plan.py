@@ -31,17 +31,33 @@ class Positive(click.FloatRange):
     help="Days that events and decisions stay in Kafka, unless those declared.",
 )
 @click.option("--alert-share", type=Positive(1), help="Alerts an event, unless those of simulated life.")
+@click.option(
+    "--standbys", type=click.IntRange(0, 8), help="Copies of each partition, unless ARGUS_STANDBY_REPLICAS."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
 @click.pass_obj
 def command(
-    shell: Shell, users: int, rate: float, retention_days: float | None, alert_share: float | None, as_json: bool
+    shell: Shell,
+    users: int,
+    rate: float,
+    retention_days: float | None,
+    alert_share: float | None,
+    standbys: int | None,
+    as_json: bool,
 ) -> None:
     """Work out partitions, workers, disk, memory, recovery and topics from what was measured."""
     settings = shell.settings()
     from argus.plan import plan
     from argus.plan_view import show
 
-    planned = plan(settings, users=users, rate=rate, retention_days=retention_days, alert_share=alert_share)
+    planned = plan(
+        settings,
+        users=users,
+        rate=rate,
+        retention_days=retention_days,
+        alert_share=alert_share,
+        standbys=standbys,
+    )
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(planned), indent=2))
     else:

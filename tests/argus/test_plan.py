@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from msgspec.structs import replace
 
@@ -9,11 +10,15 @@ from argus import capacity, cli
 from argus.capacity import ASSUMED, CONSTANTS, ON_TOPICS, Constant
 from argus.plan import PARTITIONS, PARTITIONS_MAX, Plan, plan
 from argus.plan_view import size, span
-from argus.settings import Settings
+from argus.settings import LABEL_MODELS, Settings
 from argus.topics import TOPICS
 from benchmarks.main import BENCHMARKS, MORE
+from core.detect import LABEL_FEATURES
+from models.kept import FACTS, FATES, Chunk
+from models.remembered import pack_chunk
 
 SETTINGS = Settings()
+UNLABELLED = replace(SETTINGS, label_models=dict.fromkeys(LABEL_MODELS, "off"))
 DOCS = Path(__file__).parents[2] / "docs"
 PERFORMANCE = (DOCS / "performance.md").read_text("utf-8")
 
@@ -74,6 +79,7 @@ def test_the_page_that_works_it_through_has_the_figures_of_the_plan() -> None:
     page = (DOCS / "capacity.md").read_text("utf-8")
     found = planned(users=10**9, rate=1e6, alert_share=0.001)
     worker = found.worker
+    beside = planned(users=10**9, rate=1e6, alert_share=0.001, standbys=1).worker
     disk = {topic.topic: size(topic.disk_bytes).split()[0] for topic in found.topics}
     for row in (
         f"| workers, partitions | {found.workers}, {found.partitions} |",
@@ -84,6 +90,11 @@ def test_the_page_that_works_it_through_has_the_figures_of_the_plan() -> None:
         (
             f"| a worker without its disk | away for {worker.recovery_s / 60:.0f} minutes, and behind for another "
             f"{worker.caught_up_s / 60:.0f} |"
+        ),
+        (
+            f"| with `--standbys 1` | {beside.cores:.1f} cores, {beside.memory_mib / 1_024:.1f} GiB, "
+            f"{beside.disk_bytes / 2**30:.0f} GiB of disk; taken over {beside.takeover_s:g} s after the handover; "
+            f"{size(beside.copied_bytes_per_s * found.workers)}/s more read from Kafka |"
         ),
         f"| written to Kafka | {size(found.kafka_bytes_per_s)}/s before compression and copies |",
         (
@@ -100,7 +111,7 @@ def test_retention_is_of_events_and_decisions_and_the_share_of_alerts_of_what_th
     for before, after, less in zip(usual.topics, longer.topics, quieter.topics, strict=True):
         twice = before.topic in ("events", "decisions")
         assert after.disk_bytes == pytest.approx(before.disk_bytes * (2 if twice else 1))
-        tenth = before.topic in ("alerts", "audit")
+        tenth = before.topic in ("alerts", "audit", "feedback")
         assert less.disk_bytes == pytest.approx(before.disk_bytes / (10 if tenth else 1))
 
 
@@ -110,9 +121,58 @@ def test_copies_are_those_of_the_setting_where_it_has_more_than_one() -> None:
 
 
 def test_recovery_grows_with_users_and_memory_only_as_far_as_the_cache() -> None:
-    few, many = planned(users=100_000, rate=5_000), planned(users=1_000_000, rate=5_000)
+    few, many = (plan(UNLABELLED, users=users, rate=5_000) for users in (100_000, 1_000_000))
     assert many.worker.recovery_s == pytest.approx(10 * few.worker.recovery_s)
     assert many.worker.memory_mib == few.worker.memory_mib
+
+
+def test_a_standby_takes_as_much_disk_again_and_more_memory_processor_and_network() -> None:
+    none, one, two = (planned(rate=50_000.0, standbys=count).worker for count in range(3))
+    assert (none.copies, none.copied_bytes_per_s, none.takeover_s) == (0, 0, None)
+    assert one.takeover_s is not None
+    assert one.takeover_s < one.recovery_s == none.recovery_s
+    assert (one.disk_bytes, two.disk_bytes) == (
+        pytest.approx(2 * none.disk_bytes),
+        pytest.approx(3 * none.disk_bytes),
+    )
+    assert none.cores < one.cores < two.cores
+    assert none.memory_mib < one.memory_mib < two.memory_mib
+    assert two.copied_bytes_per_s == 2 * one.copied_bytes_per_s > 0
+
+
+def test_standbys_are_those_of_the_setting_and_never_more_than_other_workers() -> None:
+    asked = plan(replace(SETTINGS, standby_replicas=2), users=1_000_000, rate=50_000)
+    assert asked.worker.copies == 2
+    alone = planned(rate=100.0, standbys=1)
+    assert alone.worker == planned(rate=100.0).worker
+    assert "There are too few workers for so many standbys: at most 0 of each partition" in alone.limits
+
+
+def test_a_long_recovery_is_no_limit_where_a_standby_takes_over() -> None:
+    assert "without its disk" in " ".join(planned(users=10**9, rate=1e6).limits)
+    assert "without its disk" not in " ".join(planned(users=10**9, rate=1e6, standbys=1).limits)
+
+
+def test_events_that_are_kept_for_their_label_take_memory_disk_and_recovery_up_to_their_bound() -> None:
+    few, many = replace(SETTINGS, label_rows=1_000), replace(SETTINGS, label_rows=100_000)
+    least, less, more = (plan(one, users=1_000_000, rate=5_000).worker for one in (UNLABELLED, few, many))
+    rows = 99_000 * PARTITIONS[0]
+    assert more.memory_mib - less.memory_mib == pytest.approx(rows * 86 / 2**20 * ASSUMED.memory)
+    assert more.disk_bytes - less.disk_bytes == pytest.approx(rows * 519 * ASSUMED.compaction)
+    assert least.recovery_s < less.recovery_s < more.recovery_s
+    quiet = plan(replace(SETTINGS, label_window_days=1), users=1_000_000, rate=1.0).worker
+    assert quiet.disk_bytes - plan(UNLABELLED, users=1_000_000, rate=1.0).worker.disk_bytes == pytest.approx(
+        86_400 * 519 * ASSUMED.compaction
+    )
+
+
+def test_a_kept_event_is_as_large_as_the_plan_counts() -> None:
+    width = len(LABEL_FEATURES)
+    facts = {name: np.zeros(1, dtype) for name, dtype in FACTS.items()}
+    packed = pack_chunk(Chunk(facts, np.zeros((1, width), np.uint8)), LABEL_FEATURES)
+    assert len(packed) == capacity.LABEL_ROW.value
+    columns = sum(np.dtype(dtype).itemsize for dtype in (FACTS | FATES).values())
+    assert columns + width == capacity.LABEL_ROW_MEMORY.value
 
 
 def test_it_is_told_as_a_table_and_as_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -121,10 +181,13 @@ def test_it_is_told_as_a_table_and_as_json(capsys: pytest.CaptureFixture[str]) -
     said = capsys.readouterr().out
     assert "workers\t190" in said
     assert "users-changelog\t384\tcompacted" in said
+    assert "taken over" not in said
     assert cli.run([*args, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["workers"] == 190
     assert told["topics"][0]["retention_days"] == 3
+    assert cli.run([*args, "--standbys", "1"]) == 0
+    assert "a worker: taken over by a standby within\t1.2 s" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("wrong", [["--rate", "0"], ["--users", "-1"], ["--retention-days", "0"], ["--rate", "nan"]])
