@@ -52,7 +52,7 @@ async def partitions_of(bootstrap: str, access: Access, *topics: str) -> list[li
         await admin.start()
         missing = set(topics).difference(await admin.list_topics())
         if missing:
-            raise BrokerError(f"there is no topic {', '.join(sorted(missing))}")
+            raise BrokerError(f"there is no topic {', '.join(sorted(missing))}: run `argus topics create`")
         found = {
             described["topic"]: [partition["partition"] for partition in described["partitions"]]
             for described in await admin.describe_topics(list(topics))

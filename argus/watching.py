@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 from msgspec import UNSET, Struct
 
 from argus.alerts_view import UNPRINTABLE, Tail
+from argus.audit_topic import partitions_of
 from argus.broker import BrokerError
 from argus.kafka_access import access_of
 from argus.settings import Settings
@@ -115,13 +116,9 @@ def run(
 async def _run(
     settings: Settings, chosen: Chosen, show: Callable[[Alert, bytes], None], from_start: bool, count: int | None
 ) -> None:
-    tail = Tail(
-        settings.broker,
-        settings.topic("alerts"),
-        settings.partitions,
-        from_start=from_start,
-        access=access_of(settings),
-    )
+    access, topic = access_of(settings), settings.topic("alerts")
+    (partitions,) = await partitions_of(settings.broker, access, topic)
+    tail = Tail(settings.broker, topic, len(partitions), from_start=from_start, access=access)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -147,6 +144,8 @@ async def _run(
         await asyncio.gather(*pending, return_exceptions=True)
         for task in done:
             task.result()
+    except BrokenPipeError:
+        raise  # it is who reads our output that has gone
     except (KafkaError, OSError) as error:
         raise BrokerError(f"no broker answers on {settings.broker}: {error}") from None
     finally:

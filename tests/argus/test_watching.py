@@ -2,12 +2,15 @@
 
 import asyncio
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from argus.broker import BrokerError
 from argus.settings import Settings
 from argus.topics import ensure_topics
 from argus.watching import Chosen, Wanted, line, run
@@ -53,27 +56,46 @@ def test_a_line_has_a_colour_and_nothing_that_steers_the_terminal() -> None:
     assert "\n" not in line(nasty, color=True)
 
 
-@pytest.mark.broker
-def test_it_follows_the_topic_and_ends_after_so_many(tansu: str, tmp_path: Path) -> None:
-    settings = Settings(broker=tansu, topic_prefix=f"t{uuid.uuid4().hex[:8]}.", partitions=2, data_dir=tmp_path)
+def settings_of(broker: str, tmp_path: Path, partitions: int) -> Settings:
+    return Settings(broker=broker, topic_prefix=f"t{uuid.uuid4().hex[:8]}.", partitions=partitions, data_dir=tmp_path)
 
+
+def topic_of_three(settings: Settings) -> None:
     async def produce() -> None:
-        await ensure_topics(tansu, settings)
-        producer = AIOKafkaProducer(bootstrap_servers=tansu)
+        await ensure_topics(settings.broker, settings)
+        producer = AIOKafkaProducer(bootstrap_servers=settings.broker)
         await producer.start()
         for name in ("a", "b", "c"):
             await producer.send_and_wait(settings.topic("alerts"), encode(alert(name)), partition=0)
         await producer.stop()
 
     asyncio.run(produce())
+
+
+def follow(settings: Settings, count: int, echo: Callable[..., object]) -> int:
+    return run(settings, Wanted(), from_start=True, count=count, as_json=True, color=None, echo=echo)
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("believed", [2, 8, 1])
+def test_it_follows_the_topic_and_ends_after_so_many(tansu: str, tmp_path: Path, believed: int) -> None:
+    """However many partitions its own settings speak of."""
+    settings = settings_of(tansu, tmp_path, 2)
+    topic_of_three(settings)
     lines: list[str] = []
-    status = run(
-        settings,
-        Wanted(),
-        from_start=True,
-        count=2,
-        as_json=True,
-        color=None,
-        echo=lambda text, **_: lines.append(text),
-    )
+    status = follow(msgspec.structs.replace(settings, partitions=believed), 2, lambda text, **_: lines.append(text))
     assert (status, lines) == (0, [encode(alert(name)).decode() for name in ("a", "b")])
+
+
+@pytest.mark.broker
+def test_what_is_no_fault_of_the_broker_is_not_blamed_on_it(tansu: str, tmp_path: Path) -> None:
+    settings = settings_of(tansu, tmp_path, 1)
+    with pytest.raises(BrokerError, match=r"there is no topic t.*\.alerts"):
+        follow(settings, 1, print)
+    topic_of_three(settings)
+
+    def closed(text: str, **_: object) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    with pytest.raises(BrokenPipeError):
+        follow(settings, 1, closed)
