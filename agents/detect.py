@@ -53,7 +53,8 @@ class Postponing:
         self.explain = scorer.explain
         self.instead = scorer.instead
         self.took_s = 0.0
-        # (rows, models), as a matrix: a tenth of what it costs to read it from the dicts.
+        # Of the models that speak, (rows, models), as a matrix: a tenth of what it costs to read it from the dicts.
+        self.names: tuple[str, ...] = ()
         self.table: Matrix | None = None
         self._monotonic = monotonic
         self._scorer = scorer
@@ -63,7 +64,7 @@ class Postponing:
     def score(self, rows: Sequence[Sequence[float]]) -> list[Scores]:
         begin = self._monotonic()
         scores = self._scorer.score(rows)
-        self.table = self._scorer.scored
+        self.names, self.table = self._scorer.speaking, self._scorer.scored
         self.took_s += self._monotonic() - begin
         return scores
 
@@ -117,7 +118,7 @@ class Detect:
             meter.judging(decided - loaded - scorer.took_s, scorer.took_s)
             report(services, judged, taken)
             if scorer.table is not None:
-                meter.scores(work.scorer.names, scorer.table, services.policy.tail_quantile)
+                meter.scores(scorer.names, scorer.table, services.policy.tail_quantile)
             if attending is not None and attending.table is not None and attending.names:
                 meter.scores(attending.names, attending.table, services.policy.tail_quantile)
             for rule_id, errors in custom.errors.items():

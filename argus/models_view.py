@@ -137,7 +137,7 @@ def paragraphs(told: dict[str, Any]) -> list[str]:
     if told["warm"] is not None and told["warm"]["partitions"] < told["warm"]["of"]:
         lines.append(
             f"It says something in {told['warm']['partitions']} of {told['warm']['of']} partitions; in the others it "
-            "warms up, and says 0 or nothing of everything."
+            "warms up, and says nothing."
         )
     if told["quality"] is not None:
         lines.append(quality_words(told["quality"]))

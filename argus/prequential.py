@@ -77,8 +77,8 @@ def rules_judged(labelled: Sequence[Labelled], newest: Sequence[tuple[Decision, 
 
 
 def speaks(model: str, decision: Decision) -> bool:
-    """Whether a model had learnt enough to say anything of the event. One that warms up says 0, as all do then; of a
-    single 0 beside others' scores nobody can tell, and it counts."""
+    """Whether a model had learnt enough to say anything of the event. One that warms up is not named; in decisions of
+    a former Argus, which waited for the slowest, all are 0 then."""
     return model in decision.scores and any(decision.scores.values())
 
 

@@ -20,6 +20,8 @@ from models.protocol import Matrix, Model, Row, State, Vector
 from models.reservoir import Reservoir
 
 WARM_UP_ROWS = 500
+LEAST_SCORES = 100
+"""Of fewer no quantile of one in a hundred is known."""
 MEDIAN_BLOCKS = 8
 MEDIAN_ROWS = 32
 """A block with fewer rows says too little of what is usual."""
@@ -48,6 +50,16 @@ class Bank:
         self._medians = np.empty((0, len(features)))
         self._rows = 0
         self._set_usual(len(features))
+        self._listen()
+
+    def _listen(self) -> None:
+        """Who speaks: whoever has scores to be measured against, once there are rows enough. Nobody waits for others:
+        where users have no past yet, a model of their habits may have nothing to say for very long."""
+        warm = self._rows >= WARM_UP_ROWS
+        self.speaking = [
+            at for at, calibration in enumerate(self.calibrations) if warm and calibration.count >= LEAST_SCORES
+        ]
+        """The places of the models whose scores mean something by now. Replaced, never changed in place."""
 
     def _set_usual(self, width: int) -> None:
         self.usual: Vector = np.median(self._medians, axis=0) if len(self._medians) else np.full(width, 0.5)
@@ -65,12 +77,8 @@ class Bank:
 
     @property
     def warm(self) -> bool:
-        """Models that are fitted come later, and are not waited for where there are others: they say 0 until then."""
-        if self._rows < WARM_UP_ROWS:
-            return False
-        pairs = list(zip(self.models, self.calibrations, strict=True))
-        own = [calibration.count for model, calibration in pairs if not isinstance(model, Fitted)]
-        return all(own) if own else any(calibration.count for calibration in self.calibrations)
+        """Whether any model speaks."""
+        return bool(self.speaking)
 
     def adopt(self, model: Fitted, parts: State, version: int) -> None:
         """Put what was fitted in force. Its scale is another than the last version's: shares are taken from how it
@@ -82,6 +90,7 @@ class Bank:
         calibration = Calibration()
         calibration.observe(held_out.astype(np.float64))
         self.calibrations[self.models.index(model)] = calibration
+        self._listen()
 
     def filled(self, rows: Matrix) -> Matrix:
         """The rows with what is missing or infinite at its usual value (the running median): that blames nobody."""
@@ -89,29 +98,30 @@ class Bank:
         return rows if known.all() else np.where(known, rows, self.usual)
 
     def score_rows(self, rows: Matrix, only: Sequence[int] | None = None) -> Matrix:
-        """(n, features) to (n, models): shares of recent rows that were less strange, 0 before it is warm. only: the
-        places of the models that are asked, the others' columns are 0; None for all."""
+        """(n, features) to (n, models): shares of recent rows that were less strange, 0 of a model that doesn't speak
+        yet. only: the places of the models that are asked, the others' columns are 0; None for all."""
         shares = np.zeros((len(rows), len(self.models)))
-        if self.warm:
+        asked = self.speaking if only is None else [at for at in only if at in self.speaking]
+        if asked:
             rows = self.filled(rows)
-            for index in range(len(self.models)) if only is None else only:
+            for index in asked:
                 shares[:, index] = self.calibrations[index].shares(self.models[index].score_rows(rows))
         return shares
 
     def score_row(self, row: Row) -> list[float]:
         """The same numbers for one row."""
-        if not self.warm:
-            return [0.0] * len(self.models)
+        shares = [0.0] * len(self.models)
+        if not self.speaking:
+            return shares
         try:
             total = sum(row)
         except TypeError:  # a None among them
             total = np.nan
         if total - total != 0.0:
             row = self.filled(np.array([row], np.float64))[0].tolist()
-        return [
-            calibration.share(model.score_row(row))
-            for model, calibration in zip(self.models, self.calibrations, strict=True)
-        ]
+        for index in self.speaking:
+            shares[index] = self.calibrations[index].share(self.models[index].score_row(row))
+        return shares
 
     def learn(self, rows: Matrix, clock_ms: int = 0) -> None:
         """clock_ms: event time.
@@ -127,6 +137,7 @@ class Bank:
             if model.ready:
                 calibration.observe(scores if had_scores else model.score_rows(rows))
         self._rows += len(rows)
+        self._listen()
         if self.sample is not None:
             self.sample.add(rows, clock_ms)
         if len(rows) >= MEDIAN_ROWS:
@@ -163,6 +174,7 @@ class Bank:
             model.restore(_under(state, f"{model.name}."))
         self._medians, self._rows = state["medians"], int(state["rows"][0])
         self._set_usual(self._medians.shape[1])
+        self._listen()
 
 
 def _under(state: State, prefix: str) -> State:

@@ -57,8 +57,8 @@ class Drift:
 
 
 class ScoreDrift:
-    """Of calibrated scores, by model. Rows of which no model says anything (all 0: they are warming up) are passed
-    over, and so is a model that says nothing of a whole group."""
+    """Of calibrated scores, by model. Rows of which no model says anything (all 0) are passed over, and so is a model
+    that says nothing of a whole group."""
 
     def __init__(self) -> None:
         self.models: dict[str, Drift] = {}

@@ -62,9 +62,9 @@ class Ensemble:
         self._watch = watch
         # Event time, for whoever asks what a model was fitted on; its owner tells it.
         self.clock_ms = 0
-        # What `score` said last, (rows, models).
-        self.scored: Matrix = np.zeros((0, len(self._names)))
-        self._said: deque[tuple[Row, Matrix]] = deque(maxlen=BATCHES_SAID)
+        # What `score` said last, (rows, models), of those that spoke.
+        self.scored: Matrix = np.zeros((0, 0))
+        self._said: deque[tuple[Row, tuple[str, ...], Matrix]] = deque(maxlen=BATCHES_SAID)
         self.reset()
 
     def reset(self) -> None:
@@ -97,11 +97,8 @@ class Ensemble:
 
     @property
     def speaking(self) -> tuple[str, ...]:
-        """The models whose scores mean something by now; the others say 0."""
-        if not self.warm:
-            return ()
-        counts = zip(self._names, self._bank.calibrations, strict=True)
-        return tuple(name for name, calibration in counts if calibration.count)
+        """The models whose scores mean something by now; the others are silent."""
+        return tuple(self._names[at] for at in self._bank.speaking)
 
     @property
     def usual(self) -> Vector:
@@ -109,28 +106,44 @@ class Ensemble:
         return self._bank.usual
 
     def score(self, rows: Sequence[Row]) -> list[dict[str, float]]:
-        names = self._names
         if len(rows) <= FEW_ROWS:
             shares = [self._bank_at(i).score_row(row) for i, row in enumerate(rows)]
-            self.scored = np.array(shares, np.float64).reshape(-1, len(names))
+            matrix = np.array(shares, np.float64).reshape(-1, len(self._names))
         else:
-            self.scored = self.score_matrix(rows)
-            shares = self.scored.tolist()
+            matrix = self.score_matrix(rows)
+            shares = matrix.tolist()
+        bank = self._bank
+        self.scored = matrix if len(bank.speaking) == len(self._names) else matrix[:, bank.speaking]
         if self._watch is not None and len(rows):
-            self._said.append((rows[0], self.scored))
-        return [dict(zip(names, one, strict=True)) for one in shares]
+            self._said.append((rows[0], self.speaking, self.scored))
+        split = self._split
+        if len(rows) <= split:
+            return self._named(bank, shares)
+        return self._named(bank, shares[:split]) + self._named(self._next_bank, shares[split:])
+
+    def _named(self, bank: Bank, shares: list[list[float]]) -> list[dict[str, float]]:
+        """Of each row what the models say that speak: who is silent has no part in what others make of it."""
+        names, speaking = self._names, bank.speaking
+        if len(speaking) == len(names):
+            return [dict(zip(names, one, strict=True)) for one in shares]
+        return [{names[at]: one[at] for at in speaking} for one in shares]
 
     def score_matrix(self, rows: Sequence[Row] | Matrix) -> Matrix:
-        """(rows, models): what `score` says, without the dicts."""
+        """(rows, models): what `score` says, without the dicts; 0 of those that are silent."""
         matrix = np.array(rows, np.float64).reshape(-1, len(self.features))
-        split = self.block_rows - self._position % self.block_rows
+        split = self._split
         if len(matrix) <= split:
             return self._bank.score_rows(matrix)
         return np.concatenate((self._bank.score_rows(matrix[:split]), self._next_bank.score_rows(matrix[split:])))
 
+    @property
+    def _split(self) -> int:
+        """From this row of the batch at hand on, rows are scored by the next bank."""
+        return self.block_rows - self._position % self.block_rows
+
     def _bank_at(self, index: int) -> Bank:
         """What the row of that index in the batch at hand is scored by."""
-        return self._bank if self._position % self.block_rows + index < self.block_rows else self._next_bank
+        return self._bank if index < self._split else self._next_bank
 
     def learn(self, rows: Sequence[Row], mask: Sequence[bool]) -> None:
         """Errors: ValueError when mask and rows differ in length."""
@@ -140,7 +153,7 @@ class Ensemble:
             self._show(self._watch, rows)
         start = 0
         while start < len(rows):
-            stop = min(len(rows), start + self.block_rows - self._position % self.block_rows)
+            stop = min(len(rows), start + self._split)
             before = len(self._pending)
             self._pending.extend(compress(rows[start:stop], mask[start:stop]))
             self._learned += len(self._pending) - before
@@ -153,9 +166,9 @@ class Ensemble:
 
     def _show(self, watch: Watch, rows: Sequence[Row]) -> None:
         watch.rows(rows, self.clock_ms)
-        for first, scored in self._said:
+        for first, names, scored in self._said:
             if first is rows[0] and len(scored) == len(rows):
-                watch.scores(self._names, scored)
+                watch.scores(names, scored)
 
     def _turn(self) -> None:
         """A block is full: on to the next."""

@@ -30,10 +30,11 @@ class Scorer(Protocol):
 
     @property
     def warm(self) -> bool:
-        """False while too little has been learnt; every score is 0 until then."""
+        """False while no model has learnt enough to speak; nothing is said until then."""
 
     def score(self, rows: Sequence[Row]) -> list[dict[str, float]]:
-        """For each row, model to the share (0..1) of past untainted rows that it found less unusual."""
+        """For each row, model to the share (0..1) of past untainted rows that it found less unusual. A model that has
+        learnt too little is left out."""
 
     def learn(self, rows: Sequence[Row], mask: Sequence[bool]) -> None:
         """Take note of a whole batch: mask says which of its rows to learn. The rows may not change afterwards."""

@@ -73,8 +73,6 @@ def _distribution(model: Model) -> Chart:
     chart = charts.columns(f"m-{model.name}", name, says, labels, series, first="Score from")
     chart.rows = [[label, f"{100 * share:.2f}"] for label, share in zip(labels, model.shares, strict=True)]
     chart.note = "Percent of decisions by tenth of the score."
-    if model.name != RISK and not model.mean:
-        chart.note = "It has not learnt enough yet: it says 0 of everything."
     return chart
 
 

@@ -45,6 +45,12 @@ def test_where_nothing_speaks_events_are_ranked_by_the_models_mean() -> None:
     assert risks[-1] < 10
 
 
+def test_a_model_that_joins_and_says_what_the_others_say_shifts_no_risk() -> None:
+    early = FUSION.risk(1.0, {"half_space_trees": 0.6, "one_class_svm": 0.6})
+    assert FUSION.risk(1.0, {"half_space_trees": 0.6, "one_class_svm": 0.6, "gaussian": 0.6}) == pytest.approx(early)
+    assert early == pytest.approx(100 * Policy().rank_weight * 0.6)
+
+
 def test_models_alone_never_reach_the_threshold_of_a_challenge() -> None:
     assert 30 < FUSION.risk(1.0, all_at(1.0)) < Policy().fraud_score_threshold
 

@@ -9,8 +9,46 @@ from tests.models.rows import FEATURES, normal_rows, strange_rows
 def test_it_is_a_scorer_of_the_three_models() -> None:
     scorer: Scorer = Ensemble(FEATURES)
     assert scorer.names == MODEL_NAMES == ("half_space_trees", "one_class_svm", "gaussian")
-    assert [tuple(scores) for scores in scorer.score(normal_rows(5).tolist())] == [MODEL_NAMES] * 5
     assert scorer.score([]) == []
+    rows = normal_rows(2 * BLOCK_ROWS).tolist()
+    scorer.learn(rows, [True] * len(rows))
+    assert [tuple(scores) for scores in scorer.score(rows[:5])] == [MODEL_NAMES] * 5
+
+
+def test_each_model_speaks_when_it_is_ready_and_none_waits_for_another() -> None:
+    """Where users have no past there is nothing to draw a bell curve of, for however many events."""
+    ensemble, young = Ensemble(FEATURES), normal_rows(8 * BLOCK_ROWS)
+    young[:, [FEATURES.index("amount_ratio"), FEATURES.index("odd_hour")]] = 0.0
+    ensemble.learn(young.tolist(), [True] * len(young))
+    others = MODEL_NAMES[:2]
+    assert ensemble.warm
+    assert ensemble.speaking == others
+    (scores,) = ensemble.score(strange_rows(1).tolist())
+    assert tuple(scores) == others
+    assert min(scores.values()) > 0.9
+    assert ensemble.scored.tolist() == [list(scores.values())]
+    assert ensemble.score_matrix(strange_rows(1))[0, 2] == 0.0
+    # Half a block before it joins, a batch has rows of both sorts.
+    old = normal_rows(BLOCK_ROWS, seed=9)
+    ensemble.learn(old.tolist(), [True] * BLOCK_ROWS)
+    ensemble.learn(young[: BLOCK_ROWS // 2].tolist(), [True] * (BLOCK_ROWS // 2))
+    told = ensemble.score(old.tolist())
+    assert [tuple(one) for one in told] == [others] * (BLOCK_ROWS // 2) + [MODEL_NAMES] * (BLOCK_ROWS // 2)
+    assert [tuple(ensemble.score([*old[:1].tolist()] * 3)[2])] == [others]
+    ensemble.learn(young[: BLOCK_ROWS // 2].tolist(), [True] * (BLOCK_ROWS // 2))
+    assert ensemble.speaking == MODEL_NAMES
+
+
+def test_a_model_with_too_few_scores_to_be_measured_against_is_silent() -> None:
+    rows, young, nobody = normal_rows(200).tolist(), np.zeros((600, len(FEATURES))).tolist(), [False] * 50
+    ensemble = Ensemble(FEATURES, names=("gaussian",), block_rows=50)
+    ensemble.learn(young, [True] * 600)
+    ensemble.learn(rows[:100], [True] * 100)
+    ensemble.learn(rows[:50], nobody)  # what was learnt last weighs in a block later
+    assert ensemble.score(rows[:1]) == [{}]
+    ensemble.learn(rows[100:150], [True] * 50)
+    ensemble.learn(rows[:50], nobody)
+    assert ensemble.speaking == ("gaussian",)
 
 
 @pytest.mark.parametrize(("features", "names"), [((), MODEL_NAMES), (FEATURES, ()), (FEATURES, ("oracle",))])
