@@ -164,27 +164,34 @@ DISK: Final = Row("Why: the disk", (
 STANDBYS: Final = Row("Why: standbys", (
     lines(
         "Copies", "Partitions of others that workers keep fresh, by table; there are none where the setting is 0.",
-        "short", promql(total(of("argus_standby_partitions", TABLE), "table"), "{{table}}"), width=6,
+        "short", promql(total(of("argus_standby_partitions", TABLE), "table"), "{{table}}"), width=8,
     ),
     lines(
         "Copies behind", "Changelog records that they lack. It is what a takeover has to read.",
-        "short", promql(total(of("argus_standby_lag_records", TABLE), "table"), "{{table}}"), width=6,
+        "short", promql(total(of("argus_standby_lag_records", TABLE), "table"), "{{table}}"), width=8,
     ),
     lines(
         "Read by takeovers", "Changelog records, by table. With standbys there are few.",
         "short",
         promql(
             total(f"increase({of('argus_recovery_records_total', TABLE)}[$__rate_interval])", "table"), "{{table}}"
-        ), width=6,
+        ), width=8,
     ),
     lines(
-        "Disk of copies", "Bytes, and how many could not be kept in the last minutes, for want of disk mostly.",
-        "bytes",
-        promql(total(of("argus_standby_bytes", TABLE), "table"), "{{table}}"),
+        "Disk of copies", "Bytes on disk and in memtables, by table.",
+        "bytes", promql(total(of("argus_standby_bytes", TABLE), "table"), "{{table}}"), width=12, height=7,
+    ),
+    lines(
+        "Set aside", "Copies that could not be kept, for want of disk mostly, and own files that were damaged.",
+        "short",
         promql(
             total(f"increase({of('argus_standby_set_aside_total', TABLE)}[$__rate_interval])", "table"),
-            "set aside, {{table}}",
-        ), width=6,
+            "copies, {{table}}",
+        ),
+        promql(
+            total(f"increase({of('argus_table_discarded_total', TABLE)}[$__rate_interval])", "table"),
+            "damaged, {{table}}",
+        ), width=12, height=7,
     ),
 ))  # fmt: skip
 
