@@ -32,8 +32,12 @@ from core.policy import Policy
 from core.records import Command, Label, Outcome
 
 _LABELS: Final[dict[Resolution, Label]] = {"confirmed_fraud": "fraud", "false_positive": "legit"}
-# Also where an alert has not come here yet: it and a command are on topics of their own.
 NO_CASE: Final = "The user or source has no such case"
+# It and a command are on topics of their own, and the same command again would get the same answer.
+NO_ALERT: Final = (
+    "No such alert of the user or source is known here, or it has not come yet: "
+    "try again in a moment, with another command_id"
+)
 
 
 class Refused(Exception):
@@ -139,7 +143,10 @@ def _meant(state: CaseState, command: Command, policy: Policy, now_ms: int) -> C
 def _of_alert(state: CaseState, alert_id: str, policy: Policy, now_ms: int) -> CaseFacts | None:
     told = state.alerts.get(alert_id)
     if told is None:
-        return next((case for case in state.cases.values() if alert_id in case.alert_ids), None)
+        case = next((case for case in state.cases.values() if alert_id in case.alert_ids), None)
+        if case is None:
+            raise Refused(NO_ALERT)
+        return case
     if told.case_id:
         return state.cases.get(told.case_id)
     return open_case(state, told.attack, told.source) or open_for(state, told, policy, now_ms, "")

@@ -15,7 +15,7 @@ from argus.api.route import Call, Reply
 from argus.store import reads
 from argus.store.pages import BadCursor
 from argus.store.reads import AlertFilter
-from core.case_commands import NO_CASE
+from core.case_commands import NO_ALERT
 from core.clock import MINUTE, to_ms
 from core.events import EARLIEST_MS, LATEST_MS
 from core.records import Alert, Id, Kind, SeverityName
@@ -160,7 +160,7 @@ async def _case_work(call: Call, type_: str, **fields: str) -> Reply:
         try:
             return replied(await ask(call, type_, subject_of(alert), step=str(number or ""), **fields))
         except Problem as problem:
-            if problem.outcome is None or problem.outcome.reason != NO_CASE:
+            if problem.outcome is None or problem.outcome.reason != NO_ALERT:
                 raise
             refused = problem
     raise refused

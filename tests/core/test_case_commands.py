@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.case_commands import NO_ALERT
 from core.case_state import ANSWERS_MAX, NOTE_CHARS_MAX, NOTES_MAX, RESOLVED_MAX, SEVERITIES, case_id_of
 from core.clock import MINUTE, rfc3339
 from core.records import Alert, Command, Source
@@ -34,6 +35,14 @@ def test_acknowledging_stops_the_first_clock(desk: Desk) -> None:
     assert case is not None
     assert (case.status, case.acknowledged, case.version) == ("acknowledged", rfc3339(NOON_MS + 12 * MINUTE), 2)
     assert desk.all.acknowledged == [("HIGH", 720.0)]
+
+
+def test_a_command_that_is_there_before_its_alert_is_refused_with_what_to_do_and_then_done(desk: Desk) -> None:
+    before, _ = desk.ask("acknowledge", alert_id="late")
+    desk.alert("late")
+    after, _ = desk.ask("acknowledge", alert_id="late")
+    assert (before.status, before.reason, after.status) == ("refused", NO_ALERT, "done")
+    assert before.command_id != after.command_id
 
 
 def test_assigning_begins_the_investigation_and_acknowledges(desk: Desk) -> None:
@@ -114,7 +123,7 @@ def test_events_of_several_users_are_not_labelled_since_it_is_not_known_whose_th
         ("acknowledge", {"case_id": CASE, "role": "member", "by": USER}, "role"),
         ("resolve", {"case_id": CASE, "role": "service", "resolution": "inconclusive"}, "role"),
         ("acknowledge", {"case_id": "nonsense"}, "no such case"),
-        ("acknowledge", {"alert_id": "nonsense"}, "no such case"),
+        ("acknowledge", {"alert_id": "nonsense"}, "try again in a moment, with another command_id"),
         ("acknowledge", {}, "neither"),
         ("resolve", {"case_id": CASE}, "resolution"),
     ],

@@ -8,14 +8,14 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from argus.settings import Settings
-from core.case_commands import NO_CASE
+from core.case_commands import NO_ALERT
 from core.clock import rfc3339
 from core.records import Case, Command, Decision, Event, Outcome, encode
 
 
 class Stream:
     """events, commands: all that came, with their partition. mute: it reads and says nothing. unknowing: how many
-    commands more it refuses since it knows of no such case yet. cases: what it knows, each command about one raises
+    commands more it refuses since it knows of no such alert yet. cases: what it knows, each command about one raises
     its version, and an alert that joined it just before has raised it as well."""
 
     def __init__(self, settings: Settings) -> None:
@@ -75,7 +75,7 @@ class Stream:
         why = self.refuses
         if self.unknowing:
             self.unknowing -= 1
-            why = NO_CASE
+            why = NO_ALERT
         outcome = Outcome(
             command_id=command.command_id,
             user_id=command.user_id,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from argus.secret import derived_key
+from core.case_commands import NO_ALERT
 from core.clock import rfc3339
 from core.otp import otp_hash
 from core.records import Command
@@ -262,5 +263,5 @@ def test_a_fresh_alert_is_worked_on_once_it_has_come_to_where_cases_are(api: Run
 def test_an_old_alert_without_a_case_is_refused_at_once(api: Running) -> None:
     api.stream.unknowing = 1
     answer = api.post("/v1/alerts/mine/acknowledge", role="analyst")
-    assert (answer.status, answer.json["outcome"]["reason"]) == (409, "The user or source has no such case")
+    assert (answer.status, answer.json["outcome"]["reason"]) == (409, NO_ALERT)
     assert api.stream.unknowing == 0
