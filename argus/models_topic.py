@@ -11,6 +11,8 @@ from argus.audit_topic import consumer_of, partitions_of, records
 from argus.broker import BrokerError
 from argus.kafka_access import access_of
 from argus.settings import Settings
+from core.audit import Detail, Entry
+from core.audited import NOTES, note
 from core.model_records import (
     DRIFT,
     LABELS,
@@ -90,16 +92,27 @@ async def read(settings: Settings) -> Registry:
     return registry_of(newest)
 
 
-async def write_pin(settings: Settings, model: str, pin: ModelPin | None) -> None:
-    """Pin a model, or (None) let it go. Returns when the broker has it. Raises `BrokerError`."""
+async def write_pin(settings: Settings, model: str, pin: ModelPin | None, told: Entry) -> None:
+    """Pin a model, or (None) let it go. told: for the audit, which hears of it first, so that nothing is in force
+    that it has not heard of. Returns when the broker has both. Raises `BrokerError`."""
     producer = AIOKafkaProducer(
         bootstrap_servers=settings.broker, acks="all", enable_idempotence=False, **access_of(settings).options()
     )
     try:
         await producer.start()
+        await producer.send_and_wait(settings.topic(NOTES), note(told), key=told.subject.encode())
         value = None if pin is None else encode(pin)
         await producer.send_and_wait(settings.topic(TOPIC), value, key=PIN + model.encode(), partition=0)
     except (KafkaError, OSError, TimeoutError) as error:
         raise BrokerError(f"cannot write to {settings.broker}: {error}") from None
     finally:
         await producer.stop()
+
+
+def pin_change(model: str, before: ModelPin | None, after: ModelPin | None, by: str, reason: str, time: str) -> Entry:
+    """What the audit is told of a pin: a change of configuration like any other. time: RFC 3339."""
+    versions: dict[str, Detail] = {
+        "before": None if before is None else str(before.version),
+        "after": None if after is None else str(after.version),
+    }
+    return Entry(f"model_pin:{model}", "configuration.change", by, reason, time, versions)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from argus.settings import Settings
 
 BROKER = click.option("--broker", help="Kafka bootstrap servers, host:port[,host:port].")
+BY = click.option("--by", default="admin", show_default=True, help="Who asks for it, for the audit.")
+WHY = click.option("--reason", default="", help="Why, for the audit.")
 JSON = click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
 
 
@@ -70,16 +72,14 @@ def show(shell: Shell, name: str, broker: str | None, as_json: bool) -> None:
 @command.command("rollback")
 @click.argument("name")
 @click.argument("version", type=click.IntRange(1))
-@click.option("--by", default="admin", show_default=True, help="Who asks for it, for the record.")
+@BY
+@WHY
 @BROKER
 @click.pass_obj
-def rollback(shell: Shell, name: str, version: int, by: str, broker: str | None) -> int:
+def rollback(shell: Shell, name: str, version: int, by: str, reason: str, broker: str | None) -> int:
     """Score by an older version in every partition that keeps it, and fit none anew until `release`."""
     _known(name)
-    import time
-
     from argus import models_topic
-    from core.clock import rfc3339
     from core.model_records import ModelPin
 
     settings, registry = _read(shell, broker)
@@ -88,17 +88,21 @@ def rollback(shell: Shell, name: str, version: int, by: str, broker: str | None)
         kept = sorted({one.version for one in registry.versions.get(name, [])})
         there = f"there are {', '.join(map(str, kept))}" if kept else "it has none"
         raise click.ClickException(f"no partition keeps version {version} of {name}: {there}")
-    pin = ModelPin(model=name, version=version, by=by[:128], time=rfc3339(time.time_ns() // 1_000_000))
-    asyncio.run(models_topic.write_pin(settings, name, pin))
+    now = _now()
+    pin = ModelPin(model=name, version=version, by=by[:128], time=now)
+    told = models_topic.pin_change(name, registry.pins.get(name), pin, by[:128], reason, now)
+    asyncio.run(models_topic.write_pin(settings, name, pin, told))
     click.echo(f"{name} goes back to version {version} in partition {', '.join(map(str, keepers))}, and stays there")
     return 0
 
 
 @command.command("release")
 @click.argument("name")
+@BY
+@WHY
 @BROKER
 @click.pass_obj
-def release(shell: Shell, name: str, broker: str | None) -> int:
+def release(shell: Shell, name: str, by: str, reason: str, broker: str | None) -> int:
     """Let a pinned model be fitted anew."""
     _known(name)
     from argus import models_topic
@@ -106,9 +110,18 @@ def release(shell: Shell, name: str, broker: str | None) -> int:
     settings, registry = _read(shell, broker)
     if name not in registry.pins:
         raise click.ClickException(f"{name} is not pinned")
-    asyncio.run(models_topic.write_pin(settings, name, None))
+    told = models_topic.pin_change(name, registry.pins[name], None, by[:128], reason, _now())
+    asyncio.run(models_topic.write_pin(settings, name, None, told))
     click.echo(f"{name} is fitted anew in its time")
     return 0
+
+
+def _now() -> str:
+    import time
+
+    from core.clock import rfc3339
+
+    return rfc3339(time.time_ns() // 1_000_000)
 
 
 def _known(name: str) -> None:

@@ -9,10 +9,14 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from agents.pins import Pins
+from argus.audit_topic import consumer_of, partitions_of, records
 from argus.cli import run
+from argus.kafka_access import access_of
 from argus.models_topic import read, registry_of
 from argus.settings import Settings
 from argus.topics import ensure_topics
+from core.audit import Entry
+from core.audited import NOTES, told_entry
 from core.model_records import Earned, LabelSnapshot, ModelDrift, ModelSnapshot, ModelVersion
 from core.records import encode
 
@@ -109,6 +113,18 @@ def said(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     return call
 
 
+async def noted(settings: Settings) -> list[Entry]:
+    """What the audit is told."""
+    access, topic = access_of(settings), settings.topic(NOTES)
+    (partitions,) = await partitions_of(settings.broker, access, topic)
+    async with consumer_of(settings.broker, access) as consumer:
+        return [
+            told_entry(record.value)
+            for partition in partitions
+            async for record in records(consumer, topic, partition)
+        ]
+
+
 @pytest.mark.broker
 def test_list_tells_every_model_with_its_mode_and_versions(said: object) -> None:
     status, out, _ = said("list", "--json")  # type: ignore[operator]
@@ -157,7 +173,7 @@ def test_show_tells_what_a_version_was_fitted_on_when_and_how_good_it_is(said: o
 
 @pytest.mark.broker
 def test_rollback_pins_a_version_that_is_kept_and_release_lets_it_go(said: object, settings: Settings) -> None:
-    status, out, _ = said("rollback", NAME, "1", "--by", "ann")  # type: ignore[operator]
+    status, out, _ = said("rollback", NAME, "1", "--by", "ann", "--reason", "misses cards")  # type: ignore[operator]
     assert status == 0
     assert "version 1 in partition 0" in out
     pin = asyncio.run(read(settings)).pins[NAME]
@@ -165,8 +181,17 @@ def test_rollback_pins_a_version_that_is_kept_and_release_lets_it_go(said: objec
     pins = Pins()
     pins.take(f"pin/{NAME}".encode(), msgspec.json.encode(pin))
     assert pins.current == {NAME: 1}
-    assert said("release", NAME)[0] == 0  # type: ignore[operator]
+    assert said("rollback", NAME, "2", "--by", "bob")[0] == 0  # type: ignore[operator]
+    assert said("release", NAME, "--by", "ann")[0] == 0  # type: ignore[operator]
     assert asyncio.run(read(settings)).pins == {}
+    notes = asyncio.run(noted(settings))
+    assert [(entry.subject, entry.action) for entry in notes] == [(f"model_pin:{NAME}", "configuration.change")] * 3
+    assert [(entry.by, entry.reason, entry.details) for entry in notes] == [
+        ("ann", "misses cards", {"before": None, "after": "1"}),
+        ("bob", "", {"before": "1", "after": "2"}),
+        ("ann", "", {"before": "2", "after": None}),
+    ]
+    assert notes[0].time == pin.time
     status, _, err = said("release", NAME)  # type: ignore[operator]
     assert (status, err.count("\n")) == (1, 1)
     assert "not pinned" in err
