@@ -6,6 +6,7 @@ import pytest
 
 from tests.grafana.drawing import picture
 from tests.grafana.drawing.data import Shown, mapped, named, over_time, rows, tint
+from tests.grafana.drawing.svg import path
 from tests.grafana.drawing.units import ticks, worded
 from tests.grafana.reading import boards, panels
 
@@ -74,6 +75,25 @@ def test_rows_of_one_agent_are_one_row_under_the_columns_headings() -> None:
     assert list(learn) == ["Agent", "Records/s", "Failed", "Batch, p99", "Oldest record"]
     assert learn["Oldest record"] == 0.5
     assert next(row for row in found if row["Agent"] == "detect")["Oldest record"] is None
+
+
+def test_a_row_that_is_merged_has_the_labels_of_both_answers() -> None:
+    prometheus = answering(
+        {
+            "sum by (model, version, algorithm)": [
+                {"metric": {"model": "loda", "version": "1", "algorithm": "LODA"}, "value": [160, "1"]}
+            ],
+            "sum by (model, mode)": [{"metric": {"model": "loda", "mode": "shadow"}, "value": [160, "1"]}],
+        }
+    )
+    (row,) = rows(panel("argus-models", "Models at work"), shown(prometheus))
+    assert (row["Model"], row["Mode"], row["Algorithm"]) == ("loda", "shadow", "LODA")
+
+
+def test_a_level_stretch_of_a_line_is_one_move() -> None:
+    level = [(float(x), 5.0) for x in range(10)]
+    assert path([*level, (10.0, 8.0)]) == path([level[0], level[-1], (10.0, 8.0)])
+    assert 'd="M0 5l9 0 1 3"' in path([*level, (10.0, 8.0)])
 
 
 def test_what_is_no_number_is_not_drawn_and_a_gap_stays_one() -> None:

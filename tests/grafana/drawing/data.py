@@ -91,7 +91,7 @@ def _merged(panel: Panel, shown: Shown) -> list[dict[str, Any]]:
             fits = [row for row in fits if set(labels) & set(row) and not set(column) & set(row)]
             if fits:
                 for row in fits:
-                    row.update(column)
+                    row.update(labels | column)
             else:
                 merged.append({**labels, **column})
     return merged

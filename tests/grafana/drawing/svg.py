@@ -62,7 +62,10 @@ def path(points: list[tuple[float, float]], stroke: str = "none", fill: str = "n
     more = f' fill-opacity="{opacity:g}"' if opacity != 1 else ""
     more += f' stroke="{stroke}" stroke-width="1.4"' if stroke != "none" else ""
     steps = [(round(x * 2), round(y * 2)) for x, y in points]
-    moves = [(b[0] - a[0], b[1] - a[1]) for a, b in itertools.pairwise(steps)]
+    # Each level stretch is one move.
+    levels = [list(same) for _, same in itertools.groupby(steps, key=lambda step: step[1])]
+    corners = [corner for level in levels for corner in (level[:1] + level[-1:] if len(level) > 1 else level)]
+    moves = [(b[0] - a[0], b[1] - a[1]) for a, b in itertools.pairwise(corners)]
     d = f"M{_n(points[0][0])} {_n(points[0][1])}l" + " ".join(f"{x / 2:g} {y / 2:g}" for x, y in moves)
     return f'<path d="{d.replace(" -", "-")}" fill="{fill}"{more}/>'
 
