@@ -89,11 +89,12 @@ class Feed:
     def leave(self, client: Client) -> None:
         self._clients.discard(client)
 
-    def since(self, alert_id: str) -> list[Told] | None:
-        """What came after the first record of an alert; None if that is not remembered."""
+    def since(self, alert_id: str, count: int | None) -> list[Told] | None:
+        """What came after the record of an alert with that count, or after its first one; None if that is not
+        remembered."""
         remembered = list(self._told)
         for index, told in enumerate(remembered):
-            if told.alert.alert_id == alert_id:
+            if told.alert.alert_id == alert_id and (count is None or told.alert.count >= count):
                 return remembered[index + 1 :]
         return None
 

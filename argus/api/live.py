@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
-from msgspec import Struct
+from msgspec import Meta, Struct
 from sqlalchemy import select
 
 from argus.api.alerts import SEVERAL
@@ -32,8 +32,8 @@ logger = logging.getLogger(__name__)
 
 
 class LiveQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """severity, kind and rule may name several, with commas. after: the alert_id that was seen last; what came
-    since is told first, the first record of that alert left out."""
+    """severity, kind and rule may name several, with commas. after: the alert_id that was seen last, and count: in
+    which record of it, otherwise in its first; what came since is told first."""
 
     severity: Annotated[tuple[SeverityName, ...], SEVERAL] = ()
     kind: Annotated[tuple[Kind, ...], SEVERAL] = ()
@@ -41,6 +41,7 @@ class LiveQuery(Struct, frozen=True, forbid_unknown_fields=True):
     user: Id | None = None
     shadow: bool = False
     after: Id | None = None
+    count: Annotated[int, Meta(ge=1)] | None = None
 
     def wants(self, alert: Alert) -> bool:
         return (
@@ -112,7 +113,7 @@ class _Unknown(Exception):
 async def _tell(services: Services, query: LiveQuery, socket: web.WebSocketResponse, client: Client) -> None:
     told: set[tuple[str, int]] = set()
     if query.after is not None:
-        for missed in await _missed(services, query.after):
+        for missed in await _missed(services, query.after, query.count):
             if query.wants(missed.alert):
                 told.add((missed.alert.alert_id, missed.alert.count))
                 await socket.send_str(missed.text)
@@ -126,9 +127,9 @@ async def _tell(services: Services, query: LiveQuery, socket: web.WebSocketRespo
         await socket.send_str(next_.text)
 
 
-async def _missed(services: Services, after: str) -> Iterable[Told]:
+async def _missed(services: Services, after: str, count: int | None) -> Iterable[Told]:
     """What came after an alert, of memory and of the database, oldest first."""
-    remembered = services.feed.since(after)
+    remembered = services.feed.since(after, count)
     if remembered is not None:
         return remembered
     table = tables.alerts.c

@@ -43,7 +43,7 @@ async def feed(visit: Visit) -> web.StreamResponse:
         older=urlencode({**asked, "cursor": page.next}) if page.next else None,
         first=query.cursor is None,
         live=urlencode({name: text for name, text in asked.items() if name in LIVE}) if live else None,
-        after=page.items[0].alert_id if page.items else "",
+        newest=page.items[0] if page.items else None,
         severities=SEVERITIES,
         kinds=KINDS,
         rules=sorted(rule.id for rule in RULES),

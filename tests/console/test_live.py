@@ -7,9 +7,9 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from core.clock import rfc3339
-from core.records import Alert
+from core.records import Alert, encode
 from tests.argus.api.running import Running
-from tests.argus.store.records import NOW_MS, alert
+from tests.argus.store.records import NOW_MS, Raw, alert, rows
 from tests.console.browser import WITHIN_MS, Person, chromium
 
 pytestmark = pytest.mark.broker
@@ -37,6 +37,12 @@ def told(served: Running, *alerts: Alert) -> None:
     """In a thread of its own: the loop of this one is the browser's."""
     with ThreadPoolExecutor(1) as elsewhere:
         elsewhere.submit(served.produce, "alerts", *alerts).result()
+
+
+def written(served: Running, one: Alert) -> None:
+    """To the database, which the page is made from."""
+    with ThreadPoolExecutor(1) as elsewhere:
+        elsewhere.submit(served.write, rows("alerts", [Raw(encode(one), NOW_MS)])).result()
 
 
 def test_an_alert_comes_by_itself_and_an_update_takes_its_place(served: Running, ann: Person) -> None:
@@ -96,3 +102,17 @@ def test_after_a_break_nothing_is_missing(served: Running, ann: Person) -> None:
     told(served, alert("meanwhile"))
     expect(ann.page.locator("#alert-meanwhile")).to_have_count(1, timeout=WITHIN_MS)
     expect(ann.page.locator("#live-state")).to_have_text("Live", timeout=WITHIN_MS)
+
+
+def test_a_page_that_begins_with_an_update_goes_on_from_that(served: Running, ann: Person) -> None:
+    """What came between the alert's first record and the update is not new."""
+    known = {"user_id": "ada", "time": rfc3339(NOW_MS + 120_000)}
+    update = alert("long-1", count=2, **known)
+    told(served, alert("long-1", **known), alert("long-2", **known), update)
+    expect(ann.page.locator("#alert-long-1 .alert-more")).to_contain_text("2 times", timeout=WITHIN_MS)
+    written(served, update)
+    ann.page.reload()
+    expect(ann.page.locator("#live-state")).to_have_text("Live", timeout=WITHIN_MS)
+    told(served, alert("long-3", **known))
+    expect(ann.page.locator("#alerts > li").first).to_have_attribute("data-id", "long-3", timeout=WITHIN_MS)
+    expect(ann.page.locator("#alerts > li").nth(1)).to_have_attribute("data-id", "long-1")

@@ -19,7 +19,7 @@ const state = document.getElementById("live-state");
 const pause = document.getElementById("pause");
 const text = bar.dataset.text.toLowerCase();
 const held = [];
-let after = bar.dataset.after;
+let seen = bar.dataset.after ? { after: bar.dataset.after, count: bar.dataset.count } : null;
 let paused = false;
 let tries = 0;
 let arrived = 0;
@@ -94,7 +94,7 @@ function tell() {
 }
 
 function take(alert) {
-  after = alert.alert_id;
+  seen = { after: alert.alert_id, count: alert.count };
   if (!wanted(alert)) return;
   if (!paused) {
     show(alert);
@@ -126,13 +126,13 @@ async function catchUp() {
 
 function connect() {
   const query = new URLSearchParams(bar.dataset.query);
-  if (after) query.set("after", after);
+  for (const [name, value] of Object.entries(seen ?? {})) query.set(name, value);
   const scheme = location.protocol === "https:" ? "wss" : "ws";
   const socket = new WebSocket(`${scheme}://${location.host}/ws/alerts?${query}`);
   socket.addEventListener("open", () => {
     tries = 0;
     if (!paused) say("live", "Live");
-    if (!after) catchUp();
+    if (!seen) catchUp();
   });
   socket.addEventListener("message", (message) => take(JSON.parse(message.data)));
   socket.addEventListener("close", (event) => {
@@ -141,7 +141,7 @@ function connect() {
       toast("The login has ended. Log in again", `/login?next=${encodeURIComponent(location.pathname + location.search)}`);
       return;
     }
-    if (event.code === UNKNOWN) after = "";
+    if (event.code === UNKNOWN) seen = null;
     say("broken", "Connecting again");
     setTimeout(connect, AGAIN_MS[Math.min(tries, AGAIN_MS.length - 1)]);
     tries += 1;

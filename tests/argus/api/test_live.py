@@ -71,6 +71,22 @@ def test_after_a_break_what_was_missed_comes_first(api: Running) -> None:
     live(api, story)
 
 
+def test_after_an_update_only_what_came_since_is_told(api: Running) -> None:
+    """And not again all that came since the alert was first raised."""
+    first, told = fresh(), fresh()
+    update, missed = alert(first.alert_id, count=2), fresh()
+
+    async def story(session: aiohttp.ClientSession, url: str) -> None:
+        async with session.ws_connect(url) as before:
+            await produced(api, first, told, update, missed)
+            assert [(await before.receive_json())["count"] for _ in range(4)] == [1, 1, 2, 1]
+        for seen, comes in (("count=2", [missed]), ("count=1", [told, update, missed]), ("", [told, update, missed])):
+            async with session.ws_connect(f"{url}?after={first.alert_id}&{seen}") as after:
+                assert [(await after.receive()).data for _ in comes] == [encode(one).decode() for one in comes]
+
+    live(api, story)
+
+
 def test_what_is_remembered_no_more_comes_from_the_database(api: Running) -> None:
     old, missed = fresh(), fresh()
     api.write(rows("alerts", [Raw(encode(old), 1_000), Raw(encode(missed), 2_000)]))
