@@ -34,6 +34,10 @@ class Kind(Struct, Generic[State], frozen=True):
     codec: Codec[State]
 
 
+def nothing() -> None:
+    """What follows a step that nobody waits for."""
+
+
 class Step(Struct, Generic[State]):
     """What is to happen. states: of the keys that changed, None for those to forget; after: called when it has."""
 
@@ -42,7 +46,7 @@ class Step(Struct, Generic[State]):
     outputs: list[Output]
     clock_ms: int
     origins: dict[str, int]
-    after: Callable[[], None]
+    after: Callable[[], None] = nothing
 
 
 class KeyedWork(ABC, Generic[State]):

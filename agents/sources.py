@@ -70,7 +70,7 @@ class SourceWork(KeyedWork[SourceState]):
                     Output(self.services.topics.reputation, self.shard.partition, state.key.encode(), None)
                 )
             gone[key[len(SOURCE_PREFIX) :].decode()] = None
-        return Step(gone, {}, outputs, meta.clock_ms, meta.origins, _nothing)
+        return Step(gone, {}, outputs, meta.clock_ms, meta.origins)
 
     def decide(self, _topic: str, records: Sequence[Any]) -> Step[SourceState]:
         services = self.services
@@ -139,7 +139,3 @@ def merged(records: Sequence[Any], origins: dict[str, int]) -> dict[str, list[Si
     for signals in batch.values():
         signals.sort(key=attrgetter("time_ms"))
     return batch
-
-
-def _nothing() -> None:
-    return

@@ -13,6 +13,7 @@ from msgspec import Struct
 from agents.eviction import Eviction
 from agents.intake import unseen
 from agents.journal import TooLarge
+from agents.keyed import nothing
 from agents.labels import PartitionLabels
 from agents.models import PartitionModels
 from agents.placing import Placing
@@ -41,7 +42,7 @@ class Draft(Struct):
     writes: dict[bytes, bytes | None]
     users: dict[str, UserState]
     clock_ms: int
-    after: Callable[[], None]
+    after: Callable[[], None] = nothing
     signals: Out = {}
 
 
@@ -118,14 +119,14 @@ class UserWork:
                 clock_ms += idle_ms
                 self._clock_read_ms = now_ms
             while self.timers.due(clock_ms):
-                await self._commit(Draft([], {}, {}, clock_ms, _nothing), self.shard.meta.applied)
+                await self._commit(Draft([], {}, {}, clock_ms), self.shard.meta.applied)
             if self.due_in_s() == 0.0:
-                await self._commit(Draft([], {}, {}, clock_ms, _nothing), self.shard.meta.applied)
+                await self._commit(Draft([], {}, {}, clock_ms), self.shard.meta.applied)
             writes: dict[bytes, bytes | None] = {}
             forgotten = self._eviction.take(clock_ms, writes)
             if forgotten:
                 self.users.forget(forgotten)
-                await self._commit(Draft([], writes, {}, clock_ms, _nothing), self.shard.meta.applied)
+                await self._commit(Draft([], writes, {}, clock_ms), self.shard.meta.applied)
             else:
                 await self.shard.confirm_if_quiet()
             await self.models.keep()
@@ -197,7 +198,3 @@ class UserWork:
                 topic = self.services.topics.locks
                 draft.outputs.append(Output(topic, self.partition, user_id.encode(), encode(lock)))
                 self.services.meter.lock(lock.state, lock.by, None)
-
-
-def _nothing() -> None:
-    return
