@@ -321,8 +321,13 @@ def load_settings(
 ) -> Settings:
     """The settings in force. overrides: what the command line says, where None means that it says nothing; profile:
     defaults of the occasion. Raises `SettingsError`."""
+    return settings_of(in_force(environ, file, overrides, profile))
+
+
+def settings_of(rows: Iterable[InForce]) -> Settings:
+    """Settings by all rows of the table. Raises `SettingsError`."""
     fields: dict[str, Any] = {"policy": {}, "thresholds": {}, "modes": {}}
-    for row in in_force(environ, file, overrides, profile):
+    for row in rows:
         place, value = row.setting.path, row.value
         if len(place) == 1:
             fields[place[0]] = value

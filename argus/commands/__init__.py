@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 if TYPE_CHECKING:
-    from argus.settings import Settings
+    from argus.settings import InForce, Settings
 
 FILE_IN: Final = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 
@@ -50,20 +50,29 @@ class Shell:
     def settings(self, profile: Mapping[str, Any] | None = None, **overrides: Any) -> "Settings":
         """The settings in force, and the log set up by them. overrides: by the names of settings; None says nothing.
         Raises `SettingsError`."""
-        from argus import log
-        from argus.settings import load_settings
+        from argus.settings import in_force
 
-        settings = load_settings(self.environ, self.config, overrides, profile)
-        log.configure(settings.log_level, settings.log_format)
-        return settings
+        return self._set_up(in_force(self.environ, self.config, overrides, profile))
 
     def joining(self, **overrides: Any) -> "Settings":
         """As `settings`, for a process that joins others: where nobody says how many partitions there are, as many as
         the events topic has."""
+        from msgspec.structs import replace
+
         from argus.declared import partitions_found
+        from argus.setting_values import convert
         from argus.settings import in_force
 
-        settings = self.settings(**overrides)
-        origins = {row.setting.name: row.origin for row in in_force(self.environ, self.config, overrides)}
-        found = partitions_found(settings) if origins["partitions"] == "default" else None
-        return self.settings({"partitions": found}, **overrides) if found else settings
+        rows = in_force(self.environ, self.config, overrides)
+        settings = self._set_up(rows)
+        row = next(row for row in rows if row.setting.name == "partitions")
+        found = partitions_found(settings) if row.origin == "default" else None
+        return replace(settings, partitions=convert(row.setting, found, "partitions")) if found else settings
+
+    def _set_up(self, rows: "list[InForce]") -> "Settings":
+        from argus import log
+        from argus.settings import settings_of
+
+        settings = settings_of(rows)
+        log.configure(settings.log_level, settings.log_format)
+        return settings
