@@ -61,6 +61,19 @@ def test_an_attack_of_thousands_is_a_handful_of_alerts() -> None:
     assert latest.count > 4_000
 
 
+@pytest.mark.parametrize(("later_ms", "hits"), [(9_999, 1), (10_000, 0), (-9_999, 1), (-10_000, 0)])
+def test_within_ten_seconds_what_a_rule_has_said_goes_on_without_a_look_at_the_window(
+    later_ms: int, hits: int
+) -> None:
+    states: dict[str, SourceState] = {}
+    run({IP: failures(30, every_s=1)}, states)
+    said = states[IP].groups["credential_stuffing:"]
+    # By its window there would be nothing to say.
+    states[IP] = SourceState(key=IP, groups={"credential_stuffing:": said})
+    one_more = Signal(FAILED_LOGIN, said.last_ms + later_ms, "u1", "more", "203.0.113.1", FAILED | UNFAMILIAR)
+    assert run({IP: [one_more]}, states).hits.get("credential_stuffing", 0) == hits
+
+
 def test_how_signals_are_cut_into_batches_changes_nothing() -> None:
     told = failures(60)
     whole = run({IP: told})
