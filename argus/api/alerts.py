@@ -180,8 +180,10 @@ async def visible(call: Call) -> Alert:
 
 
 def for_member(alert: Alert) -> Alert:
-    """Without the reasons that name other users: what one has in common with a fraud is for who works on alerts."""
-    return replace(alert, reasons=[reason for reason in alert.reasons if reason.rule_id != RING_MEMBER])
+    """Without the reasons that name other users (what one has in common with a fraud is for who works on alerts), and
+    without what would have kept it from firing, which a thief would like to know."""
+    reasons = [reason for reason in alert.reasons if reason.rule_id != RING_MEMBER]
+    return replace(alert, reasons=reasons, counterfactual=UNSET)
 
 
 def concerns(alert: Alert, user_id: str) -> bool:

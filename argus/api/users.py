@@ -28,8 +28,8 @@ PLACES_MAX: Final = 20
 
 class UserView(Struct, frozen=True):
     """What is known of a user; lists are newest first. last_seen: to within ten minutes. health: 0 worst, 100 best.
-    lock: as it is in force now, null where there never was one. devices, countries: of the alerts. cases: not for
-    the member."""
+    lock: as it is in force now, null where there never was one. devices, countries: of the alerts. cases, and the
+    rules and scores of decisions: not for the member."""
 
     user_id: str
     first_seen: str | None
@@ -82,8 +82,10 @@ async def known(call: Call) -> tuple[UserView, UserOverview | None]:
     if told is not None and (lock is None or told.version > lock.version):
         lock = told
     alerts = [alert for alert in (found.alerts if found is not None else []) if alert.mode == "live"]
+    decisions = found.decisions if found is not None else []
     if call.caller.role == "member":
         alerts = [for_member(alert) for alert in alerts if concerns(alert, call.path["user_id"])]
+        decisions = [replace(decision, rules=[], scores={}) for decision in decisions]
     view = UserView(
         user_id=user_id,
         first_seen=_text(found.first_ms if found is not None else None),
@@ -95,7 +97,7 @@ async def known(call: Call) -> tuple[UserView, UserOverview | None]:
         devices=_met(alerts, "device_id"),
         countries=_met(alerts, "country"),
         alerts=alerts,
-        decisions=found.decisions if found is not None else [],
+        decisions=decisions,
         cases=found.cases if found is not None and call.caller.role != "member" else [],
     )
     return view, found

@@ -10,7 +10,9 @@ from argus.api.routes import ROUTES
 from argus.api.scopes import SCOPES
 from argus.console.attach import PAGES
 from argus.console.page import Page
+from core.records import Counterfactual
 from tests.argus.api.running import MEMBER, PASSWORD, Running
+from tests.argus.store.records import alert, decision, rows
 
 pytestmark = pytest.mark.broker
 
@@ -189,6 +191,20 @@ def test_a_member_cannot_tell_anothers_alert_from_none(api: Running, alert_id: s
 def test_a_member_sees_its_own_alerts_and_those_that_name_it(api: Running) -> None:
     assert api.get("/v1/alerts/mine", role="member").json["user_id"] == MEMBER
     assert api.get("/v1/alerts/many", role="member").status == 200
+
+
+def test_a_member_is_not_told_what_would_keep_an_alert_from_firing_or_which_rules_decided(api: Running) -> None:
+    given = alert("told", user_id="eve", counterfactual=Counterfactual("Would not have fired below 412.00 EUR"))
+    decided = decision("told", user_id="eve", decision="challenge", rules=["large_amount"], scores={"gaussian": 0.9})
+    api.write([*rows("alerts", [given]), *rows("decisions", [decided])])
+    seen = api.get("/v1/users/eve", token=api.token("member", "eve")).json
+    known = api.get("/v1/users/eve", role="analyst").json
+    (mine,), (theirs,) = seen["decisions"], known["decisions"]
+    assert (theirs["rules"], theirs["scores"]) == (["large_amount"], {"gaussian": 0.9})
+    assert mine == theirs | {"rules": [], "scores": {}}
+    assert "counterfactual" in known["alerts"][0]
+    assert "counterfactual" not in seen["alerts"][0]
+    assert "counterfactual" not in api.get("/v1/alerts/told", token=api.token("member", "eve")).json
 
 
 def test_a_member_sees_no_cases_on_its_page(api: Running) -> None:
