@@ -12,7 +12,7 @@ from argus.api.alerts import SEVERAL
 from argus.api.cases import CaseChange
 from argus.api.routes import STAFF
 from argus.console.addresses import quoted
-from argus.console.casework import OPEN, about, history, to_do
+from argus.console.casework import OPEN, about, history, said, to_do
 from argus.console.clocks import Clock, clocks, next_clock
 from argus.console.feed import SEVERITIES
 from argus.console.feed import about as about_alert
@@ -79,6 +79,7 @@ async def one(visit: Visit) -> web.StreamResponse:
         clocks=clocks(case, visit.now()),
         alerts=await _alerts(visit, case),
         history=await history(visit, case),
+        said=said,
         staff=await _staff(visit),
         resolutions=RESOLUTIONS,
         names=about_alert,

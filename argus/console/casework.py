@@ -70,7 +70,8 @@ async def to_do(
 
 
 async def history(visit: Visit, case: Case) -> list[AuditRecord]:
-    """What the audit has about a case, newest first: its alerts, commands with their outcomes, its own changes."""
+    """What the audit has about a case, as written down, newest first: its alerts, commands with their outcomes, and
+    its own changes. The time of a change of a case is that of its opening until somebody works on it."""
     subjects = {subject_of_case(case), case.case_id}
     async with visit.services.store.reading() as connection:
         found = await reads.audited(connection, sorted(subjects), HISTORY_MAX)
@@ -81,13 +82,24 @@ async def history(visit: Visit, case: Case) -> list[AuditRecord]:
         if record.action.startswith("command.")
         and (record.details.get("case_id") == case.case_id or record.details.get("alert_id") in alerts)
     }
-    return [
+    about_it = [
         record
         for record in found
         if record.details.get("case_id") == case.case_id
         or record.details.get("alert_id") in alerts
         or (record.action.startswith("outcome.") and record.details.get("command_id") in asked)
     ]
+    return sorted(about_it, key=lambda record: (record.recorded, record.sequence), reverse=True)
+
+
+def said(record: AuditRecord) -> str:
+    """The reason that the audit has, in words; of a case that changed by itself, what it was then."""
+    details = record.details
+    if record.reason or "alerts" not in details:
+        return record.reason.replace("_", " ") if record.action == "case.resolved" else record.reason
+    count = details["alerts"]
+    severity = str(details.get("severity")).capitalize()
+    return f"{severity}, priority {details.get('priority')}, {count} {'alert' if count == 1 else 'alerts'}"
 
 
 def about(case: Case) -> str:

@@ -86,12 +86,21 @@ def test_a_case_tells_its_notes_alerts_and_history(served: Running, ann: Surfer)
               details={"command_id": "m1"}, sequence=3),
         audit("h4", subject="ada", action="outcome.done", by="argus", reason="Of another case",
               details={"command_id": "m9"}, sequence=4),
+        audit("h5", subject="ada", action="case.open", by="argus", recorded=rfc3339(NOW_MS + 1_000),
+              details={"case_id": "told", "alerts": 1, "severity": "HIGH", "priority": 60}, sequence=5),
+        audit("h6", subject="ada", action="case.open", by="argus", recorded=rfc3339(NOW_MS + 2_000),
+              details={"case_id": "told", "alerts": 2, "severity": "CRITICAL", "priority": 81}, sequence=6),
+        audit("h7", subject="ada", action="case.resolved", by="argus", recorded=rfc3339(NOW_MS + 3_000),
+              reason="confirmed_fraud", details={"case_id": "told", "alerts": 2}, sequence=7),
     ]  # fmt: skip
     served.write([*rows("cases", [told]), *rows("audit", links)])
     ann.get("/cases/told")
     for said in ("Asked <the> user.", "Alert: raise", "Command: assign", "Outcome: refused", "Too late"):
         assert said in ann.text
     assert "Of another case" not in ann.text
+    steps = ("confirmed fraud", "Critical, priority 81, 2 alerts", "High, priority 60, 1 alert", "Alert: raise")
+    places = [ann.text.index(said) for said in steps]
+    assert places == sorted(places), "newest first, though the case's own time is that of its opening"
     assert "/alerts/mine" in ann.html
     assert '<option value="root">' in ann.html, "whom it can be given to"
 
