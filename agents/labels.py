@@ -68,7 +68,7 @@ class Attending:
 
     def __init__(self, learner: Labelled) -> None:
         self.explain = learner.explain
-        self.trusted = learner.trusted
+        self.trusted, self.authority = learner.trusted, learner.authority
         self.chunk: Chunk | None = None
         # Of the models that speak, (rows, models).
         self.names: tuple[str, ...] = ()

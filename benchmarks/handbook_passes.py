@@ -57,6 +57,9 @@ class Noted:
     def trusted(self) -> Mapping[str, float]:
         return {}
 
+    def authority(self) -> float:
+        return 0.0
+
 
 def number_of(event_id: str) -> int:
     """The payment that an event is."""

@@ -50,6 +50,9 @@ class Learner(Protocol):
     def trusted(self) -> Mapping[str, float]:
         """Model to 0..1, how much of its weight it has earned."""
 
+    def authority(self) -> float:
+        """0..1, how far fixed weights of what they see as well yield to them (`core.risk.Fusion`)."""
+
 
 class Check(Protocol):
     """A rule with its thresholds. See `core.rules.entry` for what `check` is called with."""

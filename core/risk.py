@@ -7,6 +7,11 @@ and the event's circumstances bring along. A model counts when its calibrated sc
 scale. A last small part grows with the weighted mean of the models' scores, so that events where nothing else speaks
 are ranked too: the risk keeps its full precision.
 
+Where a payment names neither device nor network, as all of its user's, little but sums and merchants is left to
+judge it by, and models that learn from labels see those as well. By the authority that they have come to, the rest
+yields to them there: the other models, circumstances, and what is known of frauds at the merchant. What rules say of
+the user's own events counts whole.
+
 With the default weights models alone reach 39 at most, below the threshold of a challenge, and all but the few events
 that lie in a tail of a model stay under 10.
 """
@@ -36,15 +41,25 @@ def with_weight(risk_score: float, weight: float) -> float:
     return RISK_MAX - (RISK_MAX - risk_score) * (1.0 - weight)
 
 
+def _weights(policy: Policy, trust: Mapping[str, float], untaught: float) -> list[tuple[str, float]]:
+    """Of the models that weigh anything. untaught: the share of those that learn from no label."""
+    weights = ((name, weight * trust.get(name, untaught)) for name, weight in policy.model_weights.items())
+    return [(name, weight) for name, weight in weights if weight > 0.0]
+
+
 class Fusion:
     """A policy's part in the risk, worked out once for a batch.
 
     trust: 0..1 of models that learn from labels, which have to earn their weights; all others have them whole.
+    authority: 0..1, how far fixed weights yield to those that learn from labels, where they yield.
     """
 
-    def __init__(self, policy: Policy, trust: Mapping[str, float] = MappingProxyType({})) -> None:
-        weights = ((name, weight * trust.get(name, 1.0)) for name, weight in policy.model_weights.items())
-        self._weights = [(name, weight) for name, weight in weights if weight > 0.0]
+    def __init__(
+        self, policy: Policy, trust: Mapping[str, float] = MappingProxyType({}), authority: float = 0.0
+    ) -> None:
+        self._authority = authority
+        self._weights = _weights(policy, trust, 1.0)
+        self._yielding = _weights(policy, trust, 1.0 - authority)
         # Models that only shadow: rules are not to ask them either.
         self.silent = frozenset(name for name, weight in policy.model_weights.items() if weight == 0.0)
         self._rank_weight = policy.rank_weight
@@ -55,11 +70,17 @@ class Fusion:
         self._score_scope = frozenset(policy.score_scope)
         self._score_block_scope = frozenset(policy.score_block_scope)
 
-    def risk(self, clear: float, scores: Mapping[str, float] | None) -> float:
-        """0..100. clear: the product over the event's rules of 1 - weight, 1.0 if none hit; scores: calibrated."""
+    def risk(self, clear: float, scores: Mapping[str, float] | None, yields: float | None = None) -> float:
+        """0..100. clear: the product over the event's rules of 1 - weight, 1.0 if none hit; scores: calibrated;
+        yields: the part of `clear` that yields to models that learn from labels, as other models do then; None for
+        an event where nothing does."""
+        asked = self._weights
+        if yields is not None and self._authority:
+            asked = self._yielding
+            clear /= yields**self._authority
         if scores:
             total = weights = 0.0
-            for name, weight in self._weights:
+            for name, weight in asked:
                 score = scores.get(name)
                 if score is not None:
                     total += weight * score

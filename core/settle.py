@@ -19,7 +19,7 @@ from core.respond import ACTING_KINDS, NOTHING, STRENGTH, answer, change, lock_a
 from core.ring_member import membership, tell_on
 from core.risk import Fusion, rule_weight, with_weight
 from core.rules.entry import Hit, Rule, Severity
-from core.seen import FAMILIAR_S, Seen
+from core.seen import FAMILIAR_S, PAYMENT_TYPES, Seen
 from core.signal import ALL, lock_signal
 
 # What a source's standing adds to the risk of an event on a device that is not long the user's, by its level.
@@ -41,7 +41,7 @@ class Bench:
         now_ms: int | None,
         judged: Judged,
     ) -> None:
-        self.fusion = Fusion(policy) if learner is None else Fusion(policy, learner.trusted())
+        self.fusion = Fusion(policy) if learner is None else Fusion(policy, learner.trusted(), learner.authority())
         self._book = book
         self._policy = policy
         self._scorer = scorer
@@ -56,13 +56,12 @@ class Bench:
         """Everything that follows from one event. unusual: those of the scores that tell what is not usual, which is
         what rules ask about."""
         action = case.action
-        if case.seen is not None:
-            self._ask(action, case.seen, case, unusual)
+        yields = None if case.seen is None else self._ask(action, case.seen, case, unusual)
         if case.state.groups:
             let_go(case.state.groups, case.clock_ms)
         hits = case.hits
         if hits is None:
-            self.decide(case, self.fusion.risk(case.clear, scores), scores, [])
+            self.decide(case, self.fusion.risk(case.clear, scores, yields), scores, [])
             return
         clear, reported = case.clear, 1.0
         weights: list[float] = []
@@ -77,7 +76,7 @@ class Bench:
                     clear *= 1.0 - weight
                 elif rule.kind == "COMPLIANCE":
                     reported *= 1.0 - weight
-        accused = risk_score = self.fusion.risk(clear, scores)
+        accused = risk_score = self.fusion.risk(clear, scores, yields)
         if reported < 1.0:
             risk_score = self.fusion.with_reports(accused, reported)
         for (rule, hit, flags), weight in zip(hits, weights, strict=True):
@@ -117,8 +116,10 @@ class Bench:
             )
         )
 
-    def _ask(self, action: Action, seen: Seen, case: Case, scores: Scores) -> None:
-        """The rules that read models or reputation."""
+    def _ask(self, action: Action, seen: Seen, case: Case, scores: Scores) -> float | None:
+        """The rules that read models or reputation. Answers what yields to models that learn from labels, None where
+        nothing does (`core.risk`): circumstances, and what labels have told of the merchant."""
+        yields = case.clear
         level = self._worst_level(action, seen) if self._reputation else 0
         merchant = None if action.merchant_id is None else self._reputation.get(f"merchant:{action.merchant_id}")
         robbed = merchant is not None and merchant.record is not None and not level
@@ -138,6 +139,8 @@ class Bench:
                     case.hits = []
                 live = bound.mode == "live"
                 case.hits.append((bound.rule, hit, FED if live else FED | SHADOW))
+                if live and by_reputation and robbed and bound.rule.kind in ACTING_KINDS:
+                    yields *= 1.0 - rule_weight(bound.rule.weight, hit.severity - bound.rule.severity)
                 if live and hit.severity >= Severity.MEDIUM and bound.rule.kind in ACTING_KINDS:
                     # What only says that others were robbed here is no word against the user.
                     case.robbed = case.robbed or (by_reputation and robbed)
@@ -147,25 +150,30 @@ class Bench:
             if seen.device_age_s < FAMILIAR_S:
                 case.clear *= 1.0 - LEVEL_WEIGHTS[min(level, LISTED)]
         if merchant is not None:
-            self._visit(merchant, action.time_ms, seen, case)
+            yields *= self._visit(merchant, action.time_ms, seen, case)
         tied = membership(action, seen, self._rings) if self._rings else None
         if tied is not None:
             case.clear *= 1.0 - tied.weight(action.time_ms)
             tell_on(tied, action, case.state, seen, self._rings, self._judged.signals)
+        placed = seen.device_age_s >= 0 or seen.network_age_s >= 0 or seen.unplaced
+        return None if placed or action.type not in PAYMENT_TYPES else yields
 
-    def _visit(self, merchant: Reputation, time_ms: int, seen: Seen, case: Case) -> None:
-        """What is known of the merchant. Labels tell how likely the payment is one more of a run of frauds; where
-        none have, there is the level, which says only that it is accused."""
+    def _visit(self, merchant: Reputation, time_ms: int, seen: Seen, case: Case) -> float:
+        """What is known of the merchant. Labels tell how likely the payment is one more of a run of frauds, and 1
+        less what that weighs is answered; where none have, there is the level, which says only that it is accused."""
         accused = merchant.in_force(time_ms)
         if accused and merchant.level >= BAD:
             case.robbed = case.robbed or merchant.record is not None
             case.tainted = case.tainted or merchant.record is None
         if seen.device_age_s >= FAMILIAR_S:
-            return
+            return 1.0
         if merchant.record is not None:
-            case.clear *= 1.0 - RUN_WEIGHT * merchant.record.risk(time_ms)
-        elif accused:
+            clear = 1.0 - RUN_WEIGHT * merchant.record.risk(time_ms)
+            case.clear *= clear
+            return clear
+        if accused:
             case.clear *= 1.0 - LEVEL_WEIGHTS[min(merchant.level, LISTED)]
+        return 1.0
 
     def _heard(self, scores: Scores) -> Scores:
         """What rules may ask about: a model that only shadows leads to nothing."""

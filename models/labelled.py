@@ -41,9 +41,11 @@ HELD_BITS: Final = np.uint64(7)
 MATURE_EVERY_MS: Final = 2 * HOUR
 LEARNT_AT_ONCE: Final = 256
 EPOCHS: Final = 3
-# New frauds between two fits: so many, and this share of those known.
+# New frauds between two fits: so many, and this share of those that the last was grown from, as far as they are kept.
 REFIT_FRAUDS: Final = 25
 REFIT_SHARE: Final = 0.25
+# With so many frauds kept, models have half of the authority that their trust gives.
+AUTHORITY_FRAUDS: Final = 100
 # Labels that wait for their event: of two topics that are read side by side, either may be ahead.
 EARLY_MOST: Final = 10_000
 NEWS_MOST: Final = 64
@@ -256,7 +258,8 @@ class Labelled:
         learnt[places] = HELD_OUT
         self.trust.silence(kept.column("scored")[silent], kept.column("raised")[silent])
         self._measure(places)
-        if np.count_nonzero(label == FRAUD) < WARM_FRAUDS:
+        known = self._known()
+        if known < WARM_FRAUDS:
             learnt[silent & ~held] = AS_LEGIT
             self._told = False
             return
@@ -270,7 +273,7 @@ class Labelled:
         self._teach(due)
         learnt[due] = np.where(label[due] == FRAUD, AS_FRAUD, AS_LEGIT)
         self._told = bool(self.epochs_left) or len(due) == most
-        self._refit()
+        self._refit(known)
 
     def too_often(self, silent: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """Which of those rows are one too many of their user in a model's tail: nothing more is learnt of them."""
@@ -322,12 +325,16 @@ class Labelled:
             for name, calibration in self.calibrations.items():
                 calibration.observe(self.models[name].score_rows(rows))
 
-    def _refit(self) -> None:
+    def _known(self) -> int:
+        """Frauds that are kept."""
+        return int(np.count_nonzero(self.kept.column("label") == FRAUD))
+
+    def _refit(self, known: int) -> None:
         """Have forests grown anew where enough frauds have come to be known."""
         for name in self.names:
             if name in GROWN and name not in self.pins:
                 fitted = self.fitted_frauds.get(name)
-                if fitted is None or self.frauds - fitted >= max(REFIT_FRAUDS, REFIT_SHARE * fitted):
+                if fitted is None or self.frauds - fitted >= max(REFIT_FRAUDS, REFIT_SHARE * min(fitted, known)):
                     self._submit(name)
 
     def _submit(self, name: str) -> None:
@@ -404,6 +411,15 @@ class Labelled:
     def trusted(self) -> Mapping[str, float]:
         """By model: 0 of one that shadows."""
         return {name: self.trust.of(name) if self.plan.modes[name] == "decide" else 0.0 for name in self.names}
+
+    def authority(self) -> float:
+        """0..1: the best trust of a model that decides, less with few frauds to learn from."""
+        earned = self.trusted()
+        most = max((earned[name] for name in self.speaking), default=0.0)
+        if not most:
+            return 0.0
+        known = self._known()
+        return most * known / (known + AUTHORITY_FRAUDS)
 
     def close(self) -> None:
         """Forget fits that nobody will ask for."""

@@ -36,6 +36,9 @@ class ALearner:
     def trusted(self) -> Mapping[str, float]:
         return {"random_forest": self.earned}
 
+    def authority(self) -> float:
+        return 0.0
+
 
 def run(actions: Sequence[Action], *rules: Bound, **more: Any) -> Judged:
     return judge(actions, {}, book=ABook(*rules), policy=POLICY, **more)

@@ -66,6 +66,28 @@ def test_a_model_that_learns_from_labels_weighs_as_much_as_it_has_earned() -> No
     assert risks[0] < risks[1] < risks[2] == FUSION.risk(1.0, scores)
 
 
+@pytest.mark.parametrize(
+    ("authority", "risk"),
+    [(0.0, 100 - 100 * 0.5 * 0.16), (0.5, 100 - 100 * 0.5 * 0.4), (1.0, 50.0)],
+)
+def test_what_yields_weighs_less_with_the_authority_of_models_that_learn_from_labels_and_rules_do_not(
+    authority: float, risk: float
+) -> None:
+    fusion = Fusion(Policy(), {}, authority)
+    assert fusion.risk(0.5 * 0.16, {}, 0.16) == pytest.approx(risk)
+    assert fusion.risk(0.5, {}, 1.0) == 50.0
+    assert fusion.risk(0.5 * 0.16, {}) == pytest.approx(100 - 100 * 0.5 * 0.16)
+
+
+def test_models_of_what_is_usual_yield_too_and_those_that_earned_it_do_not() -> None:
+    usual, learnt = {"gaussian": 1.0}, {"random_forest": 1.0}
+    told = [Fusion(Policy(), {"random_forest": 1.0}, authority) for authority in (0.0, 0.5, 1.0)]
+    risks = [fusion.risk(1.0, usual, 1.0) for fusion in told]
+    assert {fusion.risk(1.0, usual) for fusion in told} == {risks[0]}
+    assert risks[0] == FUSION.risk(1.0, usual) > risks[1] > risks[2] == 0.0
+    assert {fusion.risk(1.0, learnt, 1.0) for fusion in told} == {FUSION.risk(1.0, learnt)}
+
+
 def test_a_model_without_a_weight_only_shadows() -> None:
     assert FUSION.risk(1.0, {"unknown": 1.0}) == 0.0
     assert Fusion(Policy(model_weights={"gaussian": 0.0})).risk(1.0, {"gaussian": 1.0}) == 0.0

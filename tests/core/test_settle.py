@@ -24,8 +24,9 @@ def record(run: int, *after_d: int) -> FraudRecord:
 class Kept:
     """In the place of models that learn from labels: keeps what it is given."""
 
-    def __init__(self) -> None:
+    def __init__(self, earned: float = 0.0) -> None:
         self.cases: list[Case] = []
+        self._earned = earned
 
     def score(self, _rows: Sequence[Sequence[float]]) -> Sequence[Scores]:
         return []
@@ -38,6 +39,9 @@ class Kept:
 
     def trusted(self) -> Mapping[str, float]:
         return {}
+
+    def authority(self) -> float:
+        return self._earned
 
 
 def decided(
@@ -86,3 +90,21 @@ def test_a_customer_of_a_robbed_merchant_is_not_suspect_for_it() -> None:
     decided(BAD, None, kept)
     decided(BAD, record(8), kept, {"device:d1": Reputation(BAD, "r", NOW_MS - DAY, NOW_MS + DAY)}, device_id="d1")
     assert [(case.robbed, case.tainted) for case in kept.cases] == [(True, False), (False, True), (True, True)]
+
+
+def test_what_labels_told_of_a_merchant_yields_to_models_that_know_it_as_well() -> None:
+    for level, told in ((CLEAN, record(8)), (BAD, record(8))):
+        risks = [decided(level, told, Kept(earned))[0] for earned in (0.0, 0.5, 1.0)]
+        assert risks[0] == decided(level, told)[0]
+        assert risks[0] > risks[1] > risks[2] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("told", "fields"), [(None, {}), (record(8), {"device_id": "d1"}), (record(8), {"network": "10.0.0.0/24"})]
+)
+def test_what_no_label_told_and_a_payment_that_names_a_place_yield_to_nobody(
+    told: FraudRecord | None, fields: dict[str, str]
+) -> None:
+    risks = [decided(BAD, told, Kept(earned), **fields) for earned in (0.0, 1.0)]
+    assert risks[0] == risks[1] == decided(BAD, told, **fields)
+    assert risks[0][0] > 30

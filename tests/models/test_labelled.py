@@ -263,6 +263,32 @@ def test_forests_are_grown_anew_after_so_many_new_frauds_and_not_with_each_batch
     assert fitting.jobs.count("random_forest/0") == count
 
 
+def test_a_long_past_does_not_keep_forests_from_being_grown_anew() -> None:
+    fitting = Slow()
+    taught = learner(fitting, modes={"random_forest": "decide"})
+    lived(taught, 3_000)
+    taught.frauds += 10_000
+    taught.fitted_frauds["random_forest"] = taught.frauds
+    count = len(fitting.jobs)
+    lived(taught, 1_400, first=3_000)
+    assert count < len(fitting.jobs) <= count + 3
+
+
+def test_authority_is_earned_by_trust_and_by_frauds_that_are_kept_and_not_by_shadows() -> None:
+    taught, shadow = learner(), learner(modes={"random_forest": "shadow"})
+    told = [taught.authority()]
+    for first in (0, 1_400, 2_800):
+        lived(taught, first=first)
+        known = np.count_nonzero(taught.kept.column("label") == FRAUD)
+        told.append(taught.authority())
+        assert told[-1] == pytest.approx(max(taught.trusted().values()) * known / (known + 100))
+    assert told == sorted(told)
+    assert (told[0], told[-1] > 0.3) == (0.0, True)
+    lived(shadow)
+    assert shadow.score([LOUD])
+    assert shadow.authority() == 0.0
+
+
 def test_what_is_kept_stays_within_its_bound() -> None:
     taught = learner(rows_most=1_000, modes=ONLINE)
     lived(taught, 6_000)
