@@ -18,6 +18,7 @@ from agents.models import drift_output
 from agents.services import Services
 from agents.shard import Shard
 from agents.versions import Versions, tell, write
+from agents.waiting_labels import WaitingLabels
 from core.clock import SECOND
 from core.detect import LABEL_FEATURES
 from core.events import event_key
@@ -101,6 +102,7 @@ class PartitionLabels:
         self._chunks: deque[tuple[int, bytes]] = deque()
         self._labels: list[tuple[int, bytes]] = []
         self._gone: list[bytes] = []
+        self._waiting = WaitingLabels()
         self._aside: bytes | None = None
         self._saved = (0, 0)
         # Labels that waited, have found their event, and are written by the step at hand.
@@ -126,19 +128,16 @@ class PartitionLabels:
         if learner is None:
             return
         self._restore_models(learner)
-        self._chunks.clear()
-        unread = 0
-        for key, raw in store.scan(CHUNK_PREFIX):
-            try:
-                chunk = unpack_chunk(raw, LABEL_FEATURES)
-            except ValueError:
-                unread += 1
-                self._gone.append(key)
-                continue
-            self._chunks.append((int(chunk.facts["time_ms"].max()), key))
+        waiting, gone_waiting = self._waiting.restore(store)
+        self._gone += gone_waiting
+        chunks = self._restore_chunks()
+        here = {number for chunk in chunks for number in waiting.keys() & set(chunk.facts["key"].tolist())}
+        # Before there are rows no clock is ahead of a label: what waited waits on, whatever came since.
+        for number, feedback in waiting.items():
+            if number not in here:
+                learner.tell(feedback, None)
+        for chunk in chunks:
             learner.add(chunk)
-        if unread:
-            logger.warning("partition %d forgets %d chunks of rows of other features", self._shard.partition, unread)
         said: dict[int, Said] = {}
         for key, raw in store.scan(LABEL_PREFIX):
             try:
@@ -149,9 +148,29 @@ class PartitionLabels:
         self._gone += [_label_key(key) for key in gone]
         self._labels = [(label.time_ms, _label_key(key)) for key, label in said.items() if key not in gone]
         heapify(self._labels)
+        # Their event's step was the last one, or it was not written that they were found.
+        found = [waiting[number] for number in waiting if number in here]
+        learner.found.extend(feedback for feedback in found if learner.tell(feedback, None) in WRITTEN)
+        self._gone += self._waiting.come(here)
         self._versions.restore(learner if learner.models else None)
         learner.swaps = max(learner.swaps, self._versions.newest)
         self._saved = (learner.lessons, learner.swaps)
+
+    def _restore_chunks(self) -> list[Chunk]:
+        chunks, unread = [], 0
+        self._chunks.clear()
+        for key, raw in self._shard.store.scan(CHUNK_PREFIX):
+            try:
+                chunk = unpack_chunk(raw, LABEL_FEATURES)
+            except ValueError:
+                unread += 1
+                self._gone.append(key)
+                continue
+            self._chunks.append((int(chunk.facts["time_ms"].max()), key))
+            chunks.append(chunk)
+        if unread:
+            logger.warning("partition %d forgets %d chunks of rows of other features", self._shard.partition, unread)
+        return chunks
 
     def _restore_models(self, learner: Labelled) -> None:
         raw: bytes | None = None
@@ -209,6 +228,7 @@ class PartitionLabels:
             chunk = attending.chunk
             self._chunks.append((int(chunk.facts["time_ms"].max()), key))
             learner.add(chunk)
+            self._gone += self._waiting.come(chunk.facts["key"].tolist())
         if attending is not None and attending.table is not None and attending.names:
             self._watch.scores(attending.names, attending.table)
         learner.turn()
@@ -238,6 +258,8 @@ class PartitionLabels:
         if learner is None:
             return None
         heard = learner.tell(feedback, state)
+        if heard == "early":
+            self._waiting.keep(feedback, writes)
         said = self._write_said(learner, feedback, writes) if heard in WRITTEN else None
         first = said is not None and heard == "joined"
         return Told(heard, (said.said_ms - said.time_ms) / SECOND if first and said is not None else None)

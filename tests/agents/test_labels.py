@@ -10,8 +10,10 @@ from agents.labels import ASIDE_KEY, CHUNK_PREFIX, LABEL_PREFIX, SNAPSHOT_KEY
 from agents.pins import Pins
 from agents.users import UserWork
 from agents.versions import VERSIONS_KEPT
+from agents.waiting_labels import WAITING_PREFIX
 from core.clock import DAY, MINUTE
 from core.model_records import ModelPin
+from models.kept import FRAUD
 from models.labelled import Plan
 from tables.chunks import joined
 from tests.agents.household import NOON_MS, TOPICS, Town, event, users_of
@@ -192,6 +194,37 @@ def test_a_label_ahead_of_its_event_waits_for_it_and_is_kept_with_it(town: Town)
         heir = await town.users(disk="b")
         assert facts(heir) == before
         await heir.stop(gracefully=True)
+
+    play(story)
+
+
+@pytest.mark.parametrize("disk", ["a", "b"])
+def test_a_label_that_waits_for_its_event_waits_on_after_a_kill(town: Town, disk: str) -> None:
+    async def story() -> None:
+        work = await town.users()
+        await work.apply("events", town.topic("events", [paid(0, 10.0)]))
+        await work.apply(FEEDBACK, town.topic(FEEDBACK, [said(3), said(4), said(5)]))
+        # Events have come further than the labels since, and still it is not known that there is none.
+        await work.apply("events", town.topic("events", [paid(40, 10.0)], first=1))
+        assert len(keys(work, WAITING_PREFIX)) == 3
+        await work.stop(gracefully=False)
+        heir = await town.users(disk=disk)
+        assert facts(heir)[1] == {}
+        await heir.apply("events", town.topic("events", [paid(3, 10.0), paid(4, 10.0)], first=2))
+        before = facts(heir)
+        assert set(before[1].values()) == {FRAUD}
+        assert len(before[1]) == 2
+        # Killed before another step has written that they were found.
+        await heir.stop(gracefully=False)
+        third = await town.users(disk=disk)
+        assert facts(third) == before
+        await third.apply("events", town.topic("events", [paid(41, 10.0)], first=4))
+        assert len(keys(third, LABEL_PREFIX)) == 2
+        assert len(keys(third, WAITING_PREFIX)) == 1
+        await third.stop(gracefully=False)
+        fourth = await town.users(disk=disk)
+        assert facts(fourth)[1] == before[1]
+        await fourth.stop(gracefully=True)
 
     play(story)
 
