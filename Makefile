@@ -70,7 +70,7 @@ docs: setup ## writes the generated pages of docs/
 boards: $(VENV)/.installed-dev ## writes Grafana's boards (grafana/boards) from grafana/*.py
 	@$(BIN)/python -m grafana
 
-board-pictures: $(VENV)/.installed-dev ## draws every board with the data of a house under attack (docs/images/boards)
+board-pictures: $(VENV)/.installed-dev ## draws every board with the data of a house under attack (docs/images/boards); they show four minutes, so it takes five
 	@ARGUS_BOARD_PICTURES=docs/images/boards $(PYTEST) -q tests/grafana/test_live.py
 
 schemas: setup ## writes the stored copy of the record schemas (docs/schemas), refusing an incompatible change
