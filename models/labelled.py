@@ -8,57 +8,45 @@ Models say nothing before `WARM_FRAUDS` frauds are known. How much one counts be
 see `models.trust`.
 """
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from core.belief import doubt, stands
 from core.clock import DAY, HOUR, to_ms
 from core.events import event_key
 from core.judged import Case, Scores
-from core.records import Feedback, Label
+from core.records import Feedback
 from core.state import UserState, mark
 from models.calibration import RECENT_ROWS, Calibration
 from models.fitting import Fitting, Job
-from models.kept import FRAUD, LEGIT, TAINTED, UNKNOWN, Chunk, Index, KeptRows, chunk_of, to_bytes
+from models.forest_fits import Asked, Fit, is_due, request
+from models.kept import FRAUD, LEGIT, UNKNOWN, Chunk, Index, KeptRows, chunk_of, to_bytes
 from models.learnt import GROWN, ONLINE, Grown, Online
-from models.lessons import Lessons, lessons
+from models.lessons import lessons
 from models.protocol import Matrix, State, Vector
 from models.trust import TAIL, Trust
+from models.words import AS_FRAUD, AS_LEGIT, HELD_OUT, NOT_LEARNT, Heard, held_out, join, undisputed
+
+__all__ = ["Fit", "Heard", "Labelled", "Mode", "Plan"]
 
 Mode = Literal["decide", "shadow", "off"]
-Heard = Literal["joined", "changed", "repeated", "older", "gone", "early", "locked", "taken_over", "attacker"]
 
 WARM_FRAUDS: Final = 30
 # Held-out rows that calibration needs.
 HELD_LEAST: Final = 100
-HELD_BITS: Final = np.uint64(7)
 # How often what was not disputed is looked for, and how much is learnt at once.
 MATURE_EVERY_MS: Final = 2 * HOUR
 LEARNT_AT_ONCE: Final = 256
 EPOCHS: Final = 3
-# New frauds between two fits: so many, and this share of those that the last was grown from, as far as they are kept.
-REFIT_FRAUDS: Final = 25
-REFIT_SHARE: Final = 0.25
 # With so many frauds kept, models have half of the authority that their trust gives.
 AUTHORITY_FRAUDS: Final = 100
 # Labels that wait for their event: of two topics that are read side by side, either may be ahead.
 EARLY_MOST: Final = 10_000
 NEWS_MOST: Final = 64
-# What `learnt` says of a row.
-NOT_LEARNT: Final = 0
-AS_LEGIT: Final = 1
-AS_FRAUD: Final = 2
-HELD_OUT: Final = 3
-NOT_BELIEVED: Final = 4
-# Of events in a model's tail, how many of one user count as legitimate because nobody disputed them.
-RAISED_PER_USER: Final = 2
-SOURCES: Final = ("", "dispute", "analyst", "chargeback", "otp")
-HOLDERS_CODES: Final = (SOURCES.index("dispute"), SOURCES.index("otp"))
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -74,28 +62,6 @@ class Plan(Struct, frozen=True, kw_only=True):
     def names(self) -> tuple[str, ...]:
         """The models that are not off, in a fixed order."""
         return tuple(name for name in (*ONLINE, *GROWN) if self.modes.get(name, "off") != "off")
-
-
-class Asked(NamedTuple):
-    """What a fit was asked for with. rows: that it is fitted on; of so many events with a known or an undisputed end;
-    frauds: known; from_ms, to_ms: event time of the rows."""
-
-    rows: int = 0
-    events: int = 0
-    frauds: int = 0
-    from_ms: int = 0
-    to_ms: int = 0
-
-
-class Fit(NamedTuple):
-    """One that is over. error: "" where it is in force now; parts: what was fitted."""
-
-    model: str
-    version: int
-    seconds: float
-    asked: Asked
-    error: str
-    parts: State
 
 
 class Labelled:
@@ -184,36 +150,20 @@ class Labelled:
         nor can there be, events have not come as far as the label; it waits. `locked`, `taken_over`, `attacker`: not
         believed, see `core.belief`.
         """
-        kept, user = self.kept, mark(feedback.user_id)
-        place = kept.find(int.from_bytes(event_key(feedback.event_id), "big"), user)
+        kept = self.kept
+        place = kept.find(int.from_bytes(event_key(feedback.event_id), "big"), mark(feedback.user_id))
         time_ms = feedback.time if isinstance(feedback.time, int) else to_ms(feedback.time)
         if place is None:
             return self._wait(feedback, time_ms)
-        labels, devices, networks = kept.column("label"), kept.column("device"), kept.column("network")
-        others = np.flatnonzero((kept.column("user") == np.uint64(user)) & (labels == FRAUD))
-        origins = {(int(devices[at]), int(networks[at])) for at in others.tolist() if at != place}
-        why = doubt(feedback, state, int(devices[place]), int(networks[place]), origins)
-        if why is not None:
-            return why
-        said = FRAUD if feedback.label == "fraud" else LEGIT
-        before, before_ms = int(labels[place]), int(kept.column("label_ms")[place])
-        if before == said:
-            kept.column("label_ms")[place] = max(before_ms, time_ms)
-            return "repeated"
-        if before != UNKNOWN:
-            known: Label = "fraud" if before == FRAUD else "legit"
-            if not stands(feedback.label, time_ms, known, before_ms):
-                return "older"
-        labels[place], kept.column("label_ms")[place] = said, time_ms
-        kept.column("source")[place] = SOURCES.index(feedback.source)
-        self._told = True
-        if said == FRAUD:
-            self.frauds += 1
-            scored, raised = int(kept.column("scored")[place]), int(kept.column("raised")[place])
-            self.trust.fraud(scored, raised)
-            self.missed.append(self.trust.missed(scored, raised))
-            self.take_back(place)
-        return "joined" if before == UNKNOWN else "changed"
+        heard = join(kept, place, feedback, time_ms, state)
+        if heard in ("joined", "changed"):
+            self._told = True
+            if feedback.label == "fraud":
+                self.frauds += 1
+                scored, raised = int(kept.column("scored")[place]), int(kept.column("raised")[place])
+                self.trust.fraud(scored, raised)
+                self.missed.append(self.trust.missed(scored, raised))
+        return heard
 
     def _wait(self, feedback: Feedback, time_ms: int) -> Heard:
         if time_ms <= self.clock_ms:
@@ -222,20 +172,6 @@ class Labelled:
         if len(self._early) > EARLY_MOST:
             del self._early[next(iter(self._early))]
         return "early"
-
-    def take_back(self, place: int) -> None:
-        """Of what the user did from where a fraud came, the holder's own word does not count any more, nor does
-        silence about a day before and after."""
-        kept = self.kept
-        device, network = kept.column("device")[place], kept.column("network")[place]
-        same = kept.column("device") == device if device else (kept.column("network") == network) & (network != 0)
-        label = kept.column("label")
-        same &= kept.column("user") == kept.column("user")[place]
-        near = np.abs(kept.column("time_ms") - kept.column("time_ms")[place]) <= DAY
-        same &= ((label == UNKNOWN) & near) | ((label == LEGIT) & np.isin(kept.column("source"), HOLDERS_CODES))
-        label[same] = UNKNOWN
-        kept.column("flags")[same] |= TAINTED
-        kept.column("learnt")[same] = NOT_BELIEVED
 
     def turn(self, most: int = LEARNT_AT_ONCE) -> None:
         """Learn what is due, at most so many rows, and swap in what was fitted. Call it after each batch."""
@@ -250,10 +186,8 @@ class Labelled:
     def _learn(self, most: int) -> None:
         kept = self.kept
         label, learnt = kept.column("label"), kept.column("learnt")
-        silent = (label == UNKNOWN) & (learnt == NOT_LEARNT) & ((kept.column("flags") & TAINTED) == 0)
-        silent &= kept.column("time_ms") <= self.clock_ms - self.plan.delay_ms
-        silent &= ~self.too_often(silent)
-        held = silent & ((kept.column("key") & HELD_BITS) == 0)
+        silent = undisputed(kept, self.clock_ms - self.plan.delay_ms)
+        held = silent & held_out(kept)
         places = np.flatnonzero(held)
         learnt[places] = HELD_OUT
         self.trust.silence(kept.column("scored")[silent], kept.column("raised")[silent])
@@ -274,23 +208,6 @@ class Labelled:
         learnt[due] = np.where(label[due] == FRAUD, AS_FRAUD, AS_LEGIT)
         self._told = bool(self.epochs_left) or len(due) == most
         self._refit(known)
-
-    def too_often(self, silent: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-        """Which of those rows are one too many of their user in a model's tail: nothing more is learnt of them."""
-        kept = self.kept
-        raised = kept.column("raised") > 0
-        doubted = np.zeros(kept.count, bool)
-        fresh = np.flatnonzero(silent & raised)
-        if len(fresh):
-            users, learnt = kept.column("user"), kept.column("learnt")
-            before = users[raised & ((learnt == AS_LEGIT) | (learnt == HELD_OUT))]
-            counts = Counter(before.tolist())
-            for place in fresh.tolist():
-                user = int(users[place])
-                counts[user] += 1
-                doubted[place] = counts[user] > RAISED_PER_USER
-            learnt[doubted] = NOT_BELIEVED
-        return doubted
 
     def _teach(self, places: Index) -> None:
         self.lessons += 1
@@ -330,32 +247,22 @@ class Labelled:
         return int(np.count_nonzero(self.kept.column("label") == FRAUD))
 
     def _refit(self, known: int) -> None:
-        """Have forests grown anew where enough frauds have come to be known."""
+        """Have forests grown anew where enough frauds have come to be known. known: of them, how many are kept."""
         for name in self.names:
             if name in GROWN and name not in self.pins:
                 fitted = self.fitted_frauds.get(name)
-                if fitted is None or self.frauds - fitted >= max(REFIT_FRAUDS, REFIT_SHARE * min(fitted, known)):
+                if fitted is None or is_due(self.frauds - fitted, min(fitted, known)):
                     self._submit(name)
 
     def _submit(self, name: str) -> None:
         held = self._held()
         if len(held) < HELD_LEAST:
             return
-        learnt = np.flatnonzero(np.isin(self.kept.column("learnt"), (AS_LEGIT, AS_FRAUD)))
-        lesson: Lessons = lessons(self.kept, learnt, self._seed, grown=True)
-        if not lesson.frauds.any() or lesson.frauds.all():
+        asked = request(self.kept, held, self.frauds, self._seed)
+        if asked is None:
             return
         self.fitted_frauds[name] = self.frauds
-        times_ms = self.kept.column("time_ms")[learnt]
-        self._asked[name] = Asked(
-            len(lesson.rows), len(learnt), self.frauds, int(times_ms.min()), int(times_ms.max())
-        )
-        arrays: State = {
-            "rows": lesson.rows,
-            "frauds": lesson.frauds.astype(np.uint8),
-            "weights": lesson.weights,
-            "held": self.kept.rows[held],
-        }
+        self._asked[name], arrays = asked
         self._fitting.submit(Job(f"{name}/{self._name}", name, seed=self._seed, version=self.swaps + 1), arrays)
 
     def _swap(self) -> None:

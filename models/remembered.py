@@ -14,12 +14,13 @@ import numpy as np
 from msgspec import Struct
 
 from models.calibration import Calibration
-from models.kept import FACTS, FRAUD, TAINTED, UNKNOWN, Chunk
-from models.labelled import AS_FRAUD, AS_LEGIT, HELD_BITS, HELD_OUT, NOT_LEARNT, Labelled
+from models.kept import FACTS, FRAUD, UNKNOWN, Chunk
+from models.labelled import Labelled
 from models.learnt import GROWN, ONLINE, AdaptiveForest, Grown, Logistic
 from models.protocol import State
 from models.sealed import seal, unseal
 from models.snapshot import SnapshotUnreadable
+from models.words import AS_FRAUD, AS_LEGIT, HELD_OUT, held_out, take_back, undisputed
 
 CHUNK_VERSION: Final = 1
 
@@ -42,7 +43,7 @@ class Lore(Struct, frozen=True, kw_only=True):
 
 
 class Said(Struct, array_like=True, frozen=True):
-    """A label that stands, as state keeps it. label, source: as `models.kept` and `models.labelled` number them;
+    """A label that stands, as state keeps it. label, source: as `models.kept` and `models.words` number them;
     time_ms: of the event; said_ms: of the label."""
 
     user: int
@@ -183,14 +184,12 @@ def put_back(learner: Labelled, said: dict[int, Said]) -> list[int]:
         kept.column("label")[place], kept.column("label_ms")[place] = label.label, label.said_ms
         kept.column("source")[place] = label.source
         if label.label == FRAUD:
-            learner.take_back(place)
+            take_back(kept, place)
     if not learner.models:
         learner.frauds = int(np.count_nonzero(kept.column("label") == FRAUD))
         return gone
     labels, learnt = kept.column("label"), kept.column("learnt")
     learnt[labels != UNKNOWN] = np.where(labels[labels != UNKNOWN] == FRAUD, AS_FRAUD, AS_LEGIT)
-    silent = (labels == UNKNOWN) & (learnt == NOT_LEARNT) & ((kept.column("flags") & TAINTED) == 0)
-    silent &= kept.column("time_ms") <= learner.matured_ms - learner.plan.delay_ms
-    silent &= ~learner.too_often(silent)
-    learnt[silent] = np.where((kept.column("key")[silent] & HELD_BITS) == 0, HELD_OUT, AS_LEGIT)
+    silent = undisputed(kept, learner.matured_ms - learner.plan.delay_ms)
+    learnt[silent] = np.where(held_out(kept)[silent], HELD_OUT, AS_LEGIT)
     return gone

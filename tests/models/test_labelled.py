@@ -1,29 +1,15 @@
-from typing import Any
-
 import numpy as np
 import pytest
 
-from core.respond import LockFacts
-from core.state import Change, UserState, mark, short
 from models.fitting import FITS, Awaited, Job, Outcome
-from models.kept import FRAUD, LEGIT, UNKNOWN
-from models.labelled import AS_FRAUD, AS_LEGIT, HELD_OUT, NOT_BELIEVED, WARM_FRAUDS, Labelled
+from models.kept import FRAUD
+from models.labelled import WARM_FRAUDS
 from models.protocol import State
+from models.words import AS_FRAUD, AS_LEGIT, HELD_OUT
 from tests.models.labelling import DAY, FEATURES, START_MS, case, label, learner, lived, rows
 
 ONLINE = {"logistic_regression": "decide"}
 LOUD, QUIET = [1.0, 0.5, 0.5], [0.1, 0.5, 0.5]
-
-
-def kept(count: int = 10, **more: Any) -> Labelled:
-    """Quiet events, none labelled."""
-    taught = learner(**more)
-    taught.keep([case(at, QUIET) for at in range(count)])
-    return taught
-
-
-def said(taught: Labelled, number: int) -> int:
-    return int(taught.kept.column("label")[number])
 
 
 def test_all_models_tell_fraud_from_the_rest_once_labels_have_come() -> None:
@@ -63,48 +49,6 @@ def test_models_that_are_off_are_not_there_and_shadows_earn_no_weight() -> None:
     assert trusted["gradient_boosting"] > 0.4
 
 
-def test_a_label_joins_its_event() -> None:
-    taught = kept()
-    assert taught.tell(label(3), None) == "joined"
-    assert [said(taught, at) for at in (2, 3, 4)] == [UNKNOWN, FRAUD, UNKNOWN]
-
-
-def test_a_label_whose_row_is_gone_or_of_another_user_is_told_so() -> None:
-    taught = kept()
-    assert taught.tell(label(99), None) == "early"
-    assert taught.tell(label(98, time=START_MS), None) == "gone"
-    assert taught.tell(label(3, user="u4", time=START_MS), None) == "gone"
-    taught.keep([case(10, QUIET, at_ms=START_MS + 31 * DAY)])
-    taught.turn()
-    assert taught.tell(label(3), None) == "gone"
-
-
-def test_a_repeated_label_changes_nothing() -> None:
-    taught = kept()
-    assert taught.tell(label(3), None) == "joined"
-    taught.turn()
-    assert taught.tell(label(3), None) == "repeated"
-    assert (taught.frauds, said(taught, 3)) == (1, FRAUD)
-
-
-def test_of_labels_that_contradict_each_other_the_later_stands_however_they_come() -> None:
-    early, late = START_MS + 1_000, START_MS + 2_000
-    one, other = kept(), kept()
-    assert one.tell(label(3, "fraud", time=early), None) == "joined"
-    assert one.tell(label(3, "legit", time=late), None) == "changed"
-    assert other.tell(label(3, "legit", time=late), None) == "joined"
-    assert other.tell(label(3, "fraud", time=early), None) == "older"
-    assert said(one, 3) == said(other, 3) == LEGIT
-
-
-def test_of_two_labels_at_once_fraud_stands() -> None:
-    one, other = kept(), kept()
-    one.tell(label(3, "fraud"), None)
-    other.tell(label(3, "legit"), None)
-    assert one.tell(label(3, "legit"), None) == "older"
-    assert other.tell(label(3, "fraud"), None) == "changed"
-
-
 def test_what_nobody_disputed_counts_as_legitimate_when_the_delay_has_passed() -> None:
     taught = learner(delay_ms=7 * DAY)
     taught.keep([case(at, QUIET, tainted=at == 5) for at in range(400)])
@@ -125,41 +69,6 @@ def test_what_was_learnt_as_legitimate_and_turns_out_to_be_fraud_is_learnt_as_fr
     assert taught.tell(label(place, time=START_MS + 30 * DAY), None) in ("joined", "changed")
     taught.turn()
     assert taught.kept.column("learnt")[place] == AS_FRAUD
-
-
-LOCKED = LockFacts(
-    state="locked", scope=(), reason="", alert_id=None, since_ms=START_MS, until_ms=None, by="rule", announced=False
-)
-
-
-@pytest.mark.parametrize(
-    ("state", "why"),
-    [
-        (UserState(lock=LOCKED), "locked"),
-        (UserState(clock_ms=START_MS, alarm_ms=START_MS), "taken_over"),
-        (UserState(clock_ms=START_MS, change=Change(START_MS, "mfa_change", True, False)), "taken_over"),
-        (UserState(suspicion=0.5, culprit_device=short(mark("d3"))), "attacker"),
-        (UserState(), None),
-    ],
-)
-def test_whoever_holds_an_account_that_may_be_taken_over_is_not_believed(state: UserState, why: str | None) -> None:
-    taught = kept()
-    assert taught.tell(label(3, "legit", source="otp"), state) == (why or "joined")
-    assert said(taught, 3) == (UNKNOWN if why else LEGIT)
-    assert taught.tell(label(3, "legit", source="analyst", time=START_MS + DAY), state) != why
-
-
-def test_who_says_that_events_from_a_fraudsters_device_were_theirs_is_not_believed_then_or_before() -> None:
-    taught = learner()
-    taught.keep([case(at, QUIET, user="u1", device="bad" if at < 3 else "good") for at in range(6)])
-    mine: dict[str, Any] = {"user": "u1", "source": "otp"}
-    assert taught.tell(label(0, "legit", **mine), None) == "joined"
-    assert taught.tell(label(4, "legit", **mine), None) == "joined"
-    assert taught.tell(label(1, user="u1"), None) == "joined"
-    assert taught.tell(label(2, "legit", **mine), None) == "attacker"
-    assert [said(taught, at) for at in range(6)] == [UNKNOWN, FRAUD, UNKNOWN, UNKNOWN, LEGIT, UNKNOWN]
-    taught.turn()
-    assert taught.kept.column("learnt")[0] == NOT_BELIEVED  # nor does silence speak for it
 
 
 def test_an_attack_repeated_slowly_for_weeks_does_not_come_to_look_normal() -> None:

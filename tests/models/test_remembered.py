@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from models.kept import FRAUD, UNKNOWN, chunk_of
-from models.labelled import AS_FRAUD, AS_LEGIT, HELD_OUT, NOT_BELIEVED, NOT_LEARNT, Labelled
+from models.labelled import Labelled
 from models.remembered import Lore, Said, pack_chunk, put_back, resume, said_of, snapshot, unpack_chunk
 from models.sealed import seal, unseal
 from models.snapshot import SnapshotUnreadable
+from models.words import AS_FRAUD, AS_LEGIT, HELD_OUT, NOT_BELIEVED, NOT_LEARNT
 from tests.models.labelling import FEATURES, case, learner, lived, rows
 
 KEY = b"a key"
