@@ -4,6 +4,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
@@ -111,7 +112,10 @@ def convert(row: Setting, value: Any, shown: str) -> Any:
         if isinstance(value, str) and get_origin(type_) in (tuple, dict):
             # A list may be written `a,b`, anything larger is JSON.
             value = msgspec.json.decode(value) if value[:1] in ("{", "[") else value.split(",")
-        return msgspec.convert(value, row.type, strict=False, dec_hook=_decode_path)
+        found = msgspec.convert(value, row.type, strict=False, dec_hook=_decode_path)
+        if isinstance(found, float) and not isfinite(found):
+            raise ValueError("Expected a finite number")
+        return found
     except (msgspec.ValidationError, TypeError, ValueError) as error:
         text = MASK if row.secret else as_text(value)
         raise SettingsError(f"{shown}: {text!r} will not do, {_wanted(type_, error)}") from None
@@ -120,6 +124,8 @@ def convert(row: Setting, value: Any, shown: str) -> Any:
 def _wanted(type_: Any, error: Exception) -> str:
     if get_origin(type_) is Literal:
         return f"expected one of {', '.join(get_args(type_))}"
+    if get_origin(type_) is tuple and get_origin(get_args(type_)[0]) is Literal:
+        return f"expected some of {', '.join(get_args(get_args(type_)[0]))}"
     text = re.sub(r"( - at .*)|(, got `.*`)", "", str(error)).replace("`", "")
     return text[:1].lower() + text[1:]
 

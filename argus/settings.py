@@ -27,7 +27,7 @@ from argus.setting_values import (
     from_environment,
     read_file,
 )
-from core.policy import Policy
+from core.policy import Policy, Share
 from core.rules.book import RULES, RuleBook, threshold_name
 from models.modes import MODES, ModelMode, Unsupervised, running
 
@@ -56,8 +56,8 @@ POLICY_HELP: Final[Mapping[str, str]] = {
     "lock_scope": "event types that a lock blocks",
     "lock_s": "how long a lock lasts",
     "responses": "answers of single rules that differ from their severity's, by rule id",
-    "fraud_score_threshold": "risk score (0 to 100) from which an event is challenged",
-    "block_score_threshold": "risk score (0 to 100) from which an event is blocked",
+    "fraud_score_threshold": "risk score (0 to 100) from which an event is challenged; 101: never",
+    "block_score_threshold": "risk score (0 to 100) from which an event is blocked; 101: never",
     "score_scope": "event types that a risk score alone may hold up",
     "score_block_scope": "event types that a risk score alone may block",
     "model_weights": "what each model's far tail adds to the risk (0 to 1); a model not named shadows",
@@ -81,6 +81,7 @@ Port = Annotated[int, Meta(ge=0, le=65_535)]
 Positive = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
 Days = Annotated[float, Meta(ge=0, le=36_500)]
+Threshold = Annotated[float, Meta(ge=0)]
 Mode = Literal["live", "shadow", "off"]
 Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
@@ -294,7 +295,8 @@ def table() -> Mapping[str, Setting]:
         )
         for name, default in rule.thresholds.items():
             key = threshold_name(rule, name)
-            rows.append(Setting(key, float, float(default), f"{name} of `{rule.id}`", ("thresholds", key)))
+            type_ = Share if "share" in name or name.endswith("_0_1") else Threshold
+            rows.append(Setting(key, type_, float(default), f"{name} of `{rule.id}`", ("thresholds", key)))
     return {row.name: row for row in rows}
 
 
@@ -336,11 +338,21 @@ def settings_of(rows: Iterable[InForce]) -> Settings:
     try:
         policy = Policy(**fields.pop("policy"))
         running(fields["models"])
+        _check_policy(policy)
         # The book knows what a threshold may be at most.
         RuleBook(fields["thresholds"], fields["modes"])
     except (TypeError, ValueError) as error:
         raise SettingsError(str(error)) from None
     return Settings(policy=policy, **fields)
+
+
+def _check_policy(policy: Policy) -> None:
+    """What its types do not say. Raises ValueError."""
+    strange = sorted(set(policy.model_weights) - {*MODES, *LABEL_MODELS})
+    if strange:
+        raise ValueError(f"model_weights: there is no model {strange[0]}; `argus models list` names all")
+    if policy.tail_quantile >= policy.tail_full_quantile:
+        raise ValueError("tail_quantile must be below tail_full_quantile")
 
 
 def in_force(

@@ -7,10 +7,17 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct, field
 
-from core.records import LockState, SeverityName
+from core.records import EventType, LockState, SeverityName
 
-CHALLENGE_SCOPE: Final = ("login", "transaction", "payout", "password_change", "mfa_change", "profile_change")
-LOCK_SCOPE: Final = CHALLENGE_SCOPE
+Scope = tuple[EventType, ...]
+CHALLENGE_SCOPE: Final[Scope] = ("login", "transaction", "payout", "password_change", "mfa_change", "profile_change")
+LOCK_SCOPE: Final[Scope] = CHALLENGE_SCOPE
+
+Seconds = Annotated[int, Meta(ge=0)]
+Minutes = Annotated[int, Meta(ge=1)]
+Score = Annotated[float, Meta(ge=0, le=101)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Quantile = Annotated[float, Meta(gt=0, lt=1)]
 
 
 class Response(Struct, frozen=True):
@@ -20,8 +27,8 @@ class Response(Struct, frozen=True):
     """
 
     at_most: LockState = "locked"
-    scope: tuple[str, ...] = ()
-    duration_s: int = 0
+    scope: Scope = ()
+    duration_s: Seconds = 0
 
 
 # Failed logins prove nothing about the account's owner: anybody could lock anybody out. So they hold up logins only.
@@ -41,43 +48,43 @@ MODEL_WEIGHTS: Final = {
     "gradient_boosting": 0.25,
 }
 
-Minutes = Annotated[int, Meta(ge=1)]
 ACKNOWLEDGE_MIN: Final[dict[SeverityName, int]] = {"CRITICAL": 15, "HIGH": 60, "MEDIUM": 240, "LOW": 1_440}
 RESOLVE_MIN: Final[dict[SeverityName, int]] = {severity: 4 * time for severity, time in ACKNOWLEDGE_MIN.items()}
 
 
 class Policy(Struct, frozen=True, kw_only=True):
-    """The settings of detection and response. Scores are 0..100, weights 0..1, times event time."""
+    """The settings of detection and response. Scores are 0..100 (a threshold of 101 is never reached), weights 0..1,
+    times event time."""
 
     # Events that are older than this against their user's clock are decided but not remembered.
-    late_s: int = 86_400
+    late_s: Seconds = 86_400
     # After a hit of HIGH or worse, a user's events aren't learnt as normal for this long.
-    taint_s: int = 6 * 3_600
+    taint_s: Seconds = 6 * 3_600
 
     # HIGH: these events are challenged, for this long.
-    challenge_scope: tuple[str, ...] = CHALLENGE_SCOPE
-    challenge_s: int = 1_800
+    challenge_scope: Scope = CHALLENGE_SCOPE
+    challenge_s: Seconds = 1_800
     # CRITICAL: these events are blocked, for this long. Logging out, browsing and paying in stay possible.
-    lock_scope: tuple[str, ...] = LOCK_SCOPE
-    lock_s: int = 86_400
+    lock_scope: Scope = LOCK_SCOPE
+    lock_s: Seconds = 86_400
     # Answers by rule id, instead of the severity's.
     responses: dict[str, Response] = field(default_factory=lambda: dict(RESPONSES))
 
     # The risk score from which an event is challenged, whatever rules say (alias FRAUD_SCORE_THRESHOLD).
-    fraud_score_threshold: float = 75.0
+    fraud_score_threshold: Score = 75.0
     # The risk score from which an event is blocked.
-    block_score_threshold: float = 95.0
+    block_score_threshold: Score = 95.0
     # The event types that a risk score alone may challenge; the others need a lock.
-    score_scope: tuple[str, ...] = CHALLENGE_SCOPE
+    score_scope: Scope = CHALLENGE_SCOPE
     # Those of them that it may block. Not logins: failures by anybody raise their score.
-    score_block_scope: tuple[str, ...] = CHALLENGE_SCOPE[1:]
+    score_block_scope: Scope = CHALLENGE_SCOPE[1:]
     # What each model's far tail adds to the risk when it stands alone; a model that isn't named shadows.
-    model_weights: dict[str, float] = field(default_factory=lambda: dict(MODEL_WEIGHTS))
+    model_weights: dict[str, Share] = field(default_factory=lambda: dict(MODEL_WEIGHTS))
     # A model's tail begins at this quantile of its scores and is complete at the second.
-    tail_quantile: float = 0.99
-    tail_full_quantile: float = 0.9999
+    tail_quantile: Quantile = 0.99
+    tail_full_quantile: Quantile = 0.9999
     # The share of the risk that ranks events by the models' mean where nothing else speaks.
-    rank_weight: float = 0.10
+    rank_weight: Share = 0.10
 
     # Minutes from opening a case (or from a rise of its severity) to its acknowledgement and to its resolution.
     case_acknowledge_min: dict[SeverityName, Minutes] = field(default_factory=lambda: dict(ACKNOWLEDGE_MIN))
