@@ -7,11 +7,10 @@ from msgspec import Struct
 
 from argus import capacity
 from argus.capacity import ASSUMED, ON_TOPICS
-from argus.plan_worker import KIB, label_rows
+from argus.plan_worker import DAY_S, KIB, label_rows
 from argus.settings import Settings
 from argus.topics import TOPICS
 
-DAY_S: Final = 86_400
 BY_NAME: Final = {topic.name: topic for topic in TOPICS}
 
 

@@ -8,13 +8,12 @@ from agents.standby import WRITE_BUFFER_MIB
 from agents.standbys import AT_ONCE
 from argus import capacity
 from argus.capacity import ASSUMED
-from argus.label_plan import label_plan
-from argus.settings import Settings
+from argus.settings import LABEL_MODELS, Settings
 from argus.topics import TOPICS
-from core.clock import SECOND
 
 KIB: Final = 1_024
 MIB: Final = 1_024 * KIB
+DAY_S: Final = 86_400
 WRITE_BUFFERS: Final = 2
 # Those that are kept as copies: notices have one partition, and another process.
 TABLES: Final = sum(topic.name.endswith("-changelog") and topic.partitions is None for topic in TOPICS)
@@ -67,5 +66,7 @@ def worker_of(settings: Settings, *, users: float, rate: float, partitions: floa
 
 def label_rows(settings: Settings, rate: float) -> float:
     """Events that a partition with so many a second keeps for their label, at most."""
-    labels = label_plan(settings)
-    return min(labels.rows_most, rate * labels.window_ms / SECOND) if labels.names else 0.0
+    modes = {**LABEL_MODELS, **settings.label_models}
+    if set(modes.values()) == {"off"}:
+        return 0.0
+    return min(settings.label_rows, rate * settings.label_window_days * DAY_S)
