@@ -31,7 +31,7 @@ test: $(VENV)/.installed-dev ## sets up, then the whole test suite (TESTS=tests/
 	@$(PYTEST) -q --tb=native -n auto --maxprocesses 4 --dist loadfile $(TESTS)
 
 test-faults: $(VENV)/.installed-dev ## tests/faults with its long stories, and 2,000 worlds of the simulator (ARGUS_CRASH_SEEDS)
-	@ARGUS_CRASH_SEEDS=$${ARGUS_CRASH_SEEDS:-2000} $(PYTEST) -q --tb=native -m "" -n 2 --dist loadfile tests/faults tests/agents/test_crashes.py
+	@ARGUS_CRASH_SEEDS=$${ARGUS_CRASH_SEEDS:-2000} $(PYTEST) -q --tb=native -m "" -n 2 --dist loadfile --timeout 3600 tests/faults tests/agents/test_crashes.py
 
 soak: $(VENV)/.installed-dev kafka-jars ## half an hour under load, and the slopes of what a worker holds (SOAK_S=180 SOAK_MOST=1500)
 	@$(BIN)/python -m tests.soak --seconds $${SOAK_S:-1800} --most $${SOAK_MOST:-3000}
