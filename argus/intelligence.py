@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from core.intelligence import ENTRIES_MAX, Listed, parse_range
-from core.reputation import Reputation, Reputations
+from core.reputation import Consulting, Reputation, Reputations
 
 logger = logging.getLogger(__name__)
 
@@ -92,12 +92,11 @@ class ThreatLists:
 
 def known_reputations(lists: ThreatLists | None) -> Reputations:
     """A store of reputations that also asks the lists, as they are at each question. The lists are read now."""
-    reputations = Reputations()
-    if lists is not None:
-        lists.refresh()
+    if lists is None:
+        return Reputations()
+    lists.refresh()
 
-        def consult(key: str) -> Reputation | None:
-            return lists.listed.reputation(key)
+    def consult(key: str) -> Reputation | None:
+        return lists.listed.reputation(key)
 
-        reputations.consult = consult
-    return reputations
+    return Consulting(consult)

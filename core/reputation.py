@@ -4,7 +4,7 @@ The sources agent publishes it by source key on a compacted topic, and every wor
 event time, so an old record harms nobody.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -143,40 +143,53 @@ def cleared(before: Reputation, time_ms: int) -> Reputation:
     )
 
 
-class Reputations(Mapping[str, Reputation]):
+class Reputations(dict[str, Reputation]):
     """All reputations that a worker knows, by source key: at most `most`. The worst and the latest to lapse stay.
+    Change it by `learn`. Every event asks several times: a look-up is the dict's own."""
 
-    consult: who else is asked about a source, such as threat lists; the worse answer counts. Set it at any time.
-    """
-
-    def __init__(self, most: int = REPUTATIONS_MAX, consult: Consult | None = None) -> None:
-        self._known: dict[str, Reputation] = {}
+    def __init__(self, most: int = REPUTATIONS_MAX) -> None:
+        super().__init__()
         self._most = most
         # By number, see `core.ring`: most events find that there is none, and need no key.
         self.rings: dict[int, RingRecord] = {}
-        self.consult = consult
 
     def learn(self, key: str, reputation: Reputation | None) -> None:
         """Take in what was published. None, or a level of CLEAN with no record and no ring, forgets the source."""
         if reputation is None or not (reputation.level > CLEAN or reputation.record or reputation.ring):
             self._forget(key)
             return
-        self._known[key] = reputation
+        self[key] = reputation
         if reputation.ring is not None and (number := number_of(key)) is not None:
             self.rings[number] = reputation.ring
-        if len(self._known) > self._most:
-            ranked = sorted(self._known, key=self._worth)
-            for known in ranked[: max(1, self._most // 10)]:
+        if len(self) > self._most:
+            ranked = sorted(self.items(), key=_worth)
+            for known, _ in ranked[: max(1, self._most // 10)]:
                 self._forget(known)
 
     def _forget(self, key: str) -> None:
-        gone = self._known.pop(key, None)
+        gone = self.pop(key, None)
         if gone is not None and gone.ring is not None and (number := number_of(key)) is not None:
             self.rings.pop(number, None)
 
-    def _worth(self, key: str) -> tuple[int, int]:
-        known = self._known[key]
-        return known.level, known.lapses_ms
+
+def _worth(known: tuple[str, Reputation]) -> tuple[int, int]:
+    return known[1].level, known[1].lapses_ms
+
+
+class Consulting(Reputations):
+    """Reputations of which somebody else is asked too, such as threat lists; the worse answer counts. What there is
+    besides what was learnt is not among its keys."""
+
+    def __init__(self, consult: Consult, most: int = REPUTATIONS_MAX) -> None:
+        super().__init__(most)
+        self._consult = consult
+
+    def get(self, key: str, default: Any = None) -> Any:
+        known = super().get(key, default)
+        listed = self._consult(key)
+        if listed is None or (isinstance(known, Reputation) and known.level >= listed.level):
+            return known
+        return listed
 
     def __getitem__(self, key: str) -> Reputation:
         found: Reputation | None = self.get(key)
@@ -184,27 +197,11 @@ class Reputations(Mapping[str, Reputation]):
             raise KeyError(key)
         return found
 
-    def get(self, key: str, default: Any = None) -> Any:
-        """The inherited one raises and catches a KeyError for every unknown source, which most are."""
-        known = self._known.get(key, default)
-        if self.consult is None:
-            return known
-        listed = self.consult(key)
-        if listed is None or (isinstance(known, Reputation) and known.level >= listed.level):
-            return known
-        return listed
-
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and self.get(key) is not None
 
     def __bool__(self) -> bool:
-        return bool(self._known) or self.consult is not None
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._known)
-
-    def __len__(self) -> int:
-        return len(self._known)
+        return True
 
 
 def rings_of(reputation: Mapping[str, Reputation]) -> Mapping[int, RingRecord]:

@@ -10,6 +10,7 @@ from core.reputation import (
     RECORD_MS,
     STANDS_MS,
     WATCHED,
+    Consulting,
     FraudRecord,
     Reputation,
     Reputations,
@@ -103,12 +104,16 @@ def test_a_full_memory_keeps_the_worst_and_the_latest() -> None:
 
 def test_the_worse_of_what_was_found_and_what_is_listed_counts() -> None:
     listed = Reputation(LISTED, "threat_list", 0, FOREVER_MS)
-    known = Reputations(consult=lambda key: listed if key == "ip:1" else None)
+    known = Consulting(lambda key: listed if key == "ip:1" else None)
     assert known
     known.learn("ip:1", bad(100))
     known.learn("ip:2", bad(100))
-    assert known["ip:1"] is listed
+    assert known["ip:1"] is known.get("ip:1") is listed
     assert known["ip:2"].level == BAD
+    assert "ip:1" in known
+    assert "ip:3" not in known
+    with pytest.raises(KeyError):
+        known["ip:3"]
     known.learn("ip:1", bad(100, LISTED))
     assert known["ip:1"] is not listed
 
