@@ -11,6 +11,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _MINUTE_TEXTS: dict[int, str] = {}
 _MINUTE_TEXTS_MAX = 4_096
+_SECOND_TEXTS = [f"{second:02d}" for second in range(60)]
+_REST_TEXTS = [f".{rest_ms:03d}Z" for rest_ms in range(SECOND)]
 
 
 def to_ms(moment: datetime) -> int:
@@ -27,4 +29,4 @@ def rfc3339(time_ms: int) -> str:
             _MINUTE_TEXTS.clear()
         head = (_EPOCH + timedelta(minutes=minute)).strftime("%Y-%m-%dT%H:%M:")
         _MINUTE_TEXTS[minute] = head
-    return f"{head}{rest // SECOND:02d}.{rest % SECOND:03d}Z"
+    return head + _SECOND_TEXTS[rest // SECOND] + _REST_TEXTS[rest % SECOND]

@@ -102,7 +102,7 @@ def _novelty(age_s: int, had_others: bool) -> float:
 
 def _odd_hour(hours: bytearray, hour: int) -> float:
     busiest = max(hours)
-    if busiest < 2 or sum(hours) < HOURS_KNOWN:
+    if busiest < 2 or (busiest < HOURS_KNOWN and sum(hours) < HOURS_KNOWN):
         return 0.0
     near = max(hours[hour], hours[hour - 1], hours[(hour + 1) % 24])
     return 1 - near / busiest

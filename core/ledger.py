@@ -51,9 +51,8 @@ def place_payment(state: UserState, action: Action, seen: Seen) -> None:
         merchant_text = action.merchant_id
     state.receipts = keep_receipt(state.receipts, time_s, action.key, merchant_text, bounds.RECEIPTS_BYTES)
     if not action.failed:
-        device = 0 if action.device_id is None else mark(action.device_id)
         state.origins = keep_origin(
-            state.origins, action.key, device, seen.device_age_s, seen.network_mark, seen.network_age_s,
+            state.origins, action.key, seen.device_mark, seen.device_age_s, seen.network_mark, seen.network_age_s,
             card, card_age_s, payee, seen.payee_age_s,
         )  # fmt: skip
     if action.device_id is None and action.network is None:

@@ -80,7 +80,8 @@ def _whose(state: UserState, action: Action, seen: Seen, time_s: int) -> None:
     own = seen.own
     if action.device_id is not None:
         seen.had_devices = bool(state.devices)
-        seen.device_age_s = meet(state.devices, mark(action.device_id), time_s, bounds.DEVICES_MAX, own)
+        seen.device_mark = device = mark(action.device_id)
+        seen.device_age_s = meet(state.devices, device, time_s, bounds.DEVICES_MAX, own)
         seen.new_device = seen.device_age_s == 0
     if action.network is not None:
         seen.had_networks = bool(state.networks)
@@ -147,8 +148,8 @@ def _travel(state: UserState, action: Action, seen: Seen) -> None:
 
 def _session(state: UserState, action: Action, seen: Seen, time_s: int) -> None:
     session_mark = mark(action.session_id or "")
-    holder_text = action.device_id or action.user_agent
-    holder = short(mark(holder_text)) if holder_text is not None else 0
+    agent = action.user_agent
+    holder = short(seen.device_mark or (mark(agent) if agent is not None else 0))
     network, country = short(seen.network_mark), action.country or ""
     for session in state.sessions:
         if session.mark != session_mark:

@@ -27,7 +27,7 @@ class Seen(Struct, gc=False):
     is behind one; same_ip: as at the last place; strange: from a device (a network, where none is named) less
     than a day old, of a user who was known for a day when it appeared; abroad: in a country first seen less than
     a day ago, of a user known for longer and from elsewhere, and no VPN; session_*: what changed within the
-    session.
+    session; *_mark: see `core.state.mark`, 0 where not named.
     """
 
     late: bool = False
@@ -62,6 +62,7 @@ class Seen(Struct, gc=False):
     session_holder: bool = False
     session_network: bool = False
     session_country: bool = False
+    device_mark: int = 0
     network_mark: int = 0
 
     @property

@@ -5,7 +5,7 @@ digests; a late signal lands where it belongs, and a full ring lets go of its ol
 `STATE_MAX_BYTES`; with one full ring it takes about 10 KB, and most have under 300 bytes.
 """
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, insort
 from collections.abc import Iterator
 from typing import Final
 
@@ -129,15 +129,16 @@ def windows(ring: Ring, time_ms: int, window_s: float, *, least: float = 1, flag
     `LATE_WINDOWS` of them, spread evenly), so that the last of a burst to come sees all of it, whatever the order.
     """
     span = int(window_s * 1000)
-    start = bisect_right(ring, time_ms - span, key=_time)
-    end = bisect_right(ring, time_ms, lo=start, key=_time)
+    # A tuple of a time alone stands before all entries of that time.
+    start = bisect_left(ring, (time_ms - span + 1,))
+    end = bisect_left(ring, (time_ms + 1,), lo=start)
     if _has(ring[start:end], least, flags):
         yield ring[start:end]
-    last = bisect_left(ring, time_ms + span, lo=end, key=_time)
+    last = bisect_left(ring, (time_ms + span,), lo=end)
     if last > end and _has(ring[start:last], least, flags):
         step = -(-(last - end) // LATE_WINDOWS)
         while last > end:
-            window = ring[bisect_right(ring, ring[last - 1][0] - span, key=_time) : last]
+            window = ring[bisect_left(ring, (ring[last - 1][0] - span + 1,)) : last]
             if _has(window, least, flags):
                 yield window
             last -= step
@@ -145,7 +146,3 @@ def windows(ring: Ring, time_ms: int, window_s: float, *, least: float = 1, flag
 
 def _has(window: Ring, least: float, flags: int) -> bool:
     return len(window) >= least and (not flags or len([1 for entry in window if entry[3] & flags == flags]) >= least)
-
-
-def _time(entry: Entry) -> int:
-    return entry[0]

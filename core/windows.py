@@ -3,7 +3,8 @@
 A ring is a list in order of event time: plain milliseconds, or tuples that begin with them. An event that comes late
 is put where it belongs, and every question is asked around an event's own time, so an answer does not depend on the
 order of arrival. Windows slide with the events; none is aligned to a clock, so none has an edge to hide behind.
-A window of `w` milliseconds that ends at `e` holds the times in (e - w, e].
+A window of `w` milliseconds that ends at `e` holds the times in (e - w, e]. A tuple of a time alone stands before
+all entries of that time, so that places are looked up without a key function, in half of the time.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -32,9 +33,9 @@ def insert_entry(ring: list[E], entry: E, most: int, since_ms: int) -> None:
     if not ring or entry[0] >= ring[-1][0]:
         ring.append(entry)
     else:
-        ring.insert(bisect_right(ring, entry[0], key=_time), entry)
+        ring.insert(bisect_left(ring, (entry[0] + 1,)), entry)
     if ring[0][0] < since_ms:
-        del ring[: bisect_left(ring, since_ms, key=_time)]
+        del ring[: bisect_left(ring, (since_ms,))]
     if len(ring) > most:
         del ring[: len(ring) - most]
 
@@ -67,8 +68,8 @@ def entries_around(ring: list[E], time_ms: int, window_ms: int) -> Iterator[list
 
     The most that any of them has (entries, a sum, different values) is the answer for that event.
     """
-    low = bisect_right(ring, time_ms - window_ms, key=_time)
-    high = bisect_right(ring, time_ms, key=_time)
+    low = bisect_left(ring, (time_ms - window_ms + 1,))
+    high = bisect_left(ring, (time_ms + 1,))
     yield ring[low:high]
     while high < len(ring) and ring[high][0] < time_ms + window_ms:
         since_ms = ring[high][0] - window_ms
@@ -94,8 +95,3 @@ def sum_around(ring: list[Money], time_ms: int, window_ms: int) -> float:
 def distinct_around(ring: list[E], time_ms: int, window_ms: int, column: int) -> int:
     """The most different values of a column in any window that holds `time_ms`."""
     return max(len({entry[column] for entry in part}) for part in entries_around(ring, time_ms, window_ms))
-
-
-def _time(entry: Timed) -> int:
-    time_ms: int = entry[0]
-    return time_ms
