@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from itertools import groupby
 from typing import Any, Final
 
 from agents.producing import MeteredProducer
@@ -23,7 +22,10 @@ class KafkaSender:
     async def send(self, outputs: Sequence[Output]) -> None:
         """Returns when the broker has acknowledged every record. Raises what the producer raises."""
         pending: list[asyncio.Future[object]] = []
-        for (topic, partition), group in groupby(sorted(outputs, key=_target), key=_target):
+        by_target: dict[tuple[str, int], list[Output]] = {}
+        for output in outputs:
+            by_target.setdefault((output.topic, output.partition), []).append(output)
+        for (topic, partition), group in by_target.items():
             batch = self._producer.create_batch()
             for output in group:
                 if not self._append(batch, output):
@@ -46,11 +48,9 @@ class KafkaSender:
         return delivered
 
 
-def _target(output: Output) -> tuple[str, int]:
-    return output.topic, output.partition
-
-
 def _size(output: Output) -> int:
     """What a record takes in a batch, at most."""
-    headers = sum(len(name) + len(value) + 8 for name, value in output.headers)
-    return len(output.key or b"") + len(output.value or b"") + headers + 32
+    size = len(output.key or b"") + len(output.value or b"") + 32
+    for name, value in output.headers:
+        size += len(name) + len(value) + 8
+    return size
