@@ -78,10 +78,14 @@ def many_cards(action: Action, state: UserState, seen: Seen, t: Thresholds) -> A
         return NOT_ENOUGH
     declined = any(abs(action.time_ms - entry[0]) < window_s * SECOND for entry in state.declines)
     since_s = at_s - int(t["quick_s"])
-    quick = len([first_s for first_s in firsts if since_s <= first_s <= at_s])
-    sure = declined or count > t["cards"] or quick >= t["cards"]
+    quick = len([first_s for first_s in firsts if since_s <= first_s <= at_s]) >= t["cards"]
+    # Honest people fill a purse while they shop, and take another card where one was declined.
+    if count > t["cards"] or (quick and declined) or ((quick or declined) and seen.usd >= t["emptied_usd"]):
+        severity = Severity.HIGH
+    else:
+        severity = Severity.MEDIUM if quick or declined else Severity.LOW
     return Hit(
-        Severity.HIGH if sure else Severity.LOW,
+        severity,
         f"{count} new cards within {duration(t['window_s'] * SECOND)}",
         unless=fewer(count, t["cards"], "new cards", t["window_s"]),
     )
@@ -102,7 +106,7 @@ def _declined(count: int, every_s: float, amount: float, cards: int = 1) -> tupl
 
 
 def _paid(at: float, card: str, **fields: object) -> dict[str, object]:
-    return event("transaction", at, amount=25, currency="USD", card_id=card, **{**_HOME, **fields})
+    return event("transaction", at, card_id=card, **{"amount": 25, "currency": "USD", **_HOME, **fields})
 
 
 RULES: Final = (
@@ -164,19 +168,55 @@ RULES: Final = (
         scope="user",
         types=("transaction", "payout"),
         check=many_cards,
-        thresholds={"cards": 3, "unknown_cards": 2, "window_s": _DAY, "quick_s": 7_200},
+        thresholds={"cards": 3, "unknown_cards": 2, "window_s": _DAY, "quick_s": 7_200, "emptied_usd": 200},
         period_s=_DAY,
         weight=0.55,
         attack=("OAT-001", "OAT-010"),
         suggest=("Stop new cards for this user", "Compare the names on the cards"),
-        words="3 cards that the user never used before, within 24 hours. HIGH from the fourth on, with a decline, "
-        "or within 2 hours; a purse that is emptied over a day informs. Old cards don't count.",
+        words="3 cards that the user never used before, within 24 hours. HIGH from the fourth on, within 2 hours "
+        "with a decline, or with one of the two for 200 dollars or more; with one of them MEDIUM. A purse that is "
+        "emptied over a day informs. Old cards don't count.",
         default_source="own",
         gaps="For a user without a signup, whose first day with Argus this is, 2 more are needed. 6 cards are known.",
         examples=(
             Example(
-                name="3 new cards in an hour",
+                name="3 new cards in an hour, the last for 250 dollars",
+                events=(
+                    event("signup", 0, **_HOME),
+                    _paid(9, "c1"),
+                    _paid(600, "c2"),
+                    _paid(3_600, "c3", amount=250),
+                ),
+                hit=True,
+                severity=Severity.HIGH,
+            ),
+            Example(
+                name="3 new cards in an hour, for sums of every day",
                 events=(event("signup", 0, **_HOME), _paid(9, "c1"), _paid(600, "c2"), _paid(3_600, "c3")),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="another card where one was declined",
+                events=(
+                    event("signup", 0, **_HOME),
+                    _paid(9, "c1"),
+                    _paid(_DAY / 4, "c2"),
+                    _paid(_DAY / 2, "c2", outcome="failure"),
+                    _paid(_DAY / 2 + 60, "c3"),
+                ),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="another card for something dear where one was declined",
+                events=(
+                    event("signup", 0, **_HOME),
+                    _paid(9, "c1"),
+                    _paid(_DAY / 4, "c2"),
+                    _paid(_DAY / 2, "c2", amount=730, outcome="failure"),
+                    _paid(_DAY / 2 + 60, "c3", amount=730),
+                ),
                 hit=True,
                 severity=Severity.HIGH,
             ),

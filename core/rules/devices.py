@@ -4,13 +4,14 @@
 # ruff: noqa: ARG001
 from typing import Final
 
-from core.clock import SECOND
+from core.clock import HOUR, SECOND
 from core.events import Action
 from core.rules.entry import NOT_ENOUGH, Answer, Example, Hit, Rule, Severity, Thresholds, event
 from core.rules.takeover import second_factor
 from core.rules.unless import amount, otherwise
 from core.seen import FAMILIAR_S, Seen
 from core.state import UserState
+from core.windows import sum_around
 from core.wording import duration
 
 
@@ -54,14 +55,17 @@ def large_payment(action: Action, state: UserState, seen: Seen, t: Thresholds) -
     elif not big:
         return None
     proven = second_factor(action, state, seen)
-    settled = seen.abroad or seen.known_s - age_s >= t["settled_s"]
+    # From another part of the own country, only what is known of a user's payments says that one is none of theirs.
+    settled = seen.abroad or (seen.ratio >= 0 and seen.known_s - age_s >= t["settled_s"])
     if not far and not big:
         severity = Severity.LOW
     elif seen.away and settled and not young and not proven:
         severity = Severity.HIGH
     else:
         at_home = seen.network_age_s >= FAMILIAR_S
-        severity = Severity.LOW if at_home and (proven or not (far and big)) else Severity.MEDIUM
+        others_usd = sum_around(state.money, action.time_ms, HOUR) - seen.usd
+        sure = big and (far or others_usd >= t["series_usd"])
+        severity = Severity.LOW if at_home and (proven or not sure) else Severity.MEDIUM
     return Hit(
         severity,
         f"{action.amount:,.2f} {action.currency or ''}".rstrip()
@@ -77,6 +81,8 @@ _KNOWN_COUNTRY: Final = otherwise("from a country that the user had been seen in
 
 _HOME: Final = {"ip": "192.0.2.10", "device_id": "d1", "country": "DE"}
 _NEW: Final = {"ip": "203.0.113.9", "device_id": "d2", "country": "DE"}
+_ABROAD: Final = {**_NEW, "country": "BR"}
+_PHONE: Final = {**_HOME, "device_id": "d2"}
 _DAY: Final = 86_400
 
 
@@ -168,6 +174,7 @@ RULES: Final = (
             "mean_ratio": 3.0,
             "far_ratio": 5.0,
             "far_usd": 200,
+            "series_usd": 500,
             "sigmas": 3.0,
             "large_usd": 1_000,
             "least_usd": 100,
@@ -182,10 +189,11 @@ RULES: Final = (
         "over 1,000 dollars, and more than the user ever paid. A user with no other device has no new "
         "one, and a payee known for a day is no news. Notable are more than 1,000 dollars, or 5 times the "
         "mean and 3 deviations (of logarithms) and 200 dollars. HIGH takes such a sum and a network that "
-        "is new as well and no VPN, of a user known for 3 days before the device appeared or in a country "
-        "that is new too, and no second factor passed on the device. Without one of them it is MEDIUM, "
-        "and in the user's own network it informs, unless all of that is true of the sum: a new phone is "
-        "often paid with on its first day.",
+        "is new as well and no VPN, of a user who was known for 3 days before the device appeared and whose "
+        "mean is known, or in a country that is new too, and no second factor passed on the device. Without one "
+        "of them it is MEDIUM, and in the user's own network it informs, unless all of that is true of the sum, "
+        "or it is over 1,000 dollars and 500 more went within the hour: a new phone is often paid with on its "
+        "first day.",
         default_source="seeds",
         gaps="With fewer than 5 payments (10 on the first day) there is no mean, and only the sum of 1,000 counts. "
         "Payments under 100 dollars never count.",
@@ -208,7 +216,38 @@ RULES: Final = (
                     event("payout", 4 * _DAY + 60, amount=1_500, currency="USD", payee_id="p1", **_NEW),
                 ),
                 hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="little is known, but the sum is large, and the country new",
+                events=(
+                    event("login", 0, **_HOME),
+                    event("login", 4 * _DAY, **_ABROAD),
+                    event("payout", 4 * _DAY + 60, amount=1_500, currency="USD", payee_id="p1", **_ABROAD),
+                ),
+                hit=True,
                 severity=Severity.HIGH,
+            ),
+            Example(
+                name="a new phone at home, and one large payment",
+                events=(
+                    event("login", 0, **_HOME),
+                    event("login", 4 * _DAY, **_PHONE),
+                    event("payout", 4 * _DAY + 60, amount=1_500, currency="USD", payee_id="p1", **_PHONE),
+                ),
+                hit=True,
+                severity=Severity.LOW,
+            ),
+            Example(
+                name="a new phone at home, and large payments one after the other",
+                events=(
+                    event("login", 0, **_HOME),
+                    event("login", 4 * _DAY, **_PHONE),
+                    event("transaction", 4 * _DAY + 60, amount=700, currency="USD", merchant_id="m1", **_PHONE),
+                    event("payout", 4 * _DAY + 120, amount=1_500, currency="USD", payee_id="p1", **_PHONE),
+                ),
+                hit=True,
+                severity=Severity.MEDIUM,
             ),
             Example(
                 name="a new phone, confirmed by a second factor",

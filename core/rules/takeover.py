@@ -85,7 +85,9 @@ def _how_sure(
     proven = second_factor(action, state, seen) and not intruded
     if unusual and signs >= 2 and settled:
         return Severity.HIGH if proven else Severity.CRITICAL
-    if unusual and signs and (large or seen.abroad) and not proven:
+    # Whoever roams takes the network of home abroad; a thief comes from another.
+    elsewhere = seen.abroad and seen.network_age_s < FAMILIAR_S
+    if unusual and signs and (large or elsewhere) and not proven:
         return Severity.HIGH
     if (unusual and signs) or (large and not seen.at_home) or (signs >= 2 and seen.abroad):
         return Severity.MEDIUM
@@ -100,6 +102,7 @@ def second_factor(action: Action, state: UserState, seen: Seen) -> bool:
 
 _HOME: Final = {"ip": "192.0.2.10", "device_id": "d1", "country": "DE"}
 _AWAY: Final = {"ip": "203.0.113.9", "device_id": "x", "country": "BR"}
+_ROAMING: Final = {**_HOME, "device_id": "d2", "country": "SG"}
 _DAY: Final = 86_400
 _LOGIN: Final = event("login", 0, **_HOME)
 
@@ -183,13 +186,23 @@ RULES: Final = (
         "and an intrusion that another rule saw within a day. CRITICAL with an unusual sum and two signs, "
         "of a user known for 3 days or in a country new to the user; HIGH if a second factor was passed "
         "since the device appeared. HIGH with one sign and no second factor, for 1,000 dollars or from a "
-        "country new to the user; MEDIUM for less, and for 1,000 dollars from anywhere. Else it informs: "
-        "people who reset a password go on to pay their friends. A payee known for a day is news only for "
-        "a large sum with both signs.",
+        "country new to the user in a network that is no older; MEDIUM for less, and for 1,000 dollars from "
+        "anywhere. Else it informs: people who reset a password go on to pay their friends. A payee known for "
+        "a day is news only for a large sum with both signs.",
         default_source="own",
         gaps="A change that arrives after its payout isn't joined to it. A profile_change counts where an attribute "
         "names contact data, or it came from a strange device. On a user's first day nothing is strange.",
         examples=(
+            Example(
+                name="roaming with a new phone, and a friend is paid after a change of address",
+                events=(
+                    _LOGIN,
+                    event("profile_change", 4 * _DAY, **_ROAMING),
+                    event("payout", 4 * _DAY + 600, amount=260, currency="USD", payee_id="friend", **_ROAMING),
+                ),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
             Example(
                 name="a thief changes the password and cashes out",
                 events=(

@@ -85,6 +85,7 @@ def test_no_hit_is_below_the_rules_own_severity_but_for_those_that_say_so(rule: 
         "impossible_travel",
         "session_hijack",
         "card_testing",
+        "cards_per_user",
         "new_device_large_payment",
         "credential_change_payout",
         "payment_at_compromised_merchant",
