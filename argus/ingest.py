@@ -26,6 +26,7 @@ from msgspec import Struct
 from argus import syslog
 from argus.field_map import Mapped, apply
 from argus.kafka_access import access_of
+from argus.reach import quiet
 from argus.settings import Settings
 from argus.tail import LINE_MAX_BYTES, Line, Position, Tail, load_position, save_position
 from core.events import Rejected, decode_action, nowhere
@@ -160,7 +161,8 @@ async def _run(settings: Settings, file: Path | None, follow: bool, reader: Read
         **access_of(settings).options(),
     )
     try:
-        await producer.start()
+        with quiet():
+            await producer.start()
         if file is None:
             async for lines in _stdin(stop):
                 await deliver(lines, reader, producer, settings, counts, _now_ms())

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from argus.kafka_access import access_of
 from argus.progress import bar
+from argus.reach import quiet
 from argus.settings import Settings
 from core.records import encode
 from simulation.config import Config
@@ -65,7 +66,8 @@ async def send(settings: Settings, config: Config, labels: TextIO | None = None)
         **access_of(settings).options(),
     )
     try:
-        await producer.start()
+        with quiet():
+            await producer.start()
     except KafkaError as error:
         await producer.stop()
         raise Unreachable(f"no broker at {settings.broker}: {error}") from None

@@ -54,7 +54,7 @@ class Shell:
 
         return self._set_up(in_force(self.environ, self.config, overrides, profile))
 
-    def joining(self, **overrides: Any) -> "Settings":
+    def joining(self, profile: Mapping[str, Any] | None = None, **overrides: Any) -> "Settings":
         """As `settings`, for a process that joins others: where nobody says how many partitions there are, as many as
         the events topic has."""
         from msgspec.structs import replace
@@ -63,7 +63,7 @@ class Shell:
         from argus.setting_values import convert
         from argus.settings import in_force
 
-        rows = in_force(self.environ, self.config, overrides)
+        rows = in_force(self.environ, self.config, overrides, profile)
         settings = self._set_up(rows)
         row = next(row for row in rows if row.setting.name == "partitions")
         found = partitions_found(settings) if row.origin == "default" else None

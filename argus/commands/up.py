@@ -49,7 +49,7 @@ def command(
 
     # More partitions than workers only make more steps of fewer events.
     embedded = {} if broker else {**EMBEDDED, "partitions": workers}
-    settings = shell.settings(
+    settings = (shell.joining if broker else shell.settings)(
         profile={**embedded, "console_simulator": True},
         broker=broker,
         # The embedded one knows no other.

@@ -238,8 +238,11 @@ def test_a_token_is_made_and_narrowed(tmp_path: Path, capsys: pytest.CaptureFixt
     assert (told["sub"], told["role"], told["scope"]) == ("ann", "analyst", "alerts:read cases:read")
 
 
-def test_an_unreachable_broker_is_one_line_and_status_1() -> None:
-    done = argus("topics", "create", "--broker", "127.0.0.1:1")
+@pytest.mark.parametrize(
+    "command", [("topics", "create"), ("simulate", "--events", "10"), ("models", "list"), ("tail",)]
+)
+def test_an_unreachable_broker_is_one_line_and_status_1(command: tuple[str, ...]) -> None:
+    done = argus(*command, "--broker", "127.0.0.1:1")
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert "127.0.0.1:1" in done.stderr
@@ -260,13 +263,15 @@ def test_the_database_is_migrated_and_one_that_is_not_there_is_one_line_without_
 
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     done = subprocess.run(
-        f"{sys.executable} -m argus simulate --events 20000 --users 50 --out - | head -n 1",
+        f"set -o pipefail; {sys.executable} -m argus simulate --events 20000 --users 50 --out - | head -n 1",
         shell=True,
+        executable="/bin/bash",
         capture_output=True,
         text=True,
         cwd=ROOT,
         check=False,
     )
+    assert done.returncode == 0
     assert json.loads(done.stdout)["event_id"]
     assert "Traceback" not in done.stderr
     assert "Broken" not in done.stderr

@@ -58,6 +58,8 @@ def test_who_joins_counts_with_as_many_partitions_as_there_are_unless_it_is_told
     asyncio.run(ensure_topics(settings.broker, settings))
     environ = {"ARGUS_TOPIC_PREFIX": settings.topic_prefix}
     assert Shell(environ=environ).joining(broker=settings.broker).partitions == 2
+    up = Shell(environ=environ).joining(profile={"console_simulator": True}, broker=settings.broker)
+    assert (up.partitions, up.console_simulator) == (2, True)
     told = Shell(environ={**environ, "ARGUS_PARTITIONS": "3"}).joining(broker=settings.broker)
     assert (told.partitions, told.broker, told.topic_prefix) == (3, settings.broker, settings.topic_prefix)
     of_four = Shell(environ={**environ, "ARGUS_PARTITIONS": "4"}).joining(broker=settings.broker)
