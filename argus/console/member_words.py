@@ -56,13 +56,14 @@ _SUGGESTED: Final[Mapping[str, str]] = {
 
 
 def said_of(alert: Alert) -> str:
-    """What an alert is about, for the member."""
+    """What an alert is about, for the member: of a rule that wakes on events of many types nobody knows here which
+    it was."""
     if "payee_id" in alert.context:
         return UNUSUAL["payout"]
     if "amount" in alert.context:
         return UNUSUAL["transaction"]
     types = _TYPES.get(alert.rule_id, ())
-    return UNUSUAL.get(types[0], ANYTHING) if types else ANYTHING
+    return UNUSUAL.get(types[0], ANYTHING) if len(types) == 1 else ANYTHING
 
 
 def details_of(alert: Alert) -> str:
@@ -109,5 +110,5 @@ def change_told(lock: Lock) -> str:
         return "Your account was locked by our staff" if lock.by == "admin" else "Your account was locked"
     if lock.state == "challenged":
         return "You were asked to confirm that it is you"
-    how = {"otp": " with your one-time code", "admin": " by our staff", "expiry": ": its time was over"}
+    how = {"otp": " with your one-time code", "admin": " by our staff", "expiry": ": the time of the lock was over"}
     return f"Your account was unlocked{how.get(lock.by, '')}"

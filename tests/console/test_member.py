@@ -1,8 +1,11 @@
 """The member's page: their own account, in words that teach nobody a rule."""
 
+from typing import Any
+
 import pytest
 
 from argus.console.member import CONFIRMED, SENT, Pass, code_under_way
+from argus.console.member_words import said_of
 from core.clock import MINUTE, rfc3339
 from core.outcomes import Answer, Answered
 from core.records import Command, Lock, Outcome
@@ -110,3 +113,18 @@ def test_what_an_admin_has_locked_no_code_opens(served: Running) -> None:
     ada.get("/me")
     assert "Only our staff can unlock it" in ada.text
     assert not [form for form in ada.forms() if form.action == "/me/code"]
+
+
+@pytest.mark.parametrize(
+    ("rule_id", "context", "said"),
+    [
+        ("new_device_login", {}, "A login that looks unusual"),
+        ("impossible_travel", {}, "Something that looks unusual"),
+        ("impossible_travel", {"amount": 9.0}, "A payment that looks unusual"),
+        ("credential_change_payout", {"amount": 9.0, "payee_id": "p"}, "A transfer that looks unusual"),
+        ("of_their_own", {}, "Something that looks unusual"),
+    ],
+)
+def test_a_member_is_told_no_more_of_an_alert_than_is_known(rule_id: str, context: dict[str, Any], said: str) -> None:
+    """A rule that wakes on events of every type used to be told as the opening of the account."""
+    assert said_of(make.alert("a", rule_id=rule_id, context=context)) == said
