@@ -6,6 +6,7 @@ from typing import Final
 
 from core.clock import DAY, SECOND
 from core.events import Action
+from core.ledger import SMALL_USD
 from core.rules.entry import NOT_ENOUGH, Answer, Example, Hit, Rule, Severity, Thresholds, event
 from core.rules.unless import Unless, fewer
 from core.seen import Seen
@@ -79,8 +80,11 @@ def many_cards(action: Action, state: UserState, seen: Seen, t: Thresholds) -> A
     declined = any(abs(action.time_ms - entry[0]) < window_s * SECOND for entry in state.declines)
     since_s = at_s - int(t["quick_s"])
     quick = len([first_s for first_s in firsts if since_s <= first_s <= at_s]) >= t["cards"]
-    # Honest people fill a purse while they shop, and take another card where one was declined.
-    if count > t["cards"] or (quick and declined) or ((quick or declined) and seen.usd >= t["emptied_usd"]):
+    # Thieves try cards with next to nothing, or empty them. Honest people fill a purse while they shop, and take
+    # another card where one was declined.
+    tried = quick and declined and seen.usd <= SMALL_USD
+    emptied = (quick or declined) and seen.usd >= t["emptied_usd"]
+    if count > t["cards"] or tried or emptied:
         severity = Severity.HIGH
     else:
         severity = Severity.MEDIUM if quick or declined else Severity.LOW
@@ -173,9 +177,10 @@ RULES: Final = (
         weight=0.55,
         attack=("OAT-001", "OAT-010"),
         suggest=("Stop new cards for this user", "Compare the names on the cards"),
-        words="3 cards that the user never used before, within 24 hours. HIGH from the fourth on, within 2 hours "
-        "with a decline, or with one of the two for 200 dollars or more; with one of them MEDIUM. A purse that is "
-        "emptied over a day informs. Old cards don't count.",
+        words="3 cards that the user never used before, within 24 hours. HIGH from the fourth on; within 2 hours and "
+        "with a decline for up to 10 dollars, as cards are tried; and with one of the two for 200 dollars or more, "
+        "as they are emptied. With one of them MEDIUM. A purse that is emptied over a day informs. Old cards "
+        "don't count.",
         default_source="own",
         gaps="For a user without a signup, whose first day with Argus this is, 2 more are needed. 6 cards are known.",
         examples=(
@@ -193,6 +198,28 @@ RULES: Final = (
             Example(
                 name="3 new cards in an hour, for sums of every day",
                 events=(event("signup", 0, **_HOME), _paid(9, "c1"), _paid(600, "c2"), _paid(3_600, "c3")),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="3 new cards in a minute, for next to nothing, one declined",
+                events=(
+                    event("signup", 0, **_HOME),
+                    _paid(9, "c1", amount=1),
+                    _paid(20, "c2", amount=2, outcome="failure"),
+                    _paid(40, "c3", amount=1),
+                ),
+                hit=True,
+                severity=Severity.HIGH,
+            ),
+            Example(
+                name="a third new card within the hour where the second was declined, for lunch",
+                events=(
+                    event("signup", 0, **_HOME),
+                    _paid(9, "c1"),
+                    _paid(600, "c2", outcome="failure"),
+                    _paid(630, "c3"),
+                ),
                 hit=True,
                 severity=Severity.MEDIUM,
             ),
