@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Final, Protocol, get_args, get_origin, get_type_hints
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from argus.api.problems import Fault, Problem, invalid
 
@@ -47,12 +47,21 @@ def query_of(type_: type[Struct] | None, given: Parameters) -> Any:
     except msgspec.ValidationError as error:
         reason, _, where = str(error).partition(" - at ")
         where = where.strip("`").removeprefix("$.").partition("[")[0]
+        if "matching regex" in reason and (told := _described(type_, where)):
+            reason = f"expected {told}"
         raise Problem(400, "invalid", f"{where}: {reason}", errors=[Fault(reason=reason, where=where)]) from None
     for name in values:
         # msgspec takes the text `null` for none. A parameter that is there has a value.
         if getattr(found, name) is None:
             raise invalid("expected a value", name)
     return found
+
+
+def _described(type_: type[Struct], name: str) -> str:
+    """What a parameter is, for people: a pattern tells them little."""
+    hint = get_type_hints(type_, include_extras=True).get(name)
+    notes = [note for part in (hint, *get_args(hint)) for note in getattr(part, "__metadata__", ())]
+    return next((note.description for note in notes if isinstance(note, Meta) and note.description), "")
 
 
 def is_list(hint: Any) -> bool:

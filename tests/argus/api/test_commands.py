@@ -190,6 +190,11 @@ def test_a_wrong_parameter_is_named(api: Running, query: str) -> None:
     assert answer.json["errors"][0]["where"] == query.partition("=")[0]
 
 
+def test_a_wrong_time_is_told_in_words(api: Running) -> None:
+    answer = api.get("/v1/alerts?since=yesterday", role="analyst")
+    assert answer.json["detail"] == "since: expected RFC 3339, or milliseconds since the epoch"
+
+
 @pytest.mark.parametrize("query", ["bucket_s=null", "bucket_s=1.5", "bucket_s=", "bucket_s=59"])
 def test_what_is_no_number_of_seconds_is_named(api: Running, query: str) -> None:
     answer = api.get(f"/v1/analytics/summary?{query}", role="analyst")
