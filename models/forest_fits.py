@@ -7,7 +7,6 @@ import numpy as np
 from models.kept import Index, KeptRows
 from models.lessons import lessons
 from models.protocol import State
-from models.words import AS_FRAUD, AS_LEGIT
 
 # New frauds between two fits: so many, and this share of those that the last was grown from, as far as they are kept.
 REFIT_FRAUDS: Final = 25
@@ -42,15 +41,14 @@ def is_due(new: int, before: int) -> bool:
     return new >= max(REFIT_FRAUDS, REFIT_SHARE * before)
 
 
-def request(kept: KeptRows, held: Index, frauds: int, seed: int) -> tuple[Asked, State] | None:
-    """The arrays of a fit (`models.grown`) of all that was learnt, None where that is not both fraud and legitimate.
-    held: places of the rows that calibrate; frauds: ever known."""
-    learnt = np.flatnonzero(np.isin(kept.column("learnt"), (AS_LEGIT, AS_FRAUD)))
-    lesson = lessons(kept, learnt, seed, grown=True)
+def request(kept: KeptRows, counted: Index, held: Index, frauds: int, seed: int) -> tuple[Asked, State] | None:
+    """The arrays of a fit (`models.grown`), None where rows are not both fraud and legitimate. counted, held: places
+    of the rows that it is fitted on, and of those that calibrate; frauds: ever known."""
+    lesson = lessons(kept, counted, seed, grown=True)
     if not lesson.frauds.any() or lesson.frauds.all():
         return None
-    times_ms = kept.column("time_ms")[learnt]
-    asked = Asked(len(lesson.rows), len(learnt), frauds, int(times_ms.min()), int(times_ms.max()))
+    times_ms = kept.column("time_ms")[counted]
+    asked = Asked(len(lesson.rows), len(counted), frauds, int(times_ms.min()), int(times_ms.max()))
     return asked, {
         "rows": lesson.rows,
         "frauds": lesson.frauds.astype(np.uint8),

@@ -199,15 +199,17 @@ class Labelled:
             return
         frauds = (label == FRAUD) & (learnt != AS_FRAUD)
         due = np.flatnonzero(frauds | ((label == LEGIT) & (learnt == NOT_LEARNT)) | (silent & ~held))
+        # Forests need not wait until online models have come so far.
+        counted = np.flatnonzero((label != UNKNOWN) | (learnt == AS_LEGIT) | (silent & ~held))
         if self.epochs_left:
-            due = np.flatnonzero((label != UNKNOWN) | (learnt == AS_LEGIT) | (silent & ~held))
+            due = counted
             self.epochs_left -= 1
         else:
             due = due[:most]
         self._teach(due)
         learnt[due] = np.where(label[due] == FRAUD, AS_FRAUD, AS_LEGIT)
         self._told = bool(self.epochs_left) or len(due) == most
-        self._refit(known)
+        self._refit(known, counted)
 
     def _teach(self, places: Index) -> None:
         self.lessons += 1
@@ -246,19 +248,20 @@ class Labelled:
         """Frauds that are kept."""
         return int(np.count_nonzero(self.kept.column("label") == FRAUD))
 
-    def _refit(self, known: int) -> None:
-        """Have forests grown anew where enough frauds have come to be known. known: of them, how many are kept."""
+    def _refit(self, known: int, counted: Index) -> None:
+        """Have forests grown anew where enough frauds have come to be known. known: of them, how many are kept;
+        counted: rows that are fraud or legitimate by now."""
         for name in self.names:
             if name in GROWN and name not in self.pins:
                 fitted = self.fitted_frauds.get(name)
                 if fitted is None or is_due(self.frauds - fitted, min(fitted, known)):
-                    self._submit(name)
+                    self._submit(name, counted)
 
-    def _submit(self, name: str) -> None:
+    def _submit(self, name: str, counted: Index) -> None:
         held = self._held()
         if len(held) < HELD_LEAST:
             return
-        asked = request(self.kept, held, self.frauds, self._seed)
+        asked = request(self.kept, counted, held, self.frauds, self._seed)
         if asked is None:
             return
         self.fitted_frauds[name] = self.frauds

@@ -183,6 +183,28 @@ def test_a_long_past_does_not_keep_forests_from_being_grown_anew() -> None:
     assert count < len(fitting.jobs) <= count + 3
 
 
+class Noting(Awaited):
+    """Notes from how many frauds a forest is grown."""
+
+    frauds = 0
+
+    def submit(self, job: Job, arrays: State) -> None:
+        self.frauds = int(arrays["frauds"].sum())
+        super().submit(job, arrays)
+
+
+def test_forests_do_not_wait_until_online_models_have_come_so_far() -> None:
+    fitting = Noting()
+    taught = learner(fitting)
+    lived(taught)
+    before = np.count_nonzero(taught.kept.column("label") == FRAUD)
+    taught.keep([case(1_400 + at, LOUD, at=at, device="thief's", network_mark=99) for at in range(200)])
+    for at in range(200):
+        taught.tell(label(1_400 + at, time=START_MS + 9 * DAY), None)
+    taught.turn(1)
+    assert fitting.frauds == before + 200
+
+
 def test_authority_is_earned_by_trust_and_by_frauds_that_are_kept_and_not_by_shadows() -> None:
     taught, shadow = learner(), learner(modes={"random_forest": "shadow"})
     told = [taught.authority()]
