@@ -24,8 +24,11 @@ def success_after_attack(action: Action, state: UserState, seen: Seen, t: Thresh
     if strange < t["strange_failures"] and len(recent) < t["failures"]:
         return None
     network = short(seen.network_mark)
-    from_there = network != 0 and any(entry[2] == network for entry in recent)
-    if not from_there and not seen.new_device and not seen.new_network:
+    from_it = sum([entry[4] for entry in recent if entry[2] == network]) if network else 0
+    # One or two typos of the user's own don't make it the attack's.
+    from_there = from_it >= max(2, t["source_share"] * len(recent))
+    elsewhere = (seen.new_device and seen.had_devices) or (seen.new_network and seen.had_networks)
+    if not from_there and not elsewhere:
         return None
     where = "from a network that the attack came from" if from_there else "from a place new to the user"
     return Hit(
@@ -120,16 +123,18 @@ RULES: Final = (
         scope="user",
         types=("login",),
         check=success_after_attack,
-        thresholds={"failures": 10, "strange_failures": 5, "window_s": 10_800},
+        thresholds={"failures": 10, "strange_failures": 5, "source_share": 0.25, "window_s": 10_800},
         period_s=21_600,
         weight=0.75,
         attack=("T1078", "T1110"),
         suggest=("End all sessions", "Reset the password", "Ask the user whether the login was theirs"),
         words="A login that succeeds within 180 minutes of 10 failures, or of 5 from places strange to the user, "
-        "from a device that isn't long known and a place that is new or that the attack came from. CRITICAL from "
-        "the attack's own network. The user's own device, known for a day, is never held against them.",
+        "from a device that isn't long known and a place that is new to a user who has others, or that the attack came "
+        "from. CRITICAL from the attack's own network: a quarter of the failures, 2 at least, came from there. The "
+        "user's own device, known for a day, is never held against them.",
         default_source="Elastic",
-        gaps="An attacker who guesses from the user's own network is taken for the user.",
+        gaps="An attacker who guesses from the user's own network is taken for the user; so is one who gets in from a "
+        "third place where nobody has logged in before.",
         examples=(
             Example(
                 name="the attacker gets in",
@@ -146,6 +151,22 @@ RULES: Final = (
                 ),
                 hit=True,
                 severity=Severity.HIGH,
+            ),
+            Example(
+                name="the user mistypes once in a new place while somebody guesses",
+                events=(
+                    _LOGIN,
+                    *_guesses(6, **_AWAY),
+                    event("login", _DAY + 500, outcome="failure", **_ROAMING),
+                    event("login", _DAY + 600, **_ROAMING),
+                ),
+                hit=True,
+                severity=Severity.HIGH,
+            ),
+            Example(
+                name="a first login ever, while somebody guesses",
+                events=(*_guesses(6, **_AWAY), event("login", _DAY + 600, **_HOME)),
+                hit=False,
             ),
             Example(
                 name="the user logs in while somebody guesses",
