@@ -8,9 +8,9 @@ scale. A last small part grows with the weighted mean of the models' scores, so 
 are ranked too: the risk keeps its full precision.
 
 Where a payment names neither device nor network, as all of its user's, little but sums and merchants is left to
-judge it by, and models that learn from labels see those as well. By the authority that they have come to, the rest
-yields to them there: the other models, circumstances, and what is known of frauds at the merchant. What rules say of
-the user's own events counts whole.
+judge it by, and models that learn from labels see those as well. Where they suspect nothing the rest yields, by the
+authority that they have come to: other models, circumstances, and what is known of frauds at the merchant. What rules
+say of the user's own events counts whole, and so does everything where they do suspect.
 
 With the default weights models alone reach 39 at most, below the threshold of a challenge, and all but the few events
 that lie in a tail of a model stay under 10.
@@ -29,6 +29,8 @@ _STRICTNESS: Final[dict[Verdict, int]] = {"approve": 0, "challenge": 1, "block":
 RISK_MAX: Final = 100.0
 # Of the threshold of a challenge.
 REPORTS_MOST: Final = 0.99
+# A score of .99 of a model that learns from labels leaves little to yield, one of .9 over half, one of .5 all.
+SUSPICION_POWER: Final = 8
 
 
 def rule_weight(weight: float, steps: int) -> float:
@@ -41,25 +43,20 @@ def with_weight(risk_score: float, weight: float) -> float:
     return RISK_MAX - (RISK_MAX - risk_score) * (1.0 - weight)
 
 
-def _weights(policy: Policy, trust: Mapping[str, float], untaught: float) -> list[tuple[str, float]]:
-    """Of the models that weigh anything. untaught: the share of those that learn from no label."""
-    weights = ((name, weight * trust.get(name, untaught)) for name, weight in policy.model_weights.items())
-    return [(name, weight) for name, weight in weights if weight > 0.0]
-
-
 class Fusion:
     """A policy's part in the risk, worked out once for a batch.
 
     trust: 0..1 of models that learn from labels, which have to earn their weights; all others have them whole.
-    authority: 0..1, how far fixed weights yield to those that learn from labels, where they yield.
+    authority: 0..1, how far fixed weights yield where those that learn from labels suspect nothing.
     """
 
     def __init__(
         self, policy: Policy, trust: Mapping[str, float] = MappingProxyType({}), authority: float = 0.0
     ) -> None:
         self._authority = authority
-        self._weights = _weights(policy, trust, 1.0)
-        self._yielding = _weights(policy, trust, 1.0 - authority)
+        weights = ((name, weight * trust.get(name, 1.0)) for name, weight in policy.model_weights.items())
+        self._weights = [(name, weight) for name, weight in weights if weight > 0.0]
+        self._taught = frozenset(name for name, _ in self._weights if name in trust)
         # Models that only shadow: rules are not to ask them either.
         self.silent = frozenset(name for name, weight in policy.model_weights.items() if weight == 0.0)
         self._rank_weight = policy.rank_weight
@@ -74,15 +71,18 @@ class Fusion:
         """0..100. clear: the product over the event's rules of 1 - weight, 1.0 if none hit; scores: calibrated;
         yields: the part of `clear` that yields to models that learn from labels, as other models do then; None for
         an event where nothing does."""
-        asked = self._weights
+        share = 1.0
+        scores = scores or {}
         if yields is not None and self._authority:
-            asked = self._yielding
-            clear /= yields**self._authority
+            suspicion = max((scores.get(name, 0.0) for name in self._taught), default=0.0)
+            share -= self._authority * (1.0 - suspicion**SUSPICION_POWER)
+            clear /= yields ** (1.0 - share)
         if scores:
             total = weights = 0.0
-            for name, weight in asked:
+            for name, whole in self._weights:
                 score = scores.get(name)
                 if score is not None:
+                    weight = whole if name in self._taught else whole * share
                     total += weight * score
                     weights += weight
                     if score > self._tail_quantile:

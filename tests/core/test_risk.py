@@ -88,6 +88,13 @@ def test_models_of_what_is_usual_yield_too_and_those_that_earned_it_do_not() -> 
     assert {fusion.risk(1.0, learnt, 1.0) for fusion in told} == {FUSION.risk(1.0, learnt)}
 
 
+def test_nothing_yields_of_what_models_that_learn_from_labels_suspect() -> None:
+    fusion = Fusion(Policy(), {"random_forest": 1.0}, 1.0)
+    risks = [fusion.risk(0.2, {"random_forest": score, "gaussian": 1.0}, 0.2) for score in (0.0, 0.5, 0.9, 1.0)]
+    assert risks == sorted(risks)
+    assert risks[-1] == pytest.approx(FUSION.risk(0.2, {"random_forest": 1.0, "gaussian": 1.0}))
+
+
 def test_a_model_without_a_weight_only_shadows() -> None:
     assert FUSION.risk(1.0, {"unknown": 1.0}) == 0.0
     assert Fusion(Policy(model_weights={"gaussian": 0.0})).risk(1.0, {"gaussian": 1.0}) == 0.0
