@@ -39,11 +39,13 @@ class Terminal:
         if self._as_json:
             self._write(msgspec.json.encode({"ready": addresses}).decode())
             return
+        elsewhere = "" if settings.data_dir == Settings().data_dir else f" --data-dir {settings.data_dir}"
         kind = "embedded, in memory: what it holds ends with it" if embedded else "existing Kafka"
         lines = [
             "Argus is running. Ctrl-C stops it.",
             f"  broker   {addresses.broker} ({kind})",
-            f"  api      {addresses.api}",
+            f"  console  {addresses.api} (for a login: argus user create NAME --role analyst{elsewhere})",
+            f"  api      {addresses.api}/openapi.json",
             f"  topics   {addresses.topic_prefix}*",
             *(f"  metrics  {address}" for address in addresses.metrics),
             f"  logs     {addresses.data_dir}/run",

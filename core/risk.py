@@ -34,8 +34,9 @@ SUSPICION_POWER: Final = 8
 
 
 def rule_weight(weight: float, steps: int) -> float:
-    """0..1: a rule's weight when its hit lies that many severities above the rule's own; halved for each below."""
-    return 1.0 - (1.0 - weight) ** (1 + steps) if steps > 0 else weight * 0.5**-steps
+    """0..1: a rule's weight when its hit lies that many severities above the rule's own; halved for each below. To 4
+    digits, as alerts tell it."""
+    return round(1.0 - (1.0 - weight) ** (1 + steps) if steps > 0 else weight * 0.5**-steps, 4)
 
 
 def with_weight(risk_score: float, weight: float) -> float:

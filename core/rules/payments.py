@@ -134,7 +134,7 @@ def _burst(count: int, every_s: float) -> tuple[dict[str, object], ...]:
 RULES: Final = (
     Rule(
         id="payment_velocity",
-        title="Many payments in a minute",
+        title="Many payments in a short time",
         kind="TRANSACTION",
         severity=Severity.LOW,
         scope="user",
