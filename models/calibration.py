@@ -23,19 +23,29 @@ class Calibration:
 
     def _set(self, recent: Vector) -> None:
         self._recent = recent
-        self._ordered = ordered = np.sort(recent)
         self._list: list[float] | None = None
-        n = len(ordered)
-        if n == 0:
+        self._ordered = ordered = self._measured(np.sort(recent))
+        if not len(ordered):
             return
         # one entry more than there are gaps: below the first and above the last nothing is interpolated
         self._floor = np.concatenate((ordered[:1], ordered))
         self._gap = np.concatenate(([np.inf], np.diff(ordered), [np.inf]))
-        top = max(1, n // 100)
-        excess = float((ordered[n - top :] - ordered[max(0, n - top - 1)]).mean())
-        spread = float(ordered[-1] - ordered[n // 2])
-        self._tail = max(excess, 0.01 * spread, 1e-9)
         self._highest = float(ordered[-1])
+
+    def _measured(self, ordered: Vector) -> Vector:
+        """Of the scores in order, those by which others are measured; what lies beyond them is `_above`."""
+        n = len(ordered)
+        if n:
+            top = max(1, n // 100)
+            excess = float((ordered[n - top :] - ordered[max(0, n - top - 1)]).mean())
+            spread = float(ordered[-1] - ordered[n // 2])
+            self._tail = max(excess, 0.01 * spread, 1e-9)
+        return ordered
+
+    def _above(self, excess: Vector) -> Vector:
+        """The share above scores that are by so much higher than the highest of `_measured`."""
+        above: Vector = self._tail / (self.count * (self._tail + excess))
+        return above
 
     @property
     def count(self) -> int:
@@ -48,15 +58,14 @@ class Calibration:
 
     def shares(self, scores: Vector) -> Vector:
         """Of each score, the share of recent scores that were lower: 0..1, 0 when there are none."""
-        n = len(self._ordered)
-        if n == 0:
+        if not self.count:
             return np.zeros(len(scores))
         place = self._ordered.searchsorted(scores)
         within = (scores - self._floor.take(place)) / self._gap.take(place)
-        shares: Vector = (np.maximum(place - 1, 0) + within) / n
-        beyond = np.flatnonzero(place == n)
+        shares: Vector = (np.maximum(place - 1, 0) + within) / self.count
+        beyond = np.flatnonzero(place == len(self._ordered))
         if len(beyond):
-            shares[beyond] = 1.0 - self._tail / (n * (self._tail + (scores[beyond] - self._highest)))
+            shares[beyond] = 1.0 - self._above(scores[beyond] - self._highest)
         return shares
 
     def share(self, score: float) -> float:
@@ -64,12 +73,12 @@ class Calibration:
         if self._list is None:
             self._list = self._ordered.tolist()
         ordered = self._list
-        n = len(ordered)
+        n = self.count
         place = bisect_left(ordered, score)
         if place == 0:
             return 0.0
-        if place == n:
-            return 1.0 - self._tail / (n * (self._tail + (score - self._highest)))
+        if place == len(ordered):
+            return 1.0 - float(self._above(np.array(score - self._highest)))
         floor = ordered[place - 1]
         return (place - 1 + (score - floor) / (ordered[place] - floor)) / n
 
@@ -80,3 +89,18 @@ class Calibration:
         if state["recent"].ndim != 1 or len(state["recent"]) > RECENT_ROWS:
             raise ValueError("a calibration of another size")
         self._set(state["recent"])
+
+
+class OddsCalibration(Calibration):
+    """Of log-odds of fraud. Beyond the highest hundredth the share above falls by a factor of e with each unit, as it
+    does where odds are right: so what two versions of a model say out there compares, and hangs on no few rows."""
+
+    def _measured(self, ordered: Vector) -> Vector:
+        n = len(ordered)
+        measured = ordered[: n - n // 100]
+        self._beyond = (n // 100 + 1) / max(1, n)
+        return measured
+
+    def _above(self, excess: Vector) -> Vector:
+        above: Vector = self._beyond * np.exp(-excess)
+        return above

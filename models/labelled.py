@@ -21,7 +21,7 @@ from core.events import event_key
 from core.judged import Case, Scores
 from core.records import Feedback
 from core.state import UserState, mark
-from models.calibration import RECENT_ROWS, Calibration
+from models.calibration import RECENT_ROWS, OddsCalibration
 from models.fitting import Fitting, Job
 from models.forest_fits import Asked, Fit, is_due, request
 from models.kept import FRAUD, LEGIT, UNKNOWN, Chunk, Index, KeptRows, chunk_of, to_bytes
@@ -84,7 +84,7 @@ class Labelled:
         self._name = name
         self._fitting = fitting
         self.models: dict[str, Online | Grown] = {}
-        self.calibrations: dict[str, Calibration] = {}
+        self.calibrations: dict[str, OddsCalibration] = {}
         self.epochs_left = EPOCHS
         self.lessons = 0
         self.fitted_frauds: dict[str, int] = {}
@@ -235,7 +235,7 @@ class Labelled:
         """Measure a model that has changed by what it says of the rows held out."""
         held = self._held()
         if len(held) >= HELD_LEAST:
-            self.calibrations[name] = Calibration(self.models[name].score_rows(self.kept.rows[held]))
+            self.calibrations[name] = OddsCalibration(self.models[name].score_rows(self.kept.rows[held]))
 
     def _measure(self, places: Index) -> None:
         """Newly held-out rows, for the models that speak."""
@@ -282,7 +282,7 @@ class Labelled:
 
     def _adopt(self, name: str, parts: State, version: int) -> None:
         forest = Grown(parts, len(self.features), shares=GROWN[name])
-        self.calibrations[name] = Calibration(np.asarray(parts["said"], np.float64))
+        self.calibrations[name] = OddsCalibration(np.asarray(parts["said"], np.float64))
         self.models[name], self.versions[name] = forest, version
 
     def version_of(self, name: str) -> int:

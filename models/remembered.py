@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from models.calibration import Calibration
+from models.calibration import OddsCalibration
 from models.kept import FACTS, FRAUD, UNKNOWN, Chunk
 from models.labelled import Labelled
 from models.learnt import GROWN, ONLINE, AdaptiveForest, Grown, Logistic
@@ -151,7 +151,7 @@ def resume(learner: Labelled, raw: bytes, key: bytes) -> None:
             elif name in GROWN and "roots" in part:
                 models[name] = Grown(part, len(learner.features), shares=GROWN[name])
             if name in models and "recent" in part:
-                calibrations[name] = Calibration(part["recent"])
+                calibrations[name] = OddsCalibration(part["recent"])
         if arrays["trust"].shape != learner.trust.counts.shape:
             raise ValueError("trust of other models")
     except (LookupError, ValueError, TypeError, AttributeError, pickle.UnpicklingError, ImportError) as error:

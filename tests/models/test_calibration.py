@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.calibration import RECENT_ROWS, Calibration
+from models.calibration import RECENT_ROWS, Calibration, OddsCalibration
 
 scores = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60)
 
@@ -66,3 +66,25 @@ def test_the_oldest_scores_are_forgotten() -> None:
 def test_restoring_too_many_scores_is_refused() -> None:
     with pytest.raises(ValueError, match="size"):
         Calibration().restore({"recent": np.zeros(RECENT_ROWS + 1)})
+
+
+@given(scores, scores)
+def test_one_and_many_log_odds_give_the_same_rising_shares(seen: list[float], asked: list[float]) -> None:
+    calibration, asked = OddsCalibration(np.array(seen)), sorted([*asked, *seen, max(seen) + 1.0])
+    many = calibration.shares(np.array(asked)).tolist()
+    assert [calibration.share(score) for score in asked] == many
+    assert many == sorted(many)
+    assert 0.0 <= many[0] <= many[-1] <= 1.0
+
+
+def test_beyond_a_hundredth_the_share_above_falls_with_the_odds_whatever_few_rows_lie_there() -> None:
+    usual = np.arange(1_000, dtype=np.float64) / 1_000
+    rows, others = usual.copy(), usual.copy()
+    rows[-10:] += 0.5
+    others[-10:] += 9.0
+    one, other = OddsCalibration(rows), OddsCalibration(others)
+    cut = float(rows[-11])
+    assert one.share(cut) == pytest.approx(0.989)
+    for excess in (1e-9, 1.0, 5.0):
+        assert 1.0 - one.share(cut + excess) == pytest.approx(0.011 * np.exp(-excess))
+        assert other.share(cut + excess) == one.share(cut + excess)
