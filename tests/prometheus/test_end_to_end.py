@@ -38,6 +38,7 @@ PREFIX = "pages."
 WITHIN_S = 240.0
 # A start and a takeover take as long as ever here, and so ten times as much of these budgets as they would.
 BURNT = {"ArgusDecisionAvailabilityBudgetBurn", "ArgusAlertLatencyBudgetBurn"}
+ALL_SEEN = "sum(up{job='argus-worker'}) == 3 unless on () ALERTS{alertname='ArgusAllWorkersDown'}"
 SHARE = re.compile(r"^argus_assigned_partitions [1-9]", re.MULTILINE)
 
 
@@ -95,13 +96,20 @@ class House:
         return self.told("ticket") - BURNT
 
     def ask(self, expr: str) -> list[dict[str, Any]]:
-        query = urllib.parse.urlencode({"query": expr})
-        with urllib.request.urlopen(f"{self.prometheus}/api/v1/query?{query}") as answer:
-            found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
-        return found
+        return _ask(self.prometheus, expr)
 
     def send(self, lines: list[tuple[str, bytes]], per_second: float) -> None:
         asyncio.run(outside.send(self.broker.bootstrap, f"{PREFIX}events", lines, per_second))
+
+
+def _ask(prometheus: str, expr: str) -> list[dict[str, Any]]:
+    query = urllib.parse.urlencode({"query": expr})
+    try:
+        with urllib.request.urlopen(f"{prometheus}/api/v1/query?{query}") as answer:
+            found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
+    except OSError:  # it is about to start
+        return []
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -142,13 +150,17 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         config = at / "monitoring" / "config"
         faster.hurry_prometheus(config)
         faster.hurry_alertmanager(config, monitoring.SHIPPED / "alertmanager.yml", inbox.url)
+        prometheus = f"http://{LOOPBACK}:{ports.prometheus}"
         for spec in monitoring.specs(programs, at / "monitoring", ports):
             argv = [*spec.argv, *faster.FLAGS.get(spec.name, ())]
             with (at / f"{spec.name}.log").open("wb") as log:
                 process = subprocess.Popen(argv, env=dict(spec.env), stdout=log, stderr=log)
             stack.callback(process.wait, 20)
             stack.callback(process.terminate)
-        yield House(running, children[:2], recovery, inbox, f"http://{LOOPBACK}:{ports.prometheus}")
+            if spec.name == "prometheus":
+                # Before anybody is told of anything: its first look may come late, and six seconds are a minute here.
+                until(lambda: _ask(prometheus, ALL_SEEN), WITHIN_S, "the workers' first figures")
+        yield House(running, children[:2], recovery, inbox, prometheus)
 
 
 def test_while_all_is_well_only_the_dead_mans_switch_is_heard(house: House) -> None:
