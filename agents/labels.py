@@ -228,7 +228,8 @@ class PartitionLabels:
             chunk = attending.chunk
             self._chunks.append((int(chunk.facts["time_ms"].max()), key))
             learner.add(chunk)
-            self._gone += self._waiting.come(chunk.facts["key"].tolist())
+            if self._waiting:
+                self._gone += self._waiting.come(chunk.facts["key"].tolist())
         if attending is not None and attending.table is not None and attending.names:
             self._watch.scores(attending.names, attending.table)
         learner.turn()

@@ -43,6 +43,9 @@ class WaitingLabels:
             del self._waiting[first]
             writes[_key(first)] = None
 
+    def __len__(self) -> int:
+        return len(self._waiting)
+
     def come(self, numbers: Iterable[int]) -> list[bytes]:
         """These events have: answers the keys of those that waited for them, to be deleted."""
         found = self._waiting.keys() & set(numbers)

@@ -100,8 +100,10 @@ def run(args: Sequence[str]) -> int:
         return _say(f"argus: {_one_line(error.format_message())}", error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         return 130
-    except (BrokenPipeError, SystemExit):
+    except (BrokenPipeError, SystemExit) as error:
         # Whoever read our output has seen enough, upon which click leaves; what is left in the buffer goes nowhere.
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except Exception as error:

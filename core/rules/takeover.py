@@ -25,7 +25,7 @@ def success_after_attack(action: Action, state: UserState, seen: Seen, t: Thresh
         return None
     network = short(seen.network_mark)
     from_it = sum([entry[4] for entry in recent if entry[2] == network]) if network else 0
-    # One or two typos of the user's own don't make it the attack's.
+    # A typo of the user's own doesn't make it the attack's.
     from_there = from_it >= max(2, t["source_share"] * len(recent))
     elsewhere = (seen.new_device and seen.had_devices) or (seen.new_network and seen.had_networks)
     if not from_there and not elsewhere:
