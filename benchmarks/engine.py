@@ -60,9 +60,9 @@ class Timed:
         self._scorer.learn(rows, mask)
         self.used_s += time.process_time() - begin
 
-    def explain(self, row: Sequence[float], at: int = 0) -> dict[str, float]:
+    def explain(self, rows: Sequence[Sequence[float]], places: Sequence[int]) -> list[dict[str, float]]:
         begin = time.process_time()
-        shares = self._scorer.explain(row, at)
+        shares = self._scorer.explain(rows, places)
         self.used_s += time.process_time() - begin
         return shares
 

@@ -51,8 +51,8 @@ class Noted:
             if case.fraud_row is not None:
                 self.rows[number_of(case.action.event_id)] = case.fraud_row
 
-    def explain(self, _row: Sequence[float]) -> Scores:
-        return {}
+    def explain(self, rows: Sequence[Sequence[float]]) -> Sequence[Scores]:
+        return [{} for _ in rows]
 
     def trusted(self) -> Mapping[str, float]:
         return {}

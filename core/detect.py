@@ -74,7 +74,9 @@ class Hearing:
             bench.decide(case, bench.fusion.risk(1.0, scores), scores, [])
 
     def learn(self) -> None:
-        """Let the models learn from what looks like its user. Call it once, when all cases are settled."""
+        """Let the models explain the alerts, and learn from what looks like its user. Call it once, when all cases
+        are settled; before, alerts have no contributions."""
+        self._bench.explain()
         rows = [case.row for case in self.cases if case.row is not None]
         if self._scorer is not None and rows:
             mask = [not (case.tainted or case.robbed) for case in self.cases if case.row is not None]

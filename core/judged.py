@@ -33,7 +33,9 @@ class Scorer(Protocol):
 
     def score(self, rows: Sequence[Sequence[float]]) -> list[Scores]: ...
     def learn(self, rows: Sequence[Sequence[float]], mask: Sequence[bool]) -> None: ...
-    def explain(self, row: Sequence[float], at: int = 0) -> Scores: ...
+    def explain(self, rows: Sequence[Sequence[float]], places: Sequence[int]) -> Sequence[Scores]:
+        """Of each row, feature to its share in what is held against it. places: of the rows in the last batch."""
+
     def instead(self, row: Sequence[float], at: int = 0) -> Sequence[Swap]:
         """Each feature in turn, those that weigh most first."""
 
@@ -46,7 +48,9 @@ class Learner(Protocol):
     def keep(self, cases: Sequence["Case"]) -> None:
         """Take note of settled cases, until their labels come."""
 
-    def explain(self, row: Sequence[float]) -> Scores: ...
+    def explain(self, rows: Sequence[Sequence[float]]) -> Sequence[Scores]:
+        """Of each row, feature to its share in what is held against it; empty where nothing is."""
+
     def trusted(self) -> Mapping[str, float]:
         """Model to 0..1, how much of its weight it has earned."""
 

@@ -1,7 +1,7 @@
 """The second pass over a batch: the rules that read models or reputation, and all that follows from an event's hits:
 risk, alerts, the user's lock, the decision."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from msgspec import UNSET, UnsetType
@@ -51,6 +51,7 @@ class Bench:
         self._now_ms = now_ms
         self._judged = judged
         self._checks: dict[str, list[tuple[Check, bool]]] = {}
+        self._unexplained: list[tuple[Case, bool]] = []
 
     def settle(self, case: Case, scores: Scores, unusual: Scores = NO_SCORES) -> None:
         """Everything that follows from one event. unusual: those of the scores that tell what is not usual, which is
@@ -217,7 +218,8 @@ class Bench:
         if flags & SHADOW or rule.kind not in ACTING_KINDS:
             risk_score = with_weight(risk_score, weight)
         if case.contributions is None:
-            case.contributions = self._contributions(case, scores)
+            case.contributions = {}
+            self._unexplained.append((case, any(scores.values())))
         self._judged.alerts.append(
             alert(
                 rule,
@@ -250,19 +252,25 @@ class Bench:
                 return instead(swap.feature, swap.given, swap.usual)
         return NO_SINGLE_FEATURE
 
-    def _contributions(self, case: Case, scores: Scores) -> Scores:
-        """Feature to its share in what the models hold against the event; together 1. Models that have not seen
-        enough yet say nothing, of the features neither; what labels taught counts as much as all the rest."""
-        told: list[Scores] = []
-        if self._scorer is not None and case.row is not None and any(scores.values()):
-            told.append(self._scorer.explain(case.row, case.at))
-        if self._learner is not None and case.fraud_row is not None:
-            told.append(self._learner.explain(case.fraud_row))
-        told = [shares for shares in told if shares]
-        if len(told) < 2:
-            return told[0] if told else {}
-        names = dict.fromkeys(name for shares in told for name in shares)
-        return {name: sum(shares.get(name, 0.0) for shares in told) / len(told) for name in names}
+    def explain(self) -> None:
+        """Fill in the contributions of all alerts at once, which models do for a fraction of what each takes alone:
+        feature to its share in what they hold against the event, together 1. Models that have not seen enough yet say
+        nothing, of the features neither; what labels taught counts as much as all the rest."""
+        unexplained, self._unexplained = self._unexplained, []
+        told: dict[int, list[Scores]] = {}
+        if self._scorer is not None:
+            rows = [(case, case.row) for case, scored in unexplained if scored and case.row is not None]
+            places = [case.at for case, _ in rows]
+            for (case, _), shares in zip(rows, self._scorer.explain([row for _, row in rows], places), strict=True):
+                told.setdefault(id(case), []).append(shares)
+        if self._learner is not None:
+            rows = [(case, case.fraud_row) for case, _ in unexplained if case.fraud_row is not None]
+            for (case, _), shares in zip(rows, self._learner.explain([row for _, row in rows]), strict=True):
+                if shares:
+                    told.setdefault(id(case), []).append(shares)
+        for case, _ in unexplained:
+            if case.contributions is not None:
+                case.contributions.update(_together(told.get(id(case), [])))
 
     def _respond(self, case: Case, rule: Rule, hit: Hit, group: Group) -> None:
         """Lock or challenge the user if policy says so."""
@@ -283,6 +291,14 @@ class Bench:
             self._judged.due.append((lock.until_ms, action.user_id))
         if STRENGTH[called_for.state] > STRENGTH[before]:
             lock_signal(action.user_id, action.event_id, action.time_ms, rule.id, self._judged.signals)
+
+
+def _together(told: Sequence[Scores]) -> Scores:
+    """The mean of what was told, feature by feature."""
+    if len(told) < 2:
+        return told[0] if told else {}
+    names = dict.fromkeys(name for shares in told for name in shares)
+    return {name: sum(shares.get(name, 0.0) for shares in told) / len(told) for name in names}
 
 
 def travel_of(seen: Seen | None) -> Travel | UnsetType:

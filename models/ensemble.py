@@ -198,8 +198,12 @@ class Ensemble:
         """Of whoever gives the ensemble up: nothing that was asked for is waited for any more."""
         self.refits.forget(self._next_bank)
 
-    def explain(self, row: Row, at: int = 0) -> dict[str, float]:
-        return dict(zip(self.features, shares_of(self._bank_at(at), row, self._deciding), strict=True))
+    def explain(self, rows: Sequence[Row], places: Sequence[int]) -> list[dict[str, float]]:
+        split, shares = self._split, dict[int, list[float]]()
+        for bank, later in ((self._bank, False), (self._next_bank, True)):
+            asked = [index for index, place in enumerate(places) if (place >= split) == later]
+            shares.update(zip(asked, shares_of(bank, [rows[index] for index in asked], self._deciding), strict=True))
+        return [dict(zip(self.features, shares[index], strict=True)) for index in range(len(rows))]
 
     def instead(self, row: Row, at: int = 0) -> list[Swap]:
         return swaps_of(self._bank_at(at), row, self.features, self._names, self._deciding)

@@ -6,26 +6,26 @@ import numpy as np
 
 from core.judged import Swap
 from models.bank import Bank
-from models.protocol import Matrix, Row, Vector
+from models.protocol import Cube, Matrix, Row
 
 LEAST_SHARE_ABOVE = 1e-9
 
 
-def shares_of(bank: Bank, row: Row, deciding: Sequence[int]) -> list[float]:
-    """One share per feature, 0..1, summing to 1. deciding: the places of the models that are asked.
+def shares_of(bank: Bank, rows: Sequence[Row], deciding: Sequence[int]) -> list[list[float]]:
+    """Of each row one share per feature, 0..1, summing to 1. deciding: the places of the models that are asked.
 
     Each feature in turn is set to its usual value; how far that lowers the surprise (-log of the share of rows that
     are stranger, summed over the models) is its weight. Where no single feature lowers it, and before the models are
     warm, weights are the distances from the usual row; a usual row blames all alike.
     """
-    given, scores = _swapped(bank, row, deciding)
+    if not rows:
+        return []
+    given, scores = _swapped(bank, rows, deciding)
     surprise = _surprise(scores)
-    weights: Vector = np.maximum(surprise[0] - surprise[1:], 0.0)
-    if not weights.any():
-        weights = np.abs(given - bank.usual)
-    if not weights.any():
-        weights = np.ones(len(given))
-    shares: list[float] = (weights / weights.sum()).tolist()
+    weights: Matrix = np.maximum(surprise[:, :1] - surprise[:, 1:], 0.0)
+    for fallback in (np.abs(given - bank.usual), np.ones_like(given)):
+        weights = np.where(weights.any(axis=1, keepdims=True), weights, fallback)
+    shares: list[list[float]] = (weights / weights.sum(axis=1, keepdims=True)).tolist()
     return shares
 
 
@@ -34,7 +34,8 @@ def swaps_of(
 ) -> list[Swap]:
     """What the deciding models say with one feature at its usual value: each in turn that is not there yet, first
     those that take off most. features, names: in the order of the row, and of the bank's models."""
-    given, scores = _swapped(bank, row, deciding)
+    filled, all_scores = _swapped(bank, [row], deciding)
+    given, scores = filled[0], all_scores[0]
     order = np.argsort(_surprise(scores)[1:], kind="stable").tolist()
     return [
         Swap(
@@ -48,14 +49,19 @@ def swaps_of(
     ]
 
 
-def _swapped(bank: Bank, row: Row, deciding: Sequence[int]) -> tuple[Vector, Matrix]:
-    """The row with nothing missing, and the scores of it and of it with each feature in turn at its usual value."""
-    given: Vector = bank.filled(np.array([row], np.float64))[0]
-    rows = np.tile(given, (len(given) + 1, 1))
-    np.fill_diagonal(rows[1:], bank.usual)
-    return given, bank.score_rows(rows, deciding)
+def _swapped(bank: Bank, rows: Sequence[Row], deciding: Sequence[int]) -> tuple[Matrix, Cube]:
+    """(n, features), nothing missing, and (n, 1 + features, models): the scores of each row, and of it with each
+    feature in turn at its usual value."""
+    given = bank.filled(np.array(rows, np.float64))
+    width = given.shape[1]
+    swapped = np.repeat(given[:, None, :], width + 1, axis=1)
+    each = np.arange(width)
+    swapped[:, each + 1, each] = bank.usual
+    scores = bank.score_rows(swapped.reshape(-1, width), deciding)
+    return given, scores.reshape(len(given), width + 1, -1)
 
 
-def _surprise(shares: Matrix) -> Vector:
-    surprise: Vector = -np.log(np.maximum(1.0 - shares, LEAST_SHARE_ABOVE)).sum(axis=1)
+def _surprise(shares: Cube) -> Matrix:
+    """Of shares by models, the last axis."""
+    surprise: Matrix = -np.log(np.maximum(1.0 - shares, LEAST_SHARE_ABOVE)).sum(axis=-1)
     return surprise

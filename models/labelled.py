@@ -27,7 +27,7 @@ from models.forest_fits import Asked, Fit, is_due, request
 from models.kept import FRAUD, LEGIT, UNKNOWN, Chunk, Index, KeptRows, chunk_of, to_bytes
 from models.learnt import GROWN, ONLINE, Grown, Online
 from models.lessons import lessons
-from models.protocol import Matrix, State, Vector
+from models.protocol import Matrix, State
 from models.trust import TAIL, Trust
 from models.words import AS_FRAUD, AS_LEGIT, HELD_OUT, NOT_LEARNT, Heard, held_out, join, undisputed
 
@@ -299,24 +299,31 @@ class Labelled:
         self._adopt(name, parts, version)
         self._fitting.forget(f"{name}/{self._name}")
 
-    def explain(self, row: Sequence[float]) -> Scores:
-        """Feature to its share in what the models that earned trust hold against the row; together 1. By how far the
-        score falls where one feature is as in the usual held-out row. Empty where nothing is held against it."""
+    def explain(self, rows: Sequence[Sequence[float]]) -> list[Scores]:
+        """Of each row, feature to its share in what the models that earned trust hold against it; together 1. By how
+        far the score falls where one feature is as in the usual held-out row. Empty where nothing is held against."""
+        told: list[Scores] = [{} for _ in rows]
         names, held = self.speaking, self._held()
-        if not names or not len(held):
-            return {}
-        one = to_bytes([row])
-        if not (self._shares(one, names) > TAIL).any():
-            return {}
+        if not rows or not names or not len(held):
+            return told
+        given = to_bytes(rows)
+        strange = np.flatnonzero((self._shares(given, names) > TAIL).any(axis=1))
+        if not len(strange):
+            return told
+        width = len(self.features)
         usual = np.median(self.kept.rows[held], axis=0).astype(np.uint8)
-        rows = np.repeat(one, len(self.features) + 1, axis=0)
-        np.fill_diagonal(rows[1:], usual)
-        fall: Vector = np.zeros(len(self.features))
+        swapped = np.repeat(given[strange][:, None, :], width + 1, axis=1)
+        each = np.arange(width)
+        swapped[:, each + 1, each] = usual
+        falls: Matrix = np.zeros((len(strange), width))
         for name in names:
-            scores = self.models[name].score_rows(rows)
-            fall += max(self.trust.of(name), 0.01) * np.maximum(scores[0] - scores[1:], 0.0)
-        total = float(fall.sum())
-        return dict(zip(self.features, (fall / total).tolist(), strict=True)) if total > 0 else {}
+            scores = self.models[name].score_rows(swapped.reshape(-1, width)).reshape(len(strange), width + 1)
+            falls += max(self.trust.of(name), 0.01) * np.maximum(scores[:, :1] - scores[:, 1:], 0.0)
+        for index, fall in zip(strange.tolist(), falls, strict=True):
+            total = float(fall.sum())
+            if total > 0:
+                told[index] = dict(zip(self.features, (fall / total).tolist(), strict=True))
+        return told
 
     def trusted(self) -> Mapping[str, float]:
         """By model: 0 of one that shadows."""

@@ -10,6 +10,7 @@ from core.judged import Swap
 
 Matrix = npt.NDArray[np.float64]
 Vector = npt.NDArray[np.float64]
+Cube = npt.NDArray[np.float64]
 State = Mapping[str, npt.NDArray[Any]]
 Row = Sequence[float]
 
@@ -39,8 +40,9 @@ class Scorer(Protocol):
     def learn(self, rows: Sequence[Row], mask: Sequence[bool]) -> None:
         """Take note of a whole batch: mask says which of its rows to learn. The rows may not change afterwards."""
 
-    def explain(self, row: Row, at: int = 0) -> dict[str, float]:
-        """Feature to its share in how unusual the row is; shares sum to 1. at: the row's index in its batch."""
+    def explain(self, rows: Sequence[Row], places: Sequence[int]) -> list[dict[str, float]]:
+        """Of each row, feature to its share in how unusual it is; shares sum to 1. places: each row's index in the
+        batch that was scored last."""
 
     def instead(self, row: Row, at: int = 0) -> Sequence[Swap]:
         """What the deciding models would say with one feature at its usual value: each in turn that is not there yet,

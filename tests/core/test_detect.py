@@ -97,9 +97,9 @@ class AScorer:
         assert len(rows) == len(mask)
         self.masks.extend(mask)
 
-    def explain(self, row: Sequence[float], at: int = 0) -> Scores:
-        self.explained.append(at)
-        return {"amount": 1.0}
+    def explain(self, rows: Sequence[Sequence[float]], places: Sequence[int]) -> Sequence[Scores]:
+        self.explained.extend(places)
+        return [{"amount": 1.0} for _ in rows]
 
     def instead(self, row: Sequence[float], at: int = 0) -> Sequence[Swap]:
         self.asked.append(at)

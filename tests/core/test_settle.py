@@ -34,8 +34,8 @@ class Kept:
     def keep(self, cases: Sequence[Case]) -> None:
         self.cases += cases
 
-    def explain(self, _row: Sequence[float]) -> Scores:
-        return {}
+    def explain(self, rows: Sequence[Sequence[float]]) -> Sequence[Scores]:
+        return [{} for _ in rows]
 
     def trusted(self) -> Mapping[str, float]:
         return {}

@@ -95,14 +95,23 @@ def test_explaining_a_row_goes_by_what_scored_it() -> None:
     rows, row = normal_rows(1_024).tolist(), strange_rows(1)[0].tolist()
     early.learn(rows[:1_020], [True] * 1_020)
     late.learn(rows, [True] * 1_024)
-    assert early.explain(row, at=4) == late.explain(row)
+    assert early.explain([row], [4]) == late.explain([row], [0])
+
+
+def test_rows_are_explained_together_as_each_by_itself() -> None:
+    ensemble = Ensemble(FEATURES, block_rows=64)
+    ensemble.learn(normal_rows(1_020).tolist(), [True] * 1_020)
+    rows, places = [*strange_rows(5).tolist(), *normal_rows(3, seed=7).tolist()], [0, 9, 3, 4, 1, 70, 2, 5]
+    alone = [ensemble.explain([row], [place])[0] for row, place in zip(rows, places, strict=True)]
+    assert ensemble.explain(rows, places) == alone
+    assert ensemble.explain([], []) == []
 
 
 def test_before_anything_is_learnt_the_blame_is_by_distance_and_a_plain_row_blames_all_alike() -> None:
     ensemble = Ensemble(("a", "b"))
-    assert ensemble.explain([0.5, 1.0]) == {"a": 0.0, "b": 1.0}
-    assert ensemble.explain([0.5, 0.5]) == {"a": 0.5, "b": 0.5}
-    assert ensemble.explain([0.5, None]) == {"a": 0.5, "b": 0.5}
+    rows = [[0.5, 1.0], [0.5, 0.5], [0.5, None]]
+    halves = {"a": 0.5, "b": 0.5}
+    assert ensemble.explain(rows, [0, 1, 2]) == [{"a": 0.0, "b": 1.0}, halves, halves]
 
 
 def test_a_block_of_too_few_rows_says_nothing_of_what_is_usual() -> None:
@@ -117,7 +126,7 @@ def test_a_batch_that_is_scored_again_before_it_is_learnt_gets_the_same_scores()
     ensemble.learn(rows[:1_000].tolist(), [True] * 1_000)
     batch = rows[1_000:1_060].tolist()
     whole = ensemble.score(batch)
-    ensemble.explain(batch[0])
+    ensemble.explain(batch[:1], [0])
     assert ensemble.score(batch) == whole
     first, second = batch[:30], batch[30:]
     halves = ensemble.score(first)

@@ -116,11 +116,11 @@ def test_a_user_who_disputes_everything_is_one_voice() -> None:
 def test_explanations_name_what_frauds_are_known_by() -> None:
     taught = learner()
     lived(taught)
-    shares = taught.explain(LOUD)
+    shares, of_quiet = taught.explain([LOUD, QUIET])
     assert sum(shares.values()) == pytest.approx(1.0)
     assert max(shares, key=shares.__getitem__) == "sign"
-    assert taught.explain(QUIET) == {}
-    assert learner().explain(LOUD) == {}
+    assert of_quiet == {}
+    assert taught.explain([QUIET]) == learner().explain([LOUD]) == [{}]
 
 
 class Slow(Awaited):

@@ -153,7 +153,7 @@ def test_a_shadow_model_has_no_say_in_an_explanation() -> None:
     alone, shadowed = Ensemble(FEATURES, 3, names[:1]), Ensemble(FEATURES, 3, names, deciding=names[:1])
     for each in (alone, shadowed):
         learn(each, 3_000)
-    assert shadowed.explain(row) == alone.explain(row)
+    assert shadowed.explain([row], [0]) == alone.explain([row], [0])
 
 
 def test_forgetting_takes_back_what_was_asked_for(ensemble: Ensemble, slow: Slow) -> None:

@@ -236,7 +236,7 @@ def test_a_snapshot_scores_explains_and_learns_on_as_what_it_was_taken_of(names:
     rows = np.concatenate((normal_rows(400, seed=9), strange_rows(50)))
     assert again.learned == ensemble.learned
     assert again.score(rows[:100].tolist()) == ensemble.score(rows[:100].tolist())
-    assert again.explain(rows[-1].tolist()) == ensemble.explain(rows[-1].tolist())
+    assert again.explain(rows[-1:].tolist(), [0]) == ensemble.explain(rows[-1:].tolist(), [0])
     assert run(again, rows, 60).tolist() == run(ensemble, rows, 60).tolist()
     assert again.snapshot(KEY) == ensemble.snapshot(KEY)
 
@@ -255,7 +255,7 @@ def test_blame_falls_on_what_is_strange_and_adds_up_to_1(names: tuple[str, ...])
     for feature in ("amount_ratio", "odd_hour"):
         row = ensemble.usual.tolist()
         row[FEATURES.index(feature)] = 0.95
-        blame = ensemble.explain(row)
+        (blame,) = ensemble.explain([row], [0])
         assert tuple(blame) == FEATURES
         assert math.isclose(sum(blame.values()), 1.0)
         assert max(blame, key=blame.__getitem__) == feature
