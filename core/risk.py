@@ -8,16 +8,17 @@ scale. A last small part grows with the weighted mean of the models' scores, so 
 are ranked too: the risk keeps its full precision.
 
 Where a payment names neither device nor network, as all of its user's, little but sums and merchants is left to
-judge it by, and models that learn from labels see those as well. Where they suspect nothing the rest yields, by the
-authority that they have come to: other models, circumstances, and what is known of frauds at the merchant. What rules
-say of the user's own events counts whole, and so does everything where they do suspect.
+judge it by, and models that learn from labels see those as well. There the rest yields to them, by the authority that
+they have come to: other models, circumstances, and what is known of frauds at the merchant. What these give up they
+get: their tails count up to twice, and go on beyond where others' are complete. What rules say of the user's own
+events counts whole.
 
-With the default weights models alone reach 39 at most, below the threshold of a challenge, and all but the few events
-that lie in a tail of a model stay under 10.
+With the default weights models alone reach 39 at most elsewhere, below the threshold of a challenge, and all but the
+few events that lie in a tail of a model stay under 10.
 """
 
 from collections.abc import Mapping
-from math import log
+from math import inf, log
 from types import MappingProxyType
 from typing import Final
 
@@ -29,8 +30,9 @@ _STRICTNESS: Final[dict[Verdict, int]] = {"approve": 0, "challenge": 1, "block":
 RISK_MAX: Final = 100.0
 # Of the threshold of a challenge.
 REPORTS_MOST: Final = 0.99
-# A score of .99 of a model that learns from labels leaves little to yield, one of .9 over half, one of .5 all.
-SUSPICION_POWER: Final = 8
+# By how much more than its weight a model ranks what lies in nobody's tail: the mean of many trees tells ordinary events
+# apart better than a sum of few.
+RANKS_MORE: Final[Mapping[str, float]] = {"random_forest": 3.0}
 
 
 def rule_weight(weight: float, steps: int) -> float:
@@ -48,7 +50,7 @@ class Fusion:
     """A policy's part in the risk, worked out once for a batch.
 
     trust: 0..1 of models that learn from labels, which have to earn their weights; all others have them whole.
-    authority: 0..1, how far fixed weights yield where those that learn from labels suspect nothing.
+    authority: 0..1, how far fixed weights yield to those.
     """
 
     def __init__(
@@ -56,8 +58,9 @@ class Fusion:
     ) -> None:
         self._authority = authority
         weights = ((name, weight * trust.get(name, 1.0)) for name, weight in policy.model_weights.items())
-        self._weights = [(name, weight) for name, weight in weights if weight > 0.0]
-        self._taught = frozenset(name for name, _ in self._weights if name in trust)
+        self._weights = [
+            (name, weight, RANKS_MORE.get(name, 1.0), name in trust) for name, weight in weights if weight > 0.0
+        ]
         # Models that only shadow: rules are not to ask them either.
         self.silent = frozenset(name for name, weight in policy.model_weights.items() if weight == 0.0)
         self._rank_weight = policy.rank_weight
@@ -72,22 +75,20 @@ class Fusion:
         """0..100. clear: the product over the event's rules of 1 - weight, 1.0 if none hit; scores: calibrated;
         yields: the part of `clear` that yields to models that learn from labels, as other models do then; None for
         an event where nothing does."""
-        share = 1.0
-        scores = scores or {}
+        handed = 0.0
         if yields is not None and self._authority:
-            suspicion = max((scores.get(name, 0.0) for name in self._taught), default=0.0)
-            share -= self._authority * (1.0 - suspicion**SUSPICION_POWER)
-            clear /= yields ** (1.0 - share)
+            handed = self._authority
+            clear /= yields**handed
         if scores:
             total = weights = 0.0
-            for name, whole in self._weights:
+            for name, whole, ranks, taught in self._weights:
                 score = scores.get(name)
                 if score is not None:
-                    weight = whole if name in self._taught else whole * share
-                    total += weight * score
-                    weights += weight
+                    weight, more = (whole, 1.0 + handed) if taught else (whole * (1.0 - handed), 1.0)
+                    total += ranks * weight * score
+                    weights += ranks * weight
                     if score > self._tail_quantile:
-                        clear *= 1.0 - weight * self._tail(score)
+                        clear *= (1.0 - weight) ** (more * min(more, self._tail(score)))
             if weights:
                 clear *= 1.0 - self._rank_weight * total / weights
         return RISK_MAX * (1.0 - clear)
@@ -99,9 +100,8 @@ class Fusion:
         return min(most, RISK_MAX - (RISK_MAX - risk_score) * clear)
 
     def _tail(self, score: float) -> float:
-        if score >= 1.0:
-            return 1.0
-        return min(1.0, log((1.0 - self._tail_quantile) / (1.0 - score)) / self._tail_span)
+        """0 where the tail begins, 1 where it is complete, and on beyond."""
+        return log((1.0 - self._tail_quantile) / (1.0 - score)) / self._tail_span if score < 1.0 else inf
 
     def decide(self, type_: str, risk_score: float, lock: LockFacts | None, time_ms: int) -> Verdict:
         """The stricter of what the lock in force and the risk score say. lock: as of after this event."""

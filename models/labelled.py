@@ -42,8 +42,9 @@ HELD_LEAST: Final = 100
 MATURE_EVERY_MS: Final = 2 * HOUR
 LEARNT_AT_ONCE: Final = 256
 EPOCHS: Final = 3
-# With so many frauds kept, models have half of the authority that their trust gives.
+# With so many frauds kept, models have half of the authority that their trust gives; so much trust gives all of it.
 AUTHORITY_FRAUDS: Final = 100
+FULL_TRUST: Final = 0.5
 # Labels that wait for their event: of two topics that are read side by side, either may be ahead.
 EARLY_MOST: Final = 10_000
 NEWS_MOST: Final = 64
@@ -336,7 +337,7 @@ class Labelled:
         if not most:
             return 0.0
         known = self._known()
-        return most * known / (known + AUTHORITY_FRAUDS)
+        return min(1.0, most / FULL_TRUST) * known / (known + AUTHORITY_FRAUDS)
 
     def close(self) -> None:
         """Forget fits that nobody will ask for."""

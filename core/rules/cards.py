@@ -63,27 +63,31 @@ def declines(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Ans
 
 
 def many_cards(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
-    if not seen.new_card or len(state.cards) < t["cards"]:
+    if not seen.new_card or len(state.cards) < min(t["cards"], t["fresh_cards"]):
         return None
     at_s = action.time_ms // SECOND
     window_s = int(t["window_s"])
+    declined = any(abs(action.time_ms - entry[0]) < window_s * SECOND for entry in state.declines)
+    dear = seen.usd >= t["emptied_usd"]
+    # Who opens an account with cards of others does not wait for a third.
+    fresh = bool(state.signup_ms) and seen.known_s < window_s and declined and dear
+    least = t["fresh_cards"] if fresh else t["cards"]
     firsts = sorted([card.first_s for card in state.cards])
     count = max(
         sum([end_s - window_s < first_s <= end_s for first_s in firsts])
         for end_s in firsts
         if at_s <= end_s < at_s + window_s
     )
-    if count < t["cards"]:
+    if count < least:
         return None
     if not state.signup_ms and seen.known_s < window_s and count < t["cards"] + t["unknown_cards"]:
         return NOT_ENOUGH
-    declined = any(abs(action.time_ms - entry[0]) < window_s * SECOND for entry in state.declines)
     since_s = at_s - int(t["quick_s"])
     quick = len([first_s for first_s in firsts if since_s <= first_s <= at_s]) >= t["cards"]
     # Thieves try cards with next to nothing, or empty them. Honest people fill a purse while they shop, and take
     # another card where one was declined.
     tried = quick and declined and seen.usd <= SMALL_USD
-    emptied = (quick or declined) and seen.usd >= t["emptied_usd"]
+    emptied = (quick or declined) and dear and count >= t["cards"]
     if count > t["cards"] or tried or emptied:
         severity = Severity.HIGH
     else:
@@ -91,7 +95,7 @@ def many_cards(action: Action, state: UserState, seen: Seen, t: Thresholds) -> A
     return Hit(
         severity,
         f"{count} new cards within {duration(t['window_s'] * SECOND)}",
-        unless=fewer(count, t["cards"], "new cards", t["window_s"]),
+        unless=fewer(count, least, "new cards", t["window_s"]),
     )
 
 
@@ -172,15 +176,22 @@ RULES: Final = (
         scope="user",
         types=("transaction", "payout"),
         check=many_cards,
-        thresholds={"cards": 3, "unknown_cards": 2, "window_s": _DAY, "quick_s": 7_200, "emptied_usd": 200},
+        thresholds={
+            "cards": 3,
+            "fresh_cards": 2,
+            "unknown_cards": 2,
+            "window_s": _DAY,
+            "quick_s": 7_200,
+            "emptied_usd": 200,
+        },
         period_s=_DAY,
         weight=0.55,
         attack=("OAT-001", "OAT-010"),
         suggest=("Stop new cards for this user", "Compare the names on the cards"),
         words="3 cards that the user never used before, within 24 hours. HIGH from the fourth on; within 2 hours and "
         "with a decline for up to 10 dollars, as cards are tried; and with one of the two for 200 dollars or more, "
-        "as they are emptied. With one of them MEDIUM. A purse that is emptied over a day informs. Old cards "
-        "don't count.",
+        "as they are emptied. With one of them MEDIUM, as are 2 cards in an account's first day, one of them declined, "
+        "for 200 dollars or more. A purse that is emptied over a day informs. Old cards don't count.",
         default_source="own",
         gaps="For a user without a signup, whose first day with Argus this is, 2 more are needed. 6 cards are known.",
         examples=(
@@ -246,6 +257,34 @@ RULES: Final = (
                 ),
                 hit=True,
                 severity=Severity.HIGH,
+            ),
+            Example(
+                name="an account an hour old: another card for something dear where one was declined",
+                events=(
+                    event("signup", 0, **_HOME),
+                    _paid(3_600, "c1", amount=250, outcome="failure"),
+                    _paid(4_800, "c2", amount=270),
+                ),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="the same a day later",
+                events=(
+                    event("signup", 0, **_HOME),
+                    _paid(_DAY + 3_600, "c1", amount=250, outcome="failure"),
+                    _paid(_DAY + 4_800, "c2", amount=270),
+                ),
+                hit=False,
+            ),
+            Example(
+                name="an account an hour old: another card for lunch where one was declined",
+                events=(
+                    event("signup", 0, **_HOME),
+                    _paid(3_600, "c1", outcome="failure"),
+                    _paid(4_800, "c2"),
+                ),
+                hit=False,
             ),
             Example(
                 name="an old customer on the first day that Argus sees",

@@ -85,14 +85,25 @@ def test_models_of_what_is_usual_yield_too_and_those_that_earned_it_do_not() -> 
     risks = [fusion.risk(1.0, usual, 1.0) for fusion in told]
     assert {fusion.risk(1.0, usual) for fusion in told} == {risks[0]}
     assert risks[0] == FUSION.risk(1.0, usual) > risks[1] > risks[2] == 0.0
-    assert {fusion.risk(1.0, learnt, 1.0) for fusion in told} == {FUSION.risk(1.0, learnt)}
+    assert {fusion.risk(1.0, learnt) for fusion in told} == {FUSION.risk(1.0, learnt)}
+    taught = [fusion.risk(1.0, learnt, 1.0) for fusion in told]
+    assert taught[0] == FUSION.risk(1.0, learnt) < taught[1] < taught[2]
 
 
-def test_nothing_yields_of_what_models_that_learn_from_labels_suspect() -> None:
-    fusion = Fusion(Policy(), {"random_forest": 1.0}, 1.0)
-    risks = [fusion.risk(0.2, {"random_forest": score, "gaussian": 1.0}, 0.2) for score in (0.0, 0.5, 0.9, 1.0)]
-    assert risks == sorted(risks)
-    assert risks[-1] == pytest.approx(FUSION.risk(0.2, {"random_forest": 1.0, "gaussian": 1.0}))
+def test_what_others_give_up_models_that_learn_from_labels_get() -> None:
+    """Where they have all authority, they rank alone, as far as their odds go, and may challenge by themselves."""
+    known = dict.fromkeys(("random_forest", "gradient_boosting", "logistic_regression"), 1.0)
+    fusion = Fusion(Policy(), known, 1.0)
+    odds = [fusion.risk(0.2, {**dict.fromkeys(known, 1.0 - far), "gaussian": 1.0}, 0.2) for far in (1e-3, 1e-5, 1e-6)]
+    assert odds == sorted(set(odds))
+    assert odds == [fusion.risk(1.0, dict.fromkeys(known, 1.0 - far), 1.0) for far in (1e-3, 1e-5, 1e-6)]
+    assert odds[0] < Policy().fraud_score_threshold < odds[-1] < Policy().block_score_threshold
+
+
+def test_a_forest_ranks_what_lies_in_no_tail_more_than_its_weight() -> None:
+    policy = Policy(model_weights={"random_forest": 0.2, "gradient_boosting": 0.2})
+    risk = Fusion(policy).risk(1.0, {"random_forest": 0.9, "gradient_boosting": 0.1})
+    assert risk == pytest.approx(100 * policy.rank_weight * (3 * 0.9 + 0.1) / 4)
 
 
 def test_a_model_without_a_weight_only_shadows() -> None:
