@@ -30,8 +30,8 @@ _STRICTNESS: Final[dict[Verdict, int]] = {"approve": 0, "challenge": 1, "block":
 RISK_MAX: Final = 100.0
 # Of the threshold of a challenge.
 REPORTS_MOST: Final = 0.99
-# By how much more than its weight a model ranks what lies in nobody's tail: the mean of many trees tells ordinary events
-# apart better than a sum of few.
+# By how much more than its weight a model ranks what lies in nobody's tail: the mean of many trees tells ordinary
+# events apart better than a sum of few.
 RANKS_MORE: Final[Mapping[str, float]] = {"random_forest": 3.0}
 
 

@@ -190,8 +190,8 @@ RULES: Final = (
         suggest=("Stop new cards for this user", "Compare the names on the cards"),
         words="3 cards that the user never used before, within 24 hours. HIGH from the fourth on; within 2 hours and "
         "with a decline for up to 10 dollars, as cards are tried; and with one of the two for 200 dollars or more, "
-        "as they are emptied. With one of them MEDIUM, as are 2 cards in an account's first day, one of them declined, "
-        "for 200 dollars or more. A purse that is emptied over a day informs. Old cards don't count.",
+        "as they are emptied. With one of them MEDIUM, as are 2 cards in an account's first day, one of them "
+        "declined, for 200 dollars or more. A purse that is emptied over a day informs. Old cards don't count.",
         default_source="own",
         gaps="For a user without a signup, whose first day with Argus this is, 2 more are needed. 6 cards are known.",
         examples=(

@@ -13,12 +13,14 @@ from core.wording import duration
 
 
 def fan_out(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
-    if action.failed or seen.payee_age_s < 0 or not state.deposits or len(state.payees) < t["payees"]:
+    if action.failed or seen.payee_age_s < 0:
         return None
-    hit = _fanned(action, state, t, int(t["window_s"] * SECOND), t["share_0_1"], Severity.HIGH)
-    if hit is None and seen.known_s * SECOND >= DAY:
-        hit = _fanned(action, state, t, DAY, t["day_share_0_1"], Severity.MEDIUM)
-    return hit
+    hit = None
+    if state.deposits and len(state.payees) >= t["payees"]:
+        hit = _fanned(action, state, t, int(t["window_s"] * SECOND), t["share_0_1"], Severity.HIGH)
+        if hit is None and seen.known_s * SECOND >= DAY:
+            hit = _fanned(action, state, t, DAY, t["day_share_0_1"], Severity.MEDIUM)
+    return hit or _drained(action, state, seen, t)
 
 
 def _fanned(
@@ -44,6 +46,26 @@ def _fanned(
     )
 
 
+def _drained(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Hit | None:
+    """Large sums to several payees whom the user has never paid before."""
+    window_s, least_usd = t["window_s"], t["large_usd"]
+    unknown = not state.signup_ms and seen.known_s * SECOND < DAY
+    least = t["large_payees"] + (t["unknown_payees"] if unknown else 0)
+    if seen.usd < least_usd or seen.payee_age_s >= window_s or len(state.payees) < least:
+        return None
+    since_ms = action.time_ms - int(window_s * SECOND)
+    payees = len([payee for payee in state.payees if payee.first_s * SECOND > since_ms])
+    sums = len([usd for at_ms, usd in state.money if since_ms < at_ms <= action.time_ms and usd >= least_usd])
+    if min(payees, sums) < least:
+        return None
+    return Hit(
+        Severity.MEDIUM,
+        f"{sums} payments of {least_usd:,.0f} dollars or more, and {payees} new payees, within "
+        + duration(window_s * SECOND),
+        unless=fewer(min(payees, sums), least, "of them", window_s),
+    )
+
+
 _DAY: Final = 86_400
 
 
@@ -58,22 +80,32 @@ def _in(at: float, amount: float) -> dict[str, object]:
 RULES: Final = (
     Rule(
         id="mule_fan_out",
-        title="Money comes in and fans out",
+        title="Money fans out to new payees",
         kind="TRANSACTION",
         severity=Severity.HIGH,
         scope="user",
         types=("payout", "transaction"),
         check=fan_out,
-        thresholds={"payees": 3, "share_0_1": 0.5, "day_share_0_1": 0.8, "least_usd": 300, "window_s": 3_600},
+        thresholds={
+            "payees": 3,
+            "share_0_1": 0.5,
+            "day_share_0_1": 0.8,
+            "least_usd": 300,
+            "window_s": 3_600,
+            "large_payees": 2,
+            "unknown_payees": 1,
+            "large_usd": 500,
+        },
         period_s=_DAY,
         weight=0.6,
         attack=("T1657",),
         suggest=("Hold the payouts", "Ask where the money is from"),
         words="A deposit, and within an hour at least half of it on to 3 or more payees that were never paid "
-        "before. Within a day, at least four fifths of it, is MEDIUM.",
+        "before. Within a day, at least four fifths of it, is MEDIUM; so are 2 payments of 500 dollars or more to "
+        "payees that were never paid before, within an hour, wherever the money is from.",
         default_source="fraudstruct",
         gaps="Mules who wait for days pass. On the first day that Argus sees, every payee is new, so only the hour "
-        "counts. 10 payees are known.",
+        "counts, and 3 large payments are needed of a user without a signup. 10 payees and 10 payments are known.",
         examples=(
             Example(
                 name="4,000 in, three times 1,300 out",
@@ -92,9 +124,37 @@ RULES: Final = (
                 severity=Severity.MEDIUM,
             ),
             Example(
+                name="1,300 and 900 to two strangers within a minute",
+                events=(_out(0, 20, "old"), _out(3 * _DAY, 1_300, "p1"), _out(3 * _DAY + 30, 900, "p2")),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="1,300 to a stranger, in two parts, and 20 to another",
+                events=(event("signup", 0), _out(9, 20, "p2"), _out(60, 800, "p1"), _out(90, 500, "p1")),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="three large sums to strangers, the first that is ever seen of a user",
+                events=tuple(_out(n * 300, 1_000, f"p{n}") for n in range(3)),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="rent to somebody new, and small sums to others",
+                events=(_out(0, 1_300, "p1"), _out(60, 80, "p2"), _out(90, 120, "p3")),
+                hit=False,
+            ),
+            Example(
+                name="1,300 and 900 to two strangers, a day apart",
+                events=(_out(0, 1_300, "p1"), _out(_DAY, 900, "p2")),
+                hit=False,
+            ),
+            Example(
                 name="salary, then the bills as ever",
                 events=(
-                    *(_out(n, 600, f"p{n}") for n in range(3)),
+                    *(_out(n, 600 - 200 * (n % 2), f"p{n}") for n in range(3)),
                     _in(30 * _DAY, 3_000),
                     *(_out(30 * _DAY + 600 + n, 600, f"p{n}") for n in range(3)),
                 ),

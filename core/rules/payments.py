@@ -36,12 +36,20 @@ def velocity(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Ans
     elif count >= t["high"]:
         severity = Severity.HIGH
     else:
-        severity = Severity.MEDIUM if count >= t["medium"] else Severity.LOW
+        severity = Severity.MEDIUM if count >= t["medium"] or _dear(action, state, t) else Severity.LOW
     return Hit(
         severity,
         f"{count} payments within {duration(t['window_s'] * SECOND)}",
         unless=fewer(count, t["low"], "payments", t["window_s"], _slowly(count, seen, t)),
     )
+
+
+def _dear(action: Action, state: UserState, t: Thresholds) -> bool:
+    """Whether the payments of the last window are large together, of somebody whose usual sums nobody knows yet."""
+    if state.amounts.n >= t["unproven"]:
+        return False
+    since_ms = action.time_ms - int(t["window_s"] * SECOND)
+    return sum([usd for at_ms, usd in state.money if since_ms < at_ms <= action.time_ms]) >= t["dear_usd"]
 
 
 def _slow_least(seen: Seen, t: Thresholds) -> float:
@@ -150,6 +158,8 @@ RULES: Final = (
             "slow_strange": 6,
             "settled_s": 3 * _DAY,
             "slow_window_s": 3_600,
+            "dear_usd": 2_000,
+            "unproven": 10,
         },
         period_s=1_800,
         weight=0.12,
@@ -157,11 +167,18 @@ RULES: Final = (
         suggest=("Ask for a second factor", "Look at what was bought"),
         words="Counts payments and attempts at them in any 60 seconds: 3 inform, 6 wait for an analyst, 8 "
         "challenge, 10 lock. 16 in any hour wait for an analyst too, and 6 where device and network are "
-        "strange to a user known for 3 days or in a new country.",
+        "strange to a user known for 3 days or in a new country; so do 3 for 2,000 dollars or more together of a "
+        "user with fewer than 10 payments.",
         default_source="seed Sentinel Stream",
         gaps="A till that sends its day at once, all of one time, looks the same.",
         examples=(
             Example(name="3 in a minute", events=_burst(3, 15), hit=True, severity=Severity.LOW),
+            Example(
+                name="3 in a minute for 2,250 dollars, the first of a user",
+                events=tuple({**paid, "amount": 750} for paid in _burst(3, 15)),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
             Example(name="6 in a minute", events=_burst(6, 10), hit=True, severity=Severity.MEDIUM),
             Example(name="8 in a minute", events=_burst(8, 7), hit=True, severity=Severity.HIGH),
             Example(name="10 in a minute", events=_burst(10, 6), hit=True, severity=Severity.CRITICAL),

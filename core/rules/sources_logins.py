@@ -44,7 +44,7 @@ def _brute_force(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
         if failed >= t["failures"] and share >= t["failed_share"]:
             who = "1 user" if len(users) == 1 else f"{len(users)} users"
             unless = fewer(failed, t["failures"], "such failed logins", t["window_s"])
-            return Hit(Severity.MEDIUM, f"{failed} failed logins on {who} {_within(t)}", unless=unless)
+            return Hit(Severity.MEDIUM, f"{failed} failed logins on {who} {_within(t['window_s'])}", unless=unless)
     return None
 
 
@@ -55,8 +55,12 @@ def _stuffing(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
             continue
         few = sum(count <= t["attempts_each"] for count in users.values())
         if few >= t["users_share"] * len(users):
-            text = f"{users.total()} failed logins on {len(users)} users {_within(t)}, few on each"
-            return Hit(Severity.HIGH, text, unless=_unless(users.total(), len(users), t["attempts"], t))
+            text = f"{users.total()} failed logins on {len(users)} users {_within(t['window_s'])}, few on each"
+            return Hit(
+                Severity.HIGH,
+                text,
+                unless=_unless(users.total(), len(users), t["attempts"], t["users"], t["window_s"]),
+            )
     return None
 
 
@@ -66,28 +70,38 @@ def _spray(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
             users, share = _failures(window)
             tried = [count for count in users.values() if t["attempts_each_min"] <= count <= t["attempts_each_max"]]
             if len(tried) >= t["users"] and sum(tried) >= t["attempts"] and share >= t["failed_share"]:
-                text = f"{sum(tried)} failed logins spread over {len(tried)} users {_within(t)}"
-                return Hit(Severity.HIGH, text, unless=_unless(sum(tried), len(tried), t["attempts"], t))
+                text = f"{sum(tried)} failed logins spread over {len(tried)} users {_within(t['window_s'])}"
+                return Hit(
+                    Severity.HIGH,
+                    text,
+                    unless=_unless(sum(tried), len(tried), t["attempts"], t["users"], t["window_s"]),
+                )
     return None
 
 
 def _spray_many(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
-    often = usual(state, FAILED_LOGIN, signal.time_ms, t["window_s"])
-    least = max(t["attempts"], t["times_usual"] * often)
+    hit = _sprayed(state, signal, t, t["window_s"], t["users"], Severity.HIGH)
+    return hit or _sprayed(state, signal, t, t["slow_window_s"], t["slow_users"], Severity.MEDIUM)
+
+
+def _sprayed(
+    state: SourceState, signal: Signal, t: Thresholds, window_s: float, least_users: float, severity: Severity
+) -> Hit | None:
+    least = max(t["attempts"], t["times_usual"] * usual(state, FAILED_LOGIN, signal.time_ms, window_s))
     strange = FAILED | UNFAMILIAR
-    for window in windows(state.rings[LOGINS], signal.time_ms, t["window_s"], least=least, flags=strange):
+    for window in windows(state.rings[LOGINS], signal.time_ms, window_s, least=least, flags=strange):
         if len({ip for _, _, ip, _ in window}) < t["ips"]:
             continue
         users, share = _failures(window, typos=len(window))
         sprayed = {user for user, count in users.items() if count <= t["attempts_each"]}
         failed = sum(users[user] for user in sprayed)
-        if len(sprayed) < t["users"] or failed < least or share < t["failed_share"]:
+        if len(sprayed) < least_users or failed < least or share < t["failed_share"]:
             continue
         ips = {ip for _, user, ip, flags in window if flags & FAILED and user in sprayed}
         if len(ips) >= t["ips"]:
             who = f"{len(sprayed)} users from {len(ips)} addresses"
-            unless = _unless(failed, len(sprayed), least, t)
-            return Hit(Severity.HIGH, f"{failed} failed logins on {who} {_within(t)}", unless=unless)
+            unless = _unless(failed, len(sprayed), least, least_users, window_s)
+            return Hit(severity, f"{failed} failed logins on {who} {_within(window_s)}", unless=unless)
     return None
 
 
@@ -100,21 +114,21 @@ def _lockouts(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
                 fewer(len(window), least, "locks or challenges", t["window_s"]),
                 fewer(users, t["users"], "users locked or challenged", t["window_s"]),
             )
-            text = f"{len(window)} locks or challenges on {users} users {_within(t)}"
+            text = f"{len(window)} locks or challenges on {users} users {_within(t['window_s'])}"
             return Hit(Severity.HIGH, text, unless=unless)
     return None
 
 
-def _unless(failed: int, users: int, least: float, t: Thresholds) -> Unless:
+def _unless(failed: int, users: int, least: float, least_users: float, window_s: float) -> Unless:
     """Of failures on many users: of either, fewer."""
     return nearest(
-        fewer(failed, least, "such failed logins", t["window_s"]),
-        fewer(users, t["users"], "users among them", t["window_s"]),
+        fewer(failed, least, "such failed logins", window_s),
+        fewer(users, least_users, "users among them", window_s),
     )
 
 
-def _within(t: Thresholds) -> str:
-    return "within " + duration(t["window_s"] * SECOND)
+def _within(window_s: float) -> str:
+    return "within " + duration(window_s * SECOND)
 
 
 def _failed(users: int, each: int, every_s: float, ips: int = 1, start: float = 0.0) -> tuple[dict[str, object], ...]:
@@ -255,6 +269,8 @@ RULES: tuple[Rule, ...] = (
             "attempts": 25,
             "attempts_each": 5,
             "window_s": 900,
+            "slow_users": 12,
+            "slow_window_s": 3_600,
             "failed_share": 0.5,
             "times_usual": 3,
         },
@@ -263,11 +279,19 @@ RULES: tuple[Rule, ...] = (
         attack=("T1110.003",),
         suggest=("Ask for a second factor at every login for now", "Look for what the attempts have in common"),
         words="Within 15 minutes, in one network or over all: 25 failed logins on 8 users from 5 addresses, at most "
-        "5 on each user, most attempts failing, and over all 3 times what is usual there.",
+        "5 on each user, most attempts failing, and over all 3 times what is usual there. On 12 users within an hour "
+        "it is MEDIUM.",
         default_source="Elastic",
         gaps="A slow spray in a large population drowns in its usual failures.",
         examples=(
             Example(name="9 users, 3 attempts each, from 5 addresses", events=_failed(9, 3, 20, ips=5), hit=True),
+            Example(
+                name="13 users, twice each, from 6 addresses, in the better part of an hour",
+                events=_failed(13, 2, 120, ips=6),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(name="13 users, twice each, in five hours", events=_failed(13, 2, 720, ips=6), hit=False),
             Example(name="from 4 addresses", events=_failed(9, 3, 20, ips=4), hit=False),
             Example(name="24 attempts", events=_failed(8, 3, 20, ips=5), hit=False),
             Example(name="a carrier's address", events=_moving(60, 30), hit=False),

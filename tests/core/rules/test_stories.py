@@ -245,9 +245,9 @@ def test_laundering_rules_forget_what_is_over() -> None:
 
 def test_money_that_came_hours_ago_or_went_to_few_is_no_fan_out() -> None:
     def out(at: float, payee: str) -> dict[str, Any]:
-        return act("payout", at, amount=900, currency="USD", payee_id=payee)
+        return act("payout", at, amount=400, currency="USD", payee_id=payee)
 
-    came = act("deposit", 0, amount=3_000, currency="USD")
+    came = act("deposit", 0, amount=1_200, currency="USD")
     assert "mule_fan_out" not in spoken([came, *(out(5 * HOUR + n, f"p{n}") for n in range(3))])
     old = [out(n, f"p{n}") for n in range(2)]
     late = {**came, "at": 40 * DAY}
