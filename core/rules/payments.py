@@ -68,7 +68,13 @@ def spike(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer
         return None
     amounts = state.amounts
     if amounts.n < t["least_payments"]:
-        return NOT_ENOUGH
+        if seen.ratio < t["few_ratio"] or seen.z <= t["sigmas"] or usd < t["far_usd"]:
+            return NOT_ENOUGH
+        return Hit(
+            Severity.MEDIUM,
+            f"{seen.ratio:.1f} times the typical payment, of only {amounts.n}",
+            unless=amount(action, seen, max(t["far_usd"], t["few_ratio"] * usd / seen.ratio)),
+        )
     if seen.payee_age_s >= FAMILIAR_S:
         return None
     ratio = usd / seen.usual
@@ -208,6 +214,7 @@ RULES: Final = (
             "least_ratio": 2.5,
             "least_usd": 50,
             "largest_ratio": 1.5,
+            "few_ratio": 12.0,
         },
         period_s=_DAY,
         weight=0.2,
@@ -219,7 +226,7 @@ RULES: Final = (
         "20 times the mean on, or where it is the second odd payment in a day, or comes from a strange "
         "device, and only from 200 dollars on; so is the second odd payment within an hour, 3.5 times the "
         "mean, where only the first was far above the largest. Small sums and payees known for a day "
-        "don't count.",
+        "don't count. While 5 to 9 payments are known, 12 times the typical one is MEDIUM.",
         default_source="Fraud Detection Handbook",
         gaps="Who once bought a car may be robbed of less. A MEDIUM spike isn't learnt, so a real rise in spending "
         "is told again until payments in between close the gap.",
@@ -227,6 +234,12 @@ RULES: Final = (
             Example(
                 name="ten times the usual",
                 events=(*shopping(12), event("transaction", 12 * _DAY, amount=400, currency="EUR", **_HOME)),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="little is known, but nothing like that",
+                events=(*shopping(6), event("transaction", 12 * _DAY, amount=700, currency="EUR", **_HOME)),
                 hit=True,
                 severity=Severity.MEDIUM,
             ),
