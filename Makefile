@@ -12,11 +12,13 @@ FIND_PYTHON = for p in $(PYTHON) python3 python3.11 python3.12 python3.13 python
 	if $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$p; exit; fi; done; \
 	echo "Argus needs Python 3.11 or newer with venv (Debian: apt-get install python3 python3-venv)" >&2; exit 1
 TESTS ?= tests
+# Of the whole, what takes no minutes; of a part, all but what `make test-faults` is for.
+PICK = $(if $(filter tests,$(TESTS)),-m "not slow and not long")
 PYTEST := $(BIN)/python -m pytest
 CODE := core models tables agents argus simulation benchmarks grafana prometheus deploy tests
 UV_COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header
 
-.PHONY: help setup run test test-faults soak last-version lint format types imports security audit coverage docs boards board-pictures schemas manifests bench lock kafka-jars clean
+.PHONY: help setup run test test-slow test-faults soak last-version lint format types imports security audit coverage docs boards board-pictures schemas manifests bench lock kafka-jars clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
@@ -27,8 +29,11 @@ setup: $(VENV)/.installed ## sets up only: leaves .venv/bin/argus
 run: setup ## sets up, then `argus up` (ARGS="--rate 100 ...")
 	@exec $(BIN)/argus up $(ARGS)
 
-test: $(VENV)/.installed-dev ## sets up, then the whole test suite (TESTS=tests/core for a part)
-	@$(PYTEST) -q --tb=native -n auto --maxprocesses 4 --dist loadfile $(TESTS)
+test: $(VENV)/.installed-dev ## sets up, then the test suite but for `make test-slow` (TESTS=tests/core for all of a part)
+	@$(PYTEST) -q --tb=native -n auto --maxprocesses 4 --dist loadfile $(PICK) $(TESTS)
+
+test-slow: $(VENV)/.installed-dev ## stories on real processes that take many seconds or minutes each
+	@$(PYTEST) -q --tb=native -m "slow and not long" -n auto --maxprocesses 4 --dist loadfile tests
 
 test-faults: $(VENV)/.installed-dev ## tests/faults with its long stories, and 2,000 worlds of the simulator (ARGUS_CRASH_SEEDS)
 	@ARGUS_CRASH_SEEDS=$${ARGUS_CRASH_SEEDS:-2000} $(PYTEST) -q --tb=native -m "" -n 2 --dist loadfile --timeout 3600 tests/faults tests/agents/test_crashes.py

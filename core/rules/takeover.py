@@ -1,6 +1,7 @@
 """Signs that somebody else is in the account."""
 
 # Every check has one signature, used or not.
+from collections.abc import Sequence
 from typing import Final
 
 from core.clock import DAY, HOUR, SECOND
@@ -31,8 +32,12 @@ def success_after_attack(action: Action, state: UserState, seen: Seen, t: Thresh
     if not from_there and not elsewhere:
         return None
     where = "from a network that the attack came from" if from_there else "from a place new to the user"
+    severity = Severity.CRITICAL if from_there and strange >= t["strange_failures"] else Severity.HIGH
+    # Who forgot a password gets in by a code, and nobody had to be worn down for it.
+    if second_factor(action, state, seen) and not _hit_lately(action, state, WORN_DOWN):
+        severity = Severity.MEDIUM
     return Hit(
-        Severity.CRITICAL if from_there and strange >= t["strange_failures"] else Severity.HIGH,
+        severity,
         f"A login succeeded {where}, after {count(len(recent), 'failure')} within {duration(t['window_s'] * SECOND)}",
         unless=fewer(
             strange,
@@ -72,8 +77,9 @@ def change_then_payout(action: Action, state: UserState, seen: Seen, t: Threshol
     return Hit(severity, text, unless=unless)
 
 
-# Rules that, within a day, speak of somebody else in the account.
-INTRUSIONS: Final = ("success_after_attack", "session_hijack", "impossible_travel", "mfa_bombing", "otp_guessing")
+# Rules of second factors that were forced; those that, within a day, speak of somebody else in the account.
+WORN_DOWN: Final = ("mfa_bombing", "otp_guessing")
+INTRUSIONS: Final = ("success_after_attack", "session_hijack", "impossible_travel", *WORN_DOWN)
 
 
 def _how_sure(
@@ -82,8 +88,7 @@ def _how_sure(
     """Of a payment to somebody new after a change. A lock takes signs of a takeover from two sides (a strange device,
     a strange network, what other rules saw), an unusual sum, no second factor passed on the device, and a user of
     whom enough is known for all that to be strange."""
-    since_ms = action.time_ms - DAY
-    intruded = any(state.hits.get(rule_id, 0) > since_ms for rule_id in INTRUSIONS)
+    intruded = _hit_lately(action, state, INTRUSIONS)
     signs = int(device) + int(seen.away) + int(intruded)
     proven = second_factor(action, state, seen) and not intruded
     if unusual and signs >= 2 and settled:
@@ -95,6 +100,12 @@ def _how_sure(
     if (unusual and signs) or (large and not seen.at_home) or (signs >= 2 and seen.abroad):
         return Severity.MEDIUM
     return Severity.MEDIUM if large and unusual else Severity.LOW
+
+
+def _hit_lately(action: Action, state: UserState, rule_ids: Sequence[str]) -> bool:
+    """Whether one of these rules spoke in the last day."""
+    since_ms = action.time_ms - DAY
+    return any(state.hits.get(rule_id, 0) > since_ms for rule_id in rule_ids)
 
 
 def second_factor(action: Action, state: UserState, seen: Seen) -> bool:
@@ -131,7 +142,8 @@ RULES: Final = (
         words="A login that succeeds within 180 minutes of 10 failures, or of 5 from places strange to the user, "
         "from a device that isn't long known and a place that is new to a user who has others, or that the attack "
         "came from. CRITICAL from the attack's own network: a quarter of the failures, 2 at least, came from there. "
-        "The user's own device, known for a day, is never held against them.",
+        "Who passed a second factor there, nobody having been worn down or guessed for it, is MEDIUM. The user's own "
+        "device, known for a day, is never held against them.",
         default_source="Elastic",
         gaps="An attacker who guesses from the user's own network is taken for the user; so is one who gets in from "
         "a third place where the user has never logged in.",
@@ -162,6 +174,29 @@ RULES: Final = (
                 ),
                 hit=True,
                 severity=Severity.HIGH,
+            ),
+            Example(
+                name="first seen at a forgotten password, reset with a code",
+                events=(
+                    *_guesses(5, **_HOME),
+                    event("otp", _DAY + 500, **_HOME),
+                    event("password_change", _DAY + 510, **_HOME),
+                    event("login", _DAY + 600, **_HOME),
+                ),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="worn down until a request was granted",
+                events=(
+                    _LOGIN,
+                    *_guesses(6, **_AWAY),
+                    *(event("otp", _DAY + 360 + n * 10, outcome="failure", **_AWAY) for n in range(6)),
+                    event("otp", _DAY + 500, **_AWAY),
+                    event("login", _DAY + 600, **_AWAY),
+                ),
+                hit=True,
+                severity=Severity.CRITICAL,
             ),
             Example(
                 name="a first login ever, while somebody guesses",

@@ -344,6 +344,7 @@ async def forge(stage: Stage, lines: list[bytes]) -> None:
 
 
 @pytest.mark.broker
+@pytest.mark.slow
 def test_a_topic_that_is_shorter_than_the_changelog_says_was_cut_off(stage: Stage) -> None:
     from agents.audit import CHAIN_KEY
     from tables.audit import CHAINS

@@ -49,6 +49,7 @@ def test_a_card_once_found_is_not_ranked_again() -> None:
     assert card_precision(day, customer, fraud, -scores, top=1) == 0.0
 
 
+@pytest.mark.slow
 def test_a_small_run_has_every_way_beside_the_published_rows(recwarn: pytest.WarningsRecorder) -> None:
     result = run(Settings(), customers=60, days=days_needed(0))
     names = [figure.name for figure in result.figures]

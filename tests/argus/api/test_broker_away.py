@@ -18,7 +18,7 @@ from tests.argus.api.whole import event
 from tests.argus.store.records import alert
 from tests.kafka.until import until
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 WITHIN_S = 240.0
 

@@ -29,7 +29,7 @@ from tests.argus.notify.receivers import Alertmanager, Receiver, pages
 from tests.faults.outside import read
 from tests.kafka.until import until
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
 PARTITIONS = 2
 SECRET = "for tests only"
 CHANNELS = """
