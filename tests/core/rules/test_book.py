@@ -88,6 +88,7 @@ def test_no_hit_is_below_the_rules_own_severity_but_for_those_that_say_so(rule: 
         "cards_per_user",
         "new_device_large_payment",
         "credential_change_payout",
+        "success_after_attack",
         "payment_at_compromised_merchant",
     }
     said = [
