@@ -14,6 +14,8 @@ FIND_PYTHON = for p in $(PYTHON) python3 python3.11 python3.12 python3.13 python
 TESTS ?= tests
 # Of the whole, what takes no minutes; of a part, all but what `make test-faults` is for.
 PICK = $(if $(filter tests,$(TESTS)),-m "not slow and not long")
+# Files that take minutes, begun first so that none is left over for one process alone.
+LONGEST := tests/upgrade tests/faults
 PYTEST := $(BIN)/python -m pytest
 CODE := core models tables agents argus simulation benchmarks grafana prometheus deploy tests
 UV_COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header
@@ -33,7 +35,8 @@ test: $(VENV)/.installed-dev ## sets up, then the test suite but for `make test-
 	@$(PYTEST) -q --tb=native -n auto --maxprocesses 4 --dist loadfile $(PICK) $(TESTS)
 
 test-slow: $(VENV)/.installed-dev ## stories on real processes that take many seconds or minutes each
-	@$(PYTEST) -q --tb=native -m "slow and not long" -n auto --maxprocesses 4 --dist loadfile tests
+	@$(PYTEST) -q --tb=native -m "slow and not long" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
+		$(LONGEST) $(filter-out $(LONGEST) tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/)))
 
 test-faults: $(VENV)/.installed-dev ## tests/faults with its long stories, and 2,000 worlds of the simulator (ARGUS_CRASH_SEEDS)
 	@ARGUS_CRASH_SEEDS=$${ARGUS_CRASH_SEEDS:-2000} $(PYTEST) -q --tb=native -m "" -n 2 --dist loadfile --timeout 3600 tests/faults tests/agents/test_crashes.py
