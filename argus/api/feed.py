@@ -21,6 +21,11 @@ class Told(Struct, frozen=True):
     text: str
     at_ms: int
 
+    @property
+    def key(self) -> tuple[str, int]:
+        """Which record of which alert."""
+        return self.alert.alert_id, self.alert.count
+
 
 class Client:
     """One who listens. Slow ones are given up: `slow` is set when more than `QUEUED_MAX` alerts wait."""

@@ -4,16 +4,17 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import AsyncIterator
 from typing import Annotated, Final
 
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 from msgspec import Meta, Struct
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 
 from argus.api.alerts import SEVERAL
-from argus.api.feed import Client, Told
+from argus.api.feed import KEPT, Client, Told
 from argus.api.problems import Problem
 from argus.api.route import Call, Reply
 from argus.api.services import Services
@@ -23,7 +24,7 @@ from core.records import Alert, Id, Kind, SeverityName
 HEARTBEAT_S: Final = 30.0
 HEARD_BYTES_MAX: Final = 4_096
 CLOSE_WITHIN_S: Final = 5.0
-RESUMED_MAX: Final = 1_000
+MISSED_AT_ONCE: Final = 1_000
 TOO_SLOW: Final = 4_008
 EXPIRED: Final = 4_001
 UNKNOWN: Final = 4_004
@@ -111,42 +112,69 @@ class _Unknown(Exception):
 
 
 async def _tell(services: Services, query: LiveQuery, socket: web.WebSocketResponse, client: Client) -> None:
-    told: set[tuple[str, int]] = set()
+    # Only what was queued while the missed ones were read can be there twice, and that is among the last of them.
+    last: deque[tuple[str, int]] = deque(maxlen=KEPT + MISSED_AT_ONCE)
     if query.after is not None:
-        for missed in await _missed(services, query.after, query.count):
+        async for missed in _missed(services, query.after, query.count):
+            last.append(missed.key)
             if query.wants(missed.alert):
-                told.add((missed.alert.alert_id, missed.alert.count))
                 await socket.send_str(missed.text)
+    told = set(last)
     while True:
         next_ = await client.queue.get()
-        # Only what was queued while the missed ones were read can be there twice.
-        if told and (next_.alert.alert_id, next_.alert.count) in told:
+        if next_.key in told:
             continue
         if told and client.queue.empty():
             told.clear()
         await socket.send_str(next_.text)
 
 
-async def _missed(services: Services, after: str, count: int | None) -> Iterable[Told]:
-    """What came after an alert, of memory and of the database, oldest first."""
+async def _missed(services: Services, after: str, count: int | None) -> AsyncIterator[Told]:
+    """What came after a record of an alert, of memory and of the database, oldest first. The database has only the
+    newest record of each alert, in its place."""
     remembered = services.feed.since(after, count)
     if remembered is not None:
-        return remembered
+        for told in remembered:
+            yield told
+        return
     table = tables.alerts.c
     async with services.store.reading() as connection:
-        since_ms = await connection.scalar(select(table.recorded_ms).where(table.alert_id == after))
-        if since_ms is None:
-            raise _Unknown
-        query = select(table.record, table.recorded_ms).where(table.recorded_ms >= since_ms, table.alert_id != after)
-        newest = (await connection.execute(query.order_by(table.recorded_ms.desc()).limit(RESUMED_MAX))).all()
-    stored = [_stored(row.record, row.recorded_ms) for row in reversed(newest)]
-    seen = {(one.alert.alert_id, one.alert.count) for one in stored}
-    later = [one for one in services.feed.after(since_ms) if (one.alert.alert_id, one.alert.count) not in seen]
-    return [*stored, *(one for one in later if one.alert.alert_id != after)]
+        query = select(table.count.label("newest"), table.recorded_ms, table.first_ms).where(table.alert_id == after)
+        known = (await connection.execute(query)).first()
+    if known is None:
+        raise _Unknown
+    # The record that was seen may have come any time since the first.
+    since_ms = known.recorded_ms if known.newest == count or known.first_ms is None else known.first_ms
+    later = services.feed.after(since_ms)
+    stored = dict.fromkeys((told.alert.alert_id for told in later), 0)
+    async for told in _stored(services, since_ms):
+        if told.key != (after, count or 1):
+            yield told
+        if told.alert.alert_id in stored:
+            stored[told.alert.alert_id] = told.alert.count
+    for told in later:
+        if told.alert.count > stored[told.alert.alert_id]:
+            yield told
 
 
-def _stored(record: str, at_ms: int) -> Told:
-    return Told(msgspec.json.decode(record, type=Alert), record, at_ms)
+async def _stored(services: Services, since_ms: int) -> AsyncIterator[Told]:
+    """Alerts of the database that were recorded then or later. No connection is held while somebody reads."""
+    table = tables.alerts.c
+    place = (since_ms, "")
+    while True:
+        query = (
+            select(table.record, table.recorded_ms, table.alert_id)
+            .where(tuple_(table.recorded_ms, table.alert_id) > place)
+            .order_by(table.recorded_ms, table.alert_id)
+            .limit(MISSED_AT_ONCE)
+        )
+        async with services.store.reading() as connection:
+            page = (await connection.execute(query)).all()
+        for row in page:
+            yield Told(msgspec.json.decode(row.record, type=Alert), row.record, row.recorded_ms)
+        if len(page) < MISSED_AT_ONCE:
+            return
+        place = (page[-1].recorded_ms, page[-1].alert_id)
 
 
 async def _hear(socket: web.WebSocketResponse) -> None:

@@ -93,7 +93,7 @@ def _alert(record: Any, rows: Rows) -> None:
     row = (
         alert.alert_id, _integer("count", alert.count), _ms(alert.time), alert.user_id, source or None,
         alert.rule_id, alert.kind, alert.severity, alert.mode, alert.risk_score,
-        searchable(" ".join(searched))[:SEARCH_CHARS_MAX], text, record.timestamp,
+        searchable(" ".join(searched))[:SEARCH_CHARS_MAX], text, record.timestamp, record.timestamp,
     )  # fmt: skip
     rows.append((upserts.ALERTS.name, row))
 

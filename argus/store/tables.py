@@ -20,7 +20,8 @@ def _time(name: str, *, null: bool = False) -> Column[int]:
     return Column(name, BigInteger, nullable=null)
 
 
-# The newest record of each alert. search: what a text is looked for in, in small letters.
+# The newest record of each alert. search: what a text is looked for in, in small letters; first_ms: when Argus sent
+# its first record, null where a release before this column wrote the row.
 alerts: Final = Table(
     "alerts",
     metadata,
@@ -37,6 +38,7 @@ alerts: Final = Table(
     _text("search"),
     _text("record"),
     _time("recorded_ms"),
+    _time("first_ms", null=True),
     Index("ix_alerts_time", "time_ms", "alert_id"),
     Index("ix_alerts_user", "user_id", "time_ms"),
     Index("ix_alerts_rule", "rule_id", "time_ms"),

@@ -37,7 +37,7 @@ class Upsert(Struct, frozen=True, eq=False):
         return tuple(column.name for column in self.table.primary_key)
 
 
-ALERTS: Final = Upsert(tables.alerts, "higher", "count")
+ALERTS: Final = Upsert(tables.alerts, "higher", "count", kept=("first_ms",))
 # A row that stands for no decision but its own (weight 0) gives way to the sink's, which counts.
 DECISIONS: Final = Upsert(tables.decisions, "higher", "weight")
 CASES: Final = Upsert(tables.cases, "higher", "version")

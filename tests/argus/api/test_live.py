@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from argus.api.feed import QUEUED_MAX, Client, Feed
-from argus.api.live import EXPIRED, TOO_SLOW, UNKNOWN
+from argus.api.live import EXPIRED, MISSED_AT_ONCE, TOO_SLOW, UNKNOWN
 from core.records import encode
 from tests.argus.api.running import MEMBER, Running
 from tests.argus.store.records import Raw, alert, raw, rows
@@ -94,6 +94,40 @@ def test_what_is_remembered_no_more_comes_from_the_database(api: Running) -> Non
     async def story(session: aiohttp.ClientSession, url: str) -> None:
         async with session.ws_connect(f"{url}?after={old.alert_id}") as socket_:
             assert (await socket_.receive_json())["alert_id"] == missed.alert_id
+
+    live(api, story)
+
+
+def test_however_much_was_missed_all_of_it_comes(api: Running) -> None:
+    missed = [fresh() for _ in range(2 * MISSED_AT_ONCE + 1)]
+    # Three of each millisecond: the database is asked for the next ones from the middle of one.
+    api.write(rows("alerts", [Raw(encode(one), 10_000_000 + at // 3) for at, one in enumerate(missed)]))
+
+    async def story(session: aiohttp.ClientSession, url: str) -> None:
+        async with session.ws_connect(f"{url}?after={missed[0].alert_id}") as socket_:
+            came = [(await socket_.receive_json())["alert_id"] for _ in missed[1:]]
+        assert sorted(came) == sorted(one.alert_id for one in missed[1:])
+
+    live(api, story)
+
+
+def test_who_saw_only_the_begin_of_an_alert_is_told_what_came_since_then(api: Running) -> None:
+    first, missed = fresh(), fresh()
+    update = alert(first.alert_id, count=3)
+    for at_ms, one in ((20_000_000, first), (20_000_001, missed), (20_000_002, update)):
+        api.write(rows("alerts", [Raw(encode(one), at_ms)]))
+
+    async def story(session: aiohttp.ClientSession, url: str) -> None:
+        for seen, comes in (("", [missed, update]), ("count=1", [missed, update]), ("count=3", [])):
+            last = fresh()
+            async with session.ws_connect(f"{url}?after={first.alert_id}&{seen}") as socket_:
+                await produced(api, last)
+                came: list[dict[str, Any]] = []
+                while not came or came[-1]["alert_id"] != last.alert_id:
+                    came.append(await socket_.receive_json())
+            ours = {first.alert_id, missed.alert_id}
+            told = [(one["alert_id"], one["count"]) for one in came if one["alert_id"] in ours]
+            assert told == [(one.alert_id, one.count) for one in comes]
 
     live(api, story)
 
