@@ -191,10 +191,10 @@ class Labelled:
         held = silent & held_out(kept)
         places = np.flatnonzero(held)
         learnt[places] = HELD_OUT
-        self.trust.silence(kept.column("scored")[silent], kept.column("raised")[silent])
         self._measure(places)
         known = self._known()
         if known < WARM_FRAUDS:
+            self._trust_silence(silent)
             learnt[silent & ~held] = AS_LEGIT
             self._told = False
             return
@@ -207,10 +207,17 @@ class Labelled:
             self.epochs_left -= 1
         else:
             due = due[:most]
+        waiting = silent & ~held
+        waiting[due] = False
+        self._trust_silence(silent & ~waiting)
         self._teach(due)
         learnt[due] = np.where(label[due] == FRAUD, AS_FRAUD, AS_LEGIT)
         self._told = bool(self.epochs_left) or len(due) == most
         self._refit(known, counted)
+
+    def _trust_silence(self, which: npt.NDArray[np.bool_]) -> None:
+        """Of rows that nobody has disputed, each once: those that are learnt or held out now."""
+        self.trust.silence(self.kept.column("scored")[which], self.kept.column("raised")[which])
 
     def _teach(self, places: Index) -> None:
         self.lessons += 1

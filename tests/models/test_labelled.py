@@ -62,6 +62,20 @@ def test_what_nobody_disputed_counts_as_legitimate_when_the_delay_has_passed() -
     assert 20 < np.count_nonzero(learnt == HELD_OUT) < 90
 
 
+def test_silence_about_an_event_counts_once_however_long_it_waits_to_be_learnt() -> None:
+    taught = learner(modes=ONLINE)
+    lived(taught)
+    while taught.epochs_left:
+        taught.turn()
+    late = [case(10_000 + at, QUIET, at=at) for at in range(600)]
+    taught.score([QUIET] * len(late))
+    taught.keep(late)
+    before = taught.trust.counts_of("logistic_regression")[2]
+    while not taught.kept.column("learnt")[-len(late) :].all():
+        taught.turn(most=100)
+    assert taught.trust.counts_of("logistic_regression")[2] - before == len(late)
+
+
 def test_what_was_learnt_as_legitimate_and_turns_out_to_be_fraud_is_learnt_as_fraud() -> None:
     taught = learner(modes=ONLINE)
     lived(taught)
