@@ -62,11 +62,13 @@ class Bench:
             let_go(case.state.groups, case.clock_ms)
         hits = case.hits
         if hits is None:
-            self.decide(case, self.fusion.risk(case.clear, scores, yields), scores, [])
+            risk_score = self.fusion.risk(case.clear, scores, yields)
+            reasons = self._ask_of_risk(case, risk_score, scores, [])
+            self.decide(case, risk_score, scores, [reason.rule_id for reason in reasons])
             return
         clear, reported = case.clear, 1.0
         weights: list[float] = []
-        reasons: list[Reason] = []
+        reasons = []
         for rule, hit, flags in hits:
             self._judged.hits[rule.id] = self._judged.hits.get(rule.id, 0) + 1
             weight = rule_weight(rule.weight, hit.severity - rule.severity)
@@ -85,6 +87,7 @@ class Bench:
             group = self._tell(case, rule, hit, flags, weight, known, scores, reasons)
             if not flags & SHADOW and hit.severity >= Severity.HIGH:
                 self._respond(case, rule, hit, group)
+        reasons = self._ask_of_risk(case, accused, scores, reasons)
         self.decide(case, risk_score, scores, [reason.rule_id for reason in reasons])
 
     def decide(self, case: Case, risk_score: float, scores: Scores, rules: list[str]) -> None:
@@ -158,6 +161,24 @@ class Bench:
             tell_on(tied, action, case.state, seen, self._rings, self._judged.signals)
         placed = seen.device_age_s >= 0 or seen.network_age_s >= 0 or seen.unplaced
         return None if placed or action.type not in PAYMENT_TYPES else yields
+
+    def _ask_of_risk(self, case: Case, accused: float, scores: Scores, reasons: list[Reason]) -> list[Reason]:
+        """The rules that read the risk, once all others have spoken. Answers the reasons with theirs. What they say
+        taints nothing: it is the models' own word."""
+        action, seen = case.action, case.seen
+        for bound in self._book.risk_rules(action.type) if seen is not None else ():
+            hit = bound.check(action, case.state, seen, bound.t, accused)
+            if not isinstance(hit, Hit):
+                continue
+            rule, live = bound.rule, bound.mode == "live"
+            self._judged.hits[rule.id] = self._judged.hits.get(rule.id, 0) + 1
+            flags = FED if live else FED | SHADOW
+            if live:
+                reasons = [*reasons, Reason(rule.id, rule.weight, hit.text)]
+            group = self._tell(case, rule, hit, flags, rule.weight, accused, scores, reasons)
+            if live and hit.severity >= Severity.HIGH:
+                self._respond(case, rule, hit, group)
+        return reasons
 
     def _visit(self, merchant: Reputation, time_ms: int, seen: Seen, case: Case) -> float:
         """What is known of the merchant. Labels tell how likely the payment is one more of a run of frauds, and 1

@@ -63,17 +63,23 @@ def lingering(state: UserState, time_ms: int) -> float:
     return float(state.suspicion * 0.5 ** (age_ms / HALF_LIFE_MS))
 
 
+def shadow_of(action: Action, state: UserState, seen: Seen) -> float:
+    """0..1: how heavily the user's lingering alarms weigh on what comes from where an event does."""
+    if not state.suspicion:
+        return 0.0
+    device_age_s, network_age_s = seen.device_age_s, seen.network_age_s
+    at_home = device_age_s >= FAMILIAR_S or (device_age_s < 0 and network_age_s >= FAMILIAR_S)
+    nowhere = device_age_s < 0 and network_age_s < 0
+    share = FAMILIAR_SHARE if at_home or nowhere else STRANGE_SHARE
+    if _from_culprit(action, state, seen, at_home):
+        share = CULPRIT_SHARE
+    return share * lingering(state, action.time_ms)
+
+
 def clear_of(action: Action, state: UserState, seen: Seen) -> float:
     """0..1: 1 less the risk that an observed event brings along. Call it before `raise_suspicion` for the event."""
-    device_age_s, network_age_s = seen.device_age_s, seen.network_age_s
-    clear = 1.0
-    if state.suspicion:
-        at_home = device_age_s >= FAMILIAR_S or (device_age_s < 0 and network_age_s >= FAMILIAR_S)
-        nowhere = device_age_s < 0 and network_age_s < 0
-        share = FAMILIAR_SHARE if at_home or nowhere else STRANGE_SHARE
-        if _from_culprit(action, state, seen, at_home):
-            share = CULPRIT_SHARE
-        clear = 1.0 - share * lingering(state, action.time_ms)
+    device_age_s = seen.device_age_s
+    clear = 1.0 - shadow_of(action, state, seen)
     if seen.own:
         if seen.strange and device_age_s < FAMILIAR_S and seen.away:
             clear *= 1.0 - (ABROAD_WEIGHT if seen.abroad else STRANGE_WEIGHT)

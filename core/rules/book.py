@@ -93,6 +93,7 @@ class RuleBook:
         self._user = _index([bound for bound in user if not bound.rule.inputs])
         self._reputation = _index([bound for bound in user if "reputation" in bound.rule.inputs])
         self._model = _index([bound for bound in user if "model" in bound.rule.inputs])
+        self._risk = _index([bound for bound in user if "risk" in bound.rule.inputs])
         self._source = _index([bound for bound in on if bound.rule.scope == "source"])
 
     def user_rules(self, type_: str) -> tuple[BoundRule, ...]:
@@ -106,6 +107,10 @@ class RuleBook:
     def model_rules(self, type_: str) -> tuple[BoundRule, ...]:
         """Rules about a user that also read what the models say."""
         return self._model.get(type_, ())
+
+    def risk_rules(self, type_: str) -> tuple[BoundRule, ...]:
+        """Rules about a user that also read the risk that all others came to."""
+        return self._risk.get(type_, ())
 
     def source_rules(self, kind: str) -> tuple[BoundRule, ...]:
         """Rules about a source, for a kind of signal."""

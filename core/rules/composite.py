@@ -7,14 +7,16 @@ from typing import Final
 
 from core.clock import SECOND
 from core.events import Action
+from core.grouping import SHADOW
 from core.records import EVENT_TYPES
 from core.rules.entry import NOT_ENOUGH, Answer, Example, Hit, Rule, Severity, Thresholds, event
-from core.rules.unless import fewer
+from core.rules.unless import Side, Unless, fewer
 from core.seen import FAMILIAR_S, Seen
 from core.state import UserState
 from core.wording import duration
 
 WEAK_SIGNALS: Final = "several_weak_signals"
+HIGH_RISK: Final = "high_risk"
 # Rules that speak of one and the same thing count once.
 SAME_STORY: Final[Mapping[str, str]] = {
     "new_country_login": "new_device_login",
@@ -68,6 +70,22 @@ def anomaly(action: Action, state: UserState, seen: Seen, t: Thresholds, scores:
     names = ", ".join(sorted(agreeing))
     severity = Severity.HIGH if extreme and notable else Severity.MEDIUM
     return Hit(severity, f"Unlike almost all that came before, say {names}")
+
+
+def high_risk(action: Action, state: UserState, seen: Seen, t: Thresholds, risk_score: float) -> Answer:
+    if risk_score < t["risk_0_100"] or not seen.own:
+        return None
+    since_ms = action.time_ms - int(t["window_s"] * SECOND)
+    for key, group in state.groups.items():
+        told = group.severity >= Severity.MEDIUM and not group.flags & SHADOW and group.last_ms > since_ms
+        if told and not key.startswith(f"{HIGH_RISK}:"):
+            return None
+    window = duration(t["window_s"] * SECOND)
+    return Hit(
+        Severity.MEDIUM,
+        f"A risk of {risk_score:.0f} in 100, and no other alert of MEDIUM or more within {window}",
+        unless=Unless(Side.BELOW, "a risk", risk_score, t["risk_0_100"], named=True),
+    )
 
 
 _HOME: Final = {"ip": "192.0.2.10", "device_id": "d1", "country": "DE", "session_id": "s1"}
@@ -146,6 +164,36 @@ RULES: Final = (
             ),
             Example(name="one of three", events=(*_LIFE, _PAYMENT), scores={"a": 1.0, "b": 0.4, "c": 0.1}, hit=False),
             Example(name="hardly known", events=(_PAYMENT,), scores={"a": 1.0, "b": 1.0}, hit=False),
+        ),
+    ),
+    Rule(
+        id=HIGH_RISK,
+        title="High risk without any other finding",
+        kind="SECURITY",
+        severity=Severity.MEDIUM,
+        scope="user",
+        types=EVENT_TYPES,
+        check=high_risk,
+        thresholds={"risk_0_100": 65, "window_s": 86_400},
+        period_s=86_400,
+        weight=0.0,
+        attack=(),
+        suggest=("Look at what adds up to the risk: its reasons, the models and the user's last hours",),
+        words="The risk of what a user did reaches 65, and no alert of MEDIUM or more has been about the user within "
+        "24 hours: what informs, the models and the user's last hours add up to more than any of them says.",
+        default_source="own",
+        gaps="The risk hangs on the models, which differ from partition to partition. Failed logins are left to "
+        "other rules: in an attack on many, each user would have an alert of it.",
+        inputs=("risk",),
+        examples=(
+            Example(name="much adds up", events=(*_LIFE, _PAYMENT), risk_score=72.5, hit=True),
+            Example(
+                name="somebody's guess at the password",
+                events=(event("login", 20_000, outcome="failure", **_NEW),),
+                risk_score=72.5,
+                hit=False,
+            ),
+            Example(name="hardly anything does", events=(*_LIFE, _PAYMENT), risk_score=40.0, hit=False),
         ),
     ),
 )

@@ -47,7 +47,7 @@ class Example(Struct, frozen=True, kw_only=True):
     """A story and whether it must fire. events: contract events as dicts in order of arrival, where `at` (seconds
     after 2026-03-02T09:00:00Z, a Monday) stands for `time`, and `event_id` and `user_id` ("u1") may be left out.
     feedback: contract feedback with `at` likewise. reputation: source key to `core.sources.Reputation` fields that
-    are known before the story begins. scores: what every model answers."""
+    are known before the story begins. scores: what every model answers; risk_score: of every event."""
 
     name: str
     events: tuple[dict[str, Any], ...]
@@ -56,6 +56,7 @@ class Example(Struct, frozen=True, kw_only=True):
     feedback: tuple[dict[str, Any], ...] = ()
     reputation: Mapping[str, Mapping[str, Any]] | None = None
     scores: Mapping[str, float] | None = None
+    risk_score: float = 0.0
 
 
 class Rule(Struct, frozen=True, kw_only=True):
@@ -65,7 +66,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     inputs: what it reads besides the subject's own events; a rule with none fires the same in a replay and a stream.
     thresholds: name to default; each is a setting `rule_<id>_<name>`. Names carry their unit.
     period_s: repeats of one dedup key within it are one alert.
-    weight: 0..1, what a hit of the rule's own severity adds to the risk when it stands alone.
+    weight: 0..1, what a hit of the rule's own severity adds to the risk when it stands alone; 0 if it reads the risk.
     attack: MITRE ATT&CK or OWASP automated-threat ids. default_source: who else uses these defaults, or "own".
     """
 
@@ -85,7 +86,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     default_source: str
     gaps: str
     examples: tuple[Example, ...]
-    inputs: tuple[Literal["reputation", "model"], ...] = ()
+    inputs: tuple[Literal["reputation", "model", "risk"], ...] = ()
     sources: tuple[SourceType | Literal["all"], ...] = ()
 
 

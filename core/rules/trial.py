@@ -7,12 +7,14 @@ import msgspec
 
 from core.clock import to_ms
 from core.events import Action, nowhere, to_action
+from core.judged import Found
 from core.observe import learn_user, observe
 from core.records import Event
 from core.reputation import Reputation
 from core.rules.book import BoundRule, RuleBook
 from core.rules.entry import Answer, Example, Hit, Severity, adds_up
 from core.state import UserState, is_repeat, record_hit
+from core.watch import suspect
 
 STORY_BEGINS = "2026-03-02T09:00:00Z"
 
@@ -37,12 +39,13 @@ def answers(book: RuleBook, rule: BoundRule, example: Example) -> list[Answer]:
         if is_repeat(state, action.key):
             continue
         seen = observe(state, action)
-        tainted = False
+        tainted, hits = False, list[Found]()
         for bound in book.user_rules(action.type):
             answer = bound.check(action, state, seen, bound.t)
             if isinstance(answer, Hit):
                 if adds_up(bound.rule, answer):
                     record_hit(state, bound.id, action.time_ms)
+                hits.append((bound.rule, answer, 0))
                 tainted = tainted or (answer.severity >= Severity.MEDIUM and bound.rule.kind != "COMPLIANCE")
             if bound.id == rule.id:
                 said.append(answer)
@@ -50,6 +53,9 @@ def answers(book: RuleBook, rule: BoundRule, example: Example) -> list[Answer]:
             said.append(rule.check(action, state, seen, rule.t, reputation))
         if action.type in rule.rule.types and "model" in rule.rule.inputs:
             said.append(rule.check(action, state, seen, rule.t, example.scores or {}))
+        if action.type in rule.rule.types and "risk" in rule.rule.inputs:
+            said.append(rule.check(action, state, seen, rule.t, example.risk_score))
+        suspect(state, action, seen, hits)
         if not tainted:
             learn_user(state, action, seen)
     return said

@@ -86,9 +86,9 @@ def amount(action: "Action", seen: "Seen", limit_usd: float, *, beyond: bool = F
     return Unless(side, action.currency or "", paid, min(limit, paid), money=True)
 
 
-def joined(first: Unless, second: Unless, third: Unless) -> Unless:
-    """Three ways to fire, of which none may be."""
-    return replace(first, also=replace(second, also=third))
+def joined(first: Unless, *others: Unless) -> Unless:
+    """Ways to fire, of which none may be."""
+    return replace(first, also=joined(*others)) if others else first
 
 
 def nearest(*ways: Unless) -> Unless:

@@ -79,6 +79,9 @@ class ABook:
     def model_rules(self, type_: str) -> list[Bound]:
         return self._of(type_, ("model",))
 
+    def risk_rules(self, type_: str) -> list[Bound]:
+        return self._of(type_, ("risk",))
+
 
 class AScorer:
     """Finds every row as strange as it is told to; remembers what it was asked to learn."""
@@ -370,6 +373,40 @@ def test_model_rules_see_the_scores_and_nothing_without_a_scorer() -> None:
     assert [alert.rule_id for alert in judged.alerts] == ["anomaly"]
     assert judged.decisions[0].decision == "challenge"
     assert scorer.masks == [False]
+
+
+def test_rules_that_read_the_risk_speak_last_and_taint_nothing() -> None:
+    def risky(action: Action, state: Any, seen: Any, t: Any, risk_score: float) -> Answer:
+        return Hit(Severity.MEDIUM, f"A risk of {risk_score:.0f}") if risk_score > 50 else None
+
+    weak = [Bound("one", always(Severity.LOW)), Bound("two", always(Severity.LOW))]
+    scorer = AScorer(0.0)
+    judged = run([paid(1)], Bound("risky", risky, inputs=("risk",)), *weak, scorer=scorer)
+    assert [alert.rule_id for alert in judged.alerts] == judged.decisions[0].rules == ["one", "two", "risky"]
+    assert judged.alerts[-1].summary == "User u1: A risk of 64."
+    assert [reason.rule_id for reason in judged.alerts[-1].reasons] == ["one", "two", "risky"]
+    assert judged.decisions[0].risk_score == pytest.approx(64)
+    assert judged.hits["risky"] == 1
+    assert scorer.masks == [True]
+    shadowed = run([paid(1)], Bound("risky", risky, inputs=("risk",), mode="shadow"), *weak)
+    assert shadowed.decisions[0].rules == ["one", "two"]
+    assert [alert.mode for alert in shadowed.alerts] == ["live", "live", "shadow"]
+    locking = Bound("risky", lambda *_: Hit(Severity.CRITICAL, "So it is"), inputs=("risk",))
+    assert [lock.state for lock in run([paid(1)], locking).locks] == ["locked"]
+
+
+def test_a_high_risk_is_told_where_no_other_alert_is_about_the_user() -> None:
+    day_ms, policy = 86_400_000, msgspec.structs.replace(POLICY, model_weights={"gaussian": 0.9})
+    rules: tuple[Any, ...] = (RuleBook().by_id["high_risk"], Bound("paid", by_amount))
+
+    def told(*actions: Action) -> list[tuple[str, str, str]]:
+        judged = run(actions, *rules, policy=policy, scorer=AScorer(1.0))
+        return [(alert.event_id, alert.rule_id, alert.severity) for alert in judged.alerts]
+
+    assert told(paid(1), paid(2, 1_000)) == [("e1", "high_risk", "MEDIUM")]
+    assert told(paid(1, amount=100)) == [("e1", "paid", "LOW"), ("e1", "high_risk", "MEDIUM")]
+    assert told(paid(1, amount=200), paid(2, day_ms - 1)) == [("e1", "paid", "MEDIUM")]
+    assert told(paid(1, amount=200), paid(2, day_ms))[1:] == [("e2", "high_risk", "MEDIUM")]
 
 
 def test_an_alert_by_models_tells_the_one_feature_that_would_have_kept_them_quiet() -> None:

@@ -43,7 +43,8 @@ def test_a_rule_says_all_that_people_need(rule: Rule) -> None:
     assert rule.suggest
     assert rule.types
     assert rule.period_s > 0
-    assert 0 < rule.weight <= 1
+    assert rule.weight <= 1
+    assert (rule.weight > 0) != ("risk" in rule.inputs)
     assert all(re.fullmatch(r"T\d{4}(\.\d{3})?|OAT-0(0[1-9]|1\d|2[01])", attack) for attack in rule.attack)
 
 
