@@ -21,7 +21,8 @@ def suspicious(action: Action, state: UserState, seen: Seen, t: Thresholds) -> A
         paths = distinct_around(state.probes, action.time_ms, int(t["paths_window_s"] * SECOND), 1)
         if len(state.probes) >= t["many_paths"]:
             many = distinct_around(state.probes, action.time_ms, int(t["many_window_s"] * SECOND), 1)
-    if len(state.views) >= t["doubted_views"] and shadow_of(action, state, seen) >= t["doubt_0_1"]:
+    abroad = seen.strange and seen.abroad
+    if len(state.views) >= t["doubted_views"] and (abroad or shadow_of(action, state, seen) >= t["doubt_0_1"]):
         doubted = count_around(state.views, action.time_ms, int(t["doubted_window_s"] * SECOND))
     fast, probing, scanning = views >= t["views"], paths >= t["sensitive_paths"], many >= t["many_paths"]
     in_doubt = doubted >= t["doubted_views"]
@@ -30,7 +31,8 @@ def suspicious(action: Action, state: UserState, seen: Seen, t: Thresholds) -> A
         told.append(f"{views} pages or more within {duration(t['views_window_s'] * SECOND)}")
     if in_doubt:
         window = duration(t["doubted_window_s"] * SECOND)
-        told.append(f"{doubted} pages or more within {window} from where an alarm came")
+        place = "a strange device abroad" if abroad else "where an alarm came"
+        told.append(f"{doubted} pages or more within {window} from {place}")
     if scanning:
         told.append(f"{many} sensitive paths within {duration(t['many_window_s'] * SECOND)}")
     elif probing:
@@ -62,9 +64,10 @@ def _views(
 
 _DAY: Final = 86_400
 _THIEF: Final = {"device_id": "d2", "ip": "203.0.113.9"}
+_HOME: Final = (event("login", -2 * _DAY, device_id="d1", ip="192.0.2.10", country="DE"),)
 # At home for days, then payments from another device as fast as they go.
 _ALARM: Final = (
-    event("login", -2 * _DAY, device_id="d1", ip="192.0.2.10"),
+    *_HOME,
     *(event("transaction", _DAY - 60 + n, amount=5, currency="USD", **_THIEF) for n in range(15)),
 )
 
@@ -87,7 +90,7 @@ RULES: Final = (
         words="30 page views in any minute, or 3 different sensitive paths (administration, exports, dot files: see "
         "core.paths) in any 10 minutes. MEDIUM are both together, 30 in a minute on a device and network "
         "strange to the user, 5 sensitive paths in any 30 minutes, and 20 page views in any 5 minutes from where an "
-        "alarm about the user came in the hours before.",
+        "alarm about the user came in the hours before, or from a strange device in a country new to the user.",
         default_source="seeds",
         gaps="A slow scraper of ordinary pages passes. Views that come over 5 minutes late aren't counted.",
         examples=(
@@ -106,6 +109,17 @@ RULES: Final = (
                 events=(*_ALARM, *_views(25, 6, device_id="d2", start=_DAY)),
                 hit=True,
                 severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="a slow one from another country",
+                events=(*_HOME, *_views(25, 6, country="BR", **_THIEF)),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="at home with a new phone",
+                events=(*_HOME, *_views(25, 6, country="DE", **_THIEF)),
+                hit=False,
             ),
             Example(
                 name="the user, meanwhile",
