@@ -1,8 +1,9 @@
 """Users and sources who have not been seen for long are forgotten by the partition's event clock, a few at a time."""
 
+from core.state import UserState
 from tables.store import Store
 from tables.user_table import IDS_PREFIX, USER_PREFIX
-from tables.users import decode_user
+from tables.users import decode_user, encode_user
 
 # A tick holds up events that have just come, by 20 us for each state that it decodes.
 SCANNED_PER_TICK = 50
@@ -36,15 +37,18 @@ class Eviction:
         self._dormant_ms = dormant_ms
 
     def take(self, clock_ms: int, writes: dict[bytes, bytes | None]) -> list[str]:
-        """Ids of the next users to forget; their records leave the state with `writes`. Whoever was ever held up
-        stays: coming back must not be a way out, and versions of a lock never begin again."""
+        """Ids of the next users to forget; their records leave the state with `writes`. Of whoever was ever held up
+        the newest word on that stays: coming back must not be a way out, and versions of a lock never begin again."""
         forgotten = []
         for key, record in self._rounds.next():
             state = decode_user(record)
-            newest_ms = max(state.clock_ms, state.asked_ms)
-            if newest_ms < clock_ms - self._dormant_ms and not state.lock_version:
-                user = key[len(USER_PREFIX) :]
-                writes[key] = None
-                writes[IDS_PREFIX + user] = None
-                forgotten.append(user.decode())
+            if max(state.clock_ms, state.asked_ms) >= clock_ms - self._dormant_ms:
+                continue
+            left = encode_user(UserState(lock_version=state.lock_version, lock=state.lock))
+            if state.lock_version and record == left:
+                continue
+            user = key[len(USER_PREFIX) :]
+            writes[key] = left if state.lock_version else None
+            writes[IDS_PREFIX + user] = None
+            forgotten.append(user.decode())
         return forgotten

@@ -4,10 +4,11 @@ from pathlib import Path
 import pytest
 
 from agents.eviction import SCANNED_PER_TICK, Eviction
+from core.respond import LockFacts
 from core.state import UserState
 from tables.store import Store
 from tables.user_table import IDS_PREFIX, USER_PREFIX
-from tables.users import encode_user
+from tables.users import decode_user, encode_user
 from tests.agents.household import CACHE
 
 DORMANT_MS = 1_000
@@ -33,9 +34,17 @@ def test_who_has_been_silent_for_long_is_forgotten_with_all_records(store: Store
     assert writes == {USER_PREFIX + b"silent": None, IDS_PREFIX + b"silent": None}
 
 
-def test_who_was_ever_held_up_stays(store: Store) -> None:
-    keep(store, held=UserState(clock_ms=0, lock_version=1), never=UserState(clock_ms=0))
-    assert Eviction(store, DORMANT_MS).take(NOW_MS, {}) == ["never"]
+def test_of_who_was_ever_held_up_the_newest_word_on_that_stays(store: Store) -> None:
+    lock = LockFacts("locked", ("payout",), "Locked by an admin", None, 0, None, "admin")
+    keep(store, held=UserState(clock_ms=0, events=9, ids=b"12345678", lock_version=3, lock=lock))
+    eviction, writes = Eviction(store, DORMANT_MS), Writes()
+    assert eviction.take(NOW_MS, writes) == ["held"]
+    store.write(writes, 1)
+    left = store.get(USER_PREFIX + b"held")
+    assert left is not None
+    assert decode_user(left) == UserState(lock_version=3, lock=lock)
+    assert len(left) < 256
+    assert eviction.take(NOW_MS, {}) == [], "and is left alone from then on"
 
 
 def test_records_of_other_kinds_are_left_alone(store: Store) -> None:

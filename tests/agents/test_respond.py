@@ -7,6 +7,7 @@ import pytest
 
 from agents.placing import partition_of
 from agents.users import UserWork
+from core.clock import DAY
 from core.otp import code, otp_hash
 from tests.agents.household import (
     KEY,
@@ -16,6 +17,7 @@ from tests.agents.household import (
     TOPICS,
     Town,
     burst,
+    event,
     users_of,
 )
 
@@ -66,6 +68,27 @@ def test_a_user_whom_a_rule_locked_gets_out_by_a_code_that_is_in_no_record(tmp_p
         assert not any(secret in (entry.value or b"") for entry in town.logs["users0"].history)
         assert ("otp_request", "done") in town.reports["command"]
         assert [outcome for (outcome,) in town.reports["otp"]] == ["sent", "wrong", "passed"]
+
+    run(story())
+
+
+def test_a_lock_outlives_what_is_known_of_its_user(tmp_path: Path) -> None:
+    async def story() -> None:
+        town = Town(tmp_path, dormant_ms=10 * DAY)
+        work = await town.users()
+        await work.apply(TOPICS.events, town.topic(TOPICS.events, [event(ANNA, number) for number in range(40)]))
+        await give(town, work, command(1, "lock"))
+        town.now_ms = later_ms = NOON_MS + 11 * DAY
+        await work.apply(TOPICS.events, town.topic(TOPICS.events, [event(BERT, 0, at_ms=later_ms)], first=40))
+        await work.tick()
+        assert work.users.load([ANNA], {})[ANNA].events == 0
+        back = event(ANNA, 99, "payout", later_ms + 1_000, amount=5.0)
+        await work.apply(TOPICS.events, town.topic(TOPICS.events, [back], first=41))
+        assert town.sent(TOPICS.decisions)[-1]["decision"] == "block"
+        await give(town, work, command(2, "unlock", time=later_ms + 2_000))
+        locks = [(lock["state"], lock["version"]) for lock in town.sent(TOPICS.locks)]
+        assert locks == [("locked", 1), ("unlocked", 2)]
+        await work.stop(gracefully=True)
 
     run(story())
 

@@ -15,7 +15,7 @@ from tests.soak.sampling import Series
 from tests.soak.traffic import due_number
 
 TABLES = ("users", "sources", "cases")
-READ = ("decisions", "cases", *(f"{table}-changelog" for table in TABLES))
+READ = ("decisions", "cases", "locks", *(f"{table}-changelog" for table in TABLES))
 KIB = 1_024
 
 
@@ -37,7 +37,10 @@ class Outside:
         # Of each changelog, as compaction would leave it: key to bytes.
         self._live: dict[str, dict[bytes, int]] = {home.settings.topic(f"{table}-changelog"): {} for table in TABLES}
         self._bytes: dict[str, int] = defaultdict(int)
-        self._decisions, self._cases = home.settings.topic("decisions"), home.settings.topic("cases")
+        topic = home.settings.topic
+        self._decisions, self._cases, self._locks = topic("decisions"), topic("cases"), topic("locks")
+        # Users of whom the newest word on their lock stays for good.
+        self._held_up: set[bytes] = set()
         # None while nothing is due at a moment.
         self._pace: tuple[float, float] | None = None
         self._late_ms: list[float] = []
@@ -64,6 +67,8 @@ class Outside:
                 self._decision(record, now_s)
             elif record.topic == self._cases:
                 self._case(record)
+            elif record.topic == self._locks:
+                self._held_up.add(record.key)
             else:
                 live, key, size = self._live[record.topic], record.key, len(record.value or b"")
                 self._bytes[record.topic] += (len(key) + size if record.value is not None else 0) - live.pop(key, 0)
@@ -112,5 +117,5 @@ class Outside:
         series.add(at_s, "decided", self.decided)
         for topic, live in self._live.items():
             table = topic.removeprefix(self._home.settings.topic_prefix).removesuffix("-changelog")
-            series.add(at_s, f"{table} keys", len(live))
+            series.add(at_s, f"{table} keys", len(live) - (len(self._held_up) if table == "users" else 0))
             series.add(at_s, f"{table} state", self._bytes[topic] / KIB)

@@ -23,7 +23,7 @@ from tests.soak.sampling import Processors, Series, sample_disk, sample_gauges, 
 
 CAPACITY_SHARE = 0.7
 CALIBRATION_EVENTS, CALIBRATION_USERS = 20_000, 1_000
-WARM_SHARE, WARM_MOST_S = 1 / 3, 300.0
+WARM_SHARE, WARM_MOST_S = 1 / 3, 600.0
 SAMPLE_S = 2.0
 LEAD_S = 3.0
 WITHIN_S = 180.0
