@@ -39,7 +39,7 @@ def test_a_slow_leak_is_found_in_half_an_hour_where_three_minutes_cannot_tell() 
         return 250 + 120 / 3_600 * at + jitter()
 
     assert judge(MEMORY, sampled(leaking), WARM_S, END_S).verdict != "grows"
-    assert judge(MEMORY, sampled(leaking, 1_800.0), 300.0, 1_800.0).verdict == "grows"
+    assert judge(MEMORY, sampled(leaking, 1_800.0), 600.0, 1_800.0).verdict == "grows"
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -1,0 +1,34 @@
+"""What the soak makes of the records that come out."""
+
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+from argus.settings import Settings
+from tests.soak.reading import Outside
+from tests.soak.sampling import Series
+
+
+class Record(NamedTuple):
+    topic: str
+    key: bytes
+    value: bytes | None
+
+
+def test_keys_are_counted_as_compaction_would_leave_them_but_for_one_of_each_user_ever_held_up() -> None:
+    home: Any = SimpleNamespace(settings=Settings())
+    outside, series = Outside(home), Series()
+    records: list[Any] = [
+        Record("argus.users-changelog", b"uada", b"12345678"),
+        Record("argus.users-changelog", b"uada", b"1234"),
+        Record("argus.users-changelog", b"ubob", b"1234"),
+        Record("argus.users-changelog", b"uzoe", b"1234"),
+        Record("argus.users-changelog", b"uzoe", None),
+        Record("argus.sources-changelog", b"sip:192.0.2.1", b""),
+        Record("argus.locks", b"bob", b"{}"),
+        Record("argus.locks", b"bob", b"{}"),
+    ]
+    outside.take(records)
+    outside.sample(series, 2.0)
+    assert series["users keys"] == [(2.0, 1)]
+    assert series["users state"] == [(2.0, 16 / 1_024)]
+    assert series["sources keys"] == [(2.0, 1)]
