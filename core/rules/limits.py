@@ -21,7 +21,7 @@ _COUNTS: Final[Mapping[str, tuple[int, tuple[str, ...]]]] = {
     "aml_structuring": (bounds.TALL_MAX, ("payments",)),
     "aml_round_amounts": (bounds.ROUND_MAX, ("payments",)),
     "mule_fan_out": (bounds.PAYEES_MAX, ("payees",)),
-    "suspicious_browsing": (bounds.VIEWS_MAX, ("views",)),
+    "suspicious_browsing": (bounds.VIEWS_MAX, ("views", "doubted_views")),
 }
 _WINDOWS_MS: Final[Mapping[str, tuple[int, tuple[str, ...]]]] = {
     "login_brute_force": (bounds.FAILURES_MS, ("window_s",)),
@@ -36,7 +36,7 @@ _WINDOWS_MS: Final[Mapping[str, tuple[int, tuple[str, ...]]]] = {
     "aml_volume": (bounds.MONEY_MS, ("window_s",)),
     "aml_round_amounts": (bounds.ROUND_MS, ("window_s",)),
     "mule_fan_out": (DAY, ("window_s",)),
-    "suspicious_browsing": (bounds.VIEWS_MS, ("views_window_s",)),
+    "suspicious_browsing": (bounds.VIEWS_MS, ("views_window_s", "doubted_window_s")),
 }
 
 # Rule and threshold to the highest value that the rule can work with; others have no limit.
@@ -44,6 +44,7 @@ LIMITS: Final[Mapping[tuple[str, str], float]] = {
     **{(rule_id, name): most for rule_id, (most, names) in _COUNTS.items() for name in names},
     **{(rule_id, name): most / SECOND for rule_id, (most, names) in _WINDOWS_MS.items() for name in names},
     ("ring_member", "medium_users"): TIES_MOST,
+    ("high_risk", "window_s"): DAY / SECOND,
     ("suspicious_browsing", "sensitive_paths"): bounds.PROBES_MAX,
     ("suspicious_browsing", "paths_window_s"): bounds.PROBES_MS / SECOND,
     ("suspicious_browsing", "many_paths"): bounds.PROBES_MAX,
