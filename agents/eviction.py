@@ -44,11 +44,12 @@ class Eviction:
             state = decode_user(record)
             if max(state.clock_ms, state.asked_ms) >= clock_ms - self._dormant_ms:
                 continue
-            left = encode_user(UserState(lock_version=state.lock_version, lock=state.lock))
-            if state.lock_version and record == left:
+            held_up = UserState(lock_version=state.lock_version, lock=state.lock)
+            left = encode_user(held_up) if state.lock_version else None
+            if record == left:
                 continue
             user = key[len(USER_PREFIX) :]
-            writes[key] = left if state.lock_version else None
+            writes[key] = left
             writes[IDS_PREFIX + user] = None
             forgotten.append(user.decode())
         return forgotten

@@ -63,7 +63,7 @@ def lingering(state: UserState, time_ms: int) -> float:
     return float(state.suspicion * 0.5 ** (age_ms / HALF_LIFE_MS))
 
 
-def shadow_of(action: Action, state: UserState, seen: Seen) -> float:
+def alarm_weight(action: Action, state: UserState, seen: Seen) -> float:
     """0..1: how heavily the user's lingering alarms weigh on what comes from where an event does."""
     if not state.suspicion:
         return 0.0
@@ -79,7 +79,7 @@ def shadow_of(action: Action, state: UserState, seen: Seen) -> float:
 def clear_of(action: Action, state: UserState, seen: Seen) -> float:
     """0..1: 1 less the risk that an observed event brings along. Call it before `raise_suspicion` for the event."""
     device_age_s = seen.device_age_s
-    clear = 1.0 - shadow_of(action, state, seen)
+    clear = 1.0 - alarm_weight(action, state, seen)
     if seen.own:
         if seen.strange and device_age_s < FAMILIAR_S and seen.away:
             clear *= 1.0 - (ABROAD_WEIGHT if seen.abroad else STRANGE_WEIGHT)

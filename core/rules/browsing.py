@@ -9,7 +9,7 @@ from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, e
 from core.rules.unless import fewer, joined
 from core.seen import Seen
 from core.state import UserState
-from core.suspicion import shadow_of
+from core.suspicion import alarm_weight
 from core.windows import count_around, distinct_around
 from core.wording import duration
 
@@ -23,7 +23,7 @@ def suspicious(action: Action, state: UserState, seen: Seen, t: Thresholds) -> A
         if len(state.probes) >= t["many_paths"]:
             many = distinct_around(state.probes, action.time_ms, int(t["many_window_s"] * SECOND), 1)
     abroad = seen.strange and seen.abroad
-    if len(state.views) >= t["doubted_views"] and (abroad or shadow_of(action, state, seen) >= t["doubt_0_1"]):
+    if len(state.views) >= t["doubted_views"] and (abroad or alarm_weight(action, state, seen) >= t["doubt_0_1"]):
         doubted = count_around(state.views, action.time_ms, int(t["doubted_window_s"] * SECOND))
     fast, probing, scanning = views >= t["views"], paths >= t["sensitive_paths"], many >= t["many_paths"]
     in_doubt = doubted >= t["doubted_views"]
