@@ -64,10 +64,10 @@ def _slowly(count: int, seen: Seen, t: Thresholds) -> Unless:
 
 def spike(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
     usd = seen.usd
-    if usd < t["least_usd"] or action.failed:
+    if usd <= 0 or usd < t["least_usd"] or action.failed:
         return None
     amounts = state.amounts
-    if amounts.n < t["least_payments"]:
+    if not seen.usual or amounts.n < t["least_payments"]:
         if seen.ratio < t["few_ratio"] or seen.z <= t["sigmas"] or usd < t["far_usd"]:
             return NOT_ENOUGH
         return Hit(
@@ -117,7 +117,7 @@ def _spike_usd(action: Action, state: UserState, seen: Seen, t: Thresholds) -> f
 
 
 def large(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
-    if seen.usd < t["ceiling_usd"] or action.failed or seen.payee_age_s >= FAMILIAR_S:
+    if action.amount is None or seen.usd < t["ceiling_usd"] or action.failed or seen.payee_age_s >= FAMILIAR_S:
         return None
     severity = Severity.LOW if seen.at_home else Severity.MEDIUM
     unless = amount(action, seen, t["ceiling_usd"])
