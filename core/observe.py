@@ -8,7 +8,7 @@ anybody's: it adds to no set of what the user has, and moves no fact about where
 from typing import Final
 
 from core import bounds
-from core.clock import DAY, SECOND
+from core.clock import SECOND
 from core.events import Action
 from core.geodesy import country_gap_km, distance_km
 from core.habits import learn_user
@@ -20,8 +20,6 @@ from core.windows import insert, insert_entry
 
 __all__ = ["FAMILIAR_S", "PAYMENT_TYPES", "UNKNOWN", "Seen", "learn_user", "observe"]
 
-# A silence that is worth remembering once it ends.
-IDLE_MS: Final = 30 * DAY
 CONTACT_FIELDS: Final = frozenset({"email", "mail", "phone", "mobile", "telephone", "address", "recovery", "payout"})
 
 
@@ -115,7 +113,7 @@ def _activity(state: UserState, seen: Seen, time_ms: int) -> None:
         state.active_ms = time_ms
     elif gap_ms >= 0:
         seen.gap_ms = gap_ms
-        if gap_ms >= IDLE_MS:
+        if gap_ms >= bounds.IDLE_MS:
             state.woke_ms, state.idle_ms = time_ms, gap_ms
         state.active_ms = time_ms
 

@@ -24,7 +24,7 @@ from core.rules import (
     travel,
 )
 from core.rules.entry import Answer, Rule
-from core.rules.limits import LIMITS
+from core.rules.limits import LEASTS, LIMITS
 
 Mode = Literal["live", "shadow", "off"]
 
@@ -125,9 +125,13 @@ def threshold_name(rule: Rule, name: str) -> str:
 def _bind(rule: Rule, overrides: Mapping[str, float]) -> dict[str, float]:
     bound = {name: overrides.get(threshold_name(rule, name), default) for name, default in rule.thresholds.items()}
     for name, value in bound.items():
+        told = f"{threshold_name(rule, name)} is {value:.10g}"
         most = LIMITS.get((rule.id, name))
         if most is not None and value > most:
-            raise ValueError(f"{threshold_name(rule, name)} is {value:g}, but no more than {most:g} can be counted")
+            raise ValueError(f"{told}, but no more than {most:.10g} can be counted")
+        least = LEASTS.get((rule.id, name))
+        if least is not None and value < least:
+            raise ValueError(f"{told}, but less than {least:.10g} is not remembered")
     return bound
 
 

@@ -310,3 +310,9 @@ def test_guesses_at_few_users_from_many_addresses_are_no_spray() -> None:
         for n in range(60)
     ]
     assert run({"all": told}).hits == {}
+
+
+def test_as_many_failures_as_an_address_keeps_can_be_waited_for() -> None:
+    book = RuleBook({"rule_brute_force_ip_failures": RING_MAX})
+    assert not run({IP: failures(RING_MAX - 1, users=RING_MAX)}, book=book).hits.get("brute_force_ip")
+    assert run({IP: failures(RING_MAX, users=RING_MAX)}, book=book).hits["brute_force_ip"] == 1

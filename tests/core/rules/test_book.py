@@ -161,3 +161,34 @@ def test_no_threshold_can_be_set_beyond_what_is_kept() -> None:
     assert set(LIMITS) <= names
     for bound in BOOK.rules:
         assert all(value <= LIMITS.get((bound.id, name), value) for name, value in bound.t.items())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "most"),
+    [
+        ("brute_force_ip_failures", 300, 256),
+        ("password_spray_many_slow_users", 257, 256),
+        ("lockout_storm_locks", 600, 512),
+        ("compromised_merchant_run_high", 65, 64),
+        ("several_weak_signals_rules", 9, 8),
+        ("several_weak_signals_window_s", 172_801, 172_800),
+        ("amount_spike_least_payments", 201, 200),
+    ],
+)
+def test_what_a_source_or_a_memory_of_hits_cannot_hold_is_refused_too(name: str, value: float, most: float) -> None:
+    with pytest.raises(ValueError, match=f"rule_{name} is {value}, but no more than {most} can be counted"):
+        RuleBook({f"rule_{name}": value})
+    RuleBook({f"rule_{name}": most})
+
+
+def test_every_count_of_a_source_rule_has_its_limit() -> None:
+    counts = {"ips", "users", "slow_users", "locks", "signups", "quick_signups", "cards", "failures", "attempts"}
+    source_rules = [rule for rule in RULES if rule.scope == "source"]
+    named = {(rule.id, name) for rule in source_rules for name in counts | {"frauds", "run", "run_high"}}
+    assert {pair for pair in named if pair[1] in BOOK.by_id[pair[0]].rule.thresholds} <= set(LIMITS)
+
+
+def test_a_silence_too_short_to_be_remembered_is_refused() -> None:
+    with pytest.raises(ValueError, match="rule_dormant_account_idle_s is 2500000, but less than 2592000"):
+        RuleBook({"rule_dormant_account_idle_s": 2_500_000})
+    RuleBook({"rule_dormant_account_idle_s": 30 * 86_400})
