@@ -72,7 +72,8 @@ _TEXTS: Final = (
     "payee_id",
     "path",
 )
-_HIDDEN: Final = frozenset({"network_mark"})
+# No numbers to compare by: a place, and digests.
+_HIDDEN: Final = frozenset({"last_place", "device_mark", "network_mark"})
 
 
 class Field(msgspec.Struct, frozen=True):

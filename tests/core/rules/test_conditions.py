@@ -108,6 +108,8 @@ def nested(depth: int) -> Any:
         ({"feild": "amount", "gt": 5}, "no 'feild'"),
         ({"field": "amout", "gt": 5}, "no field 'amout'"),
         ({"field": "attributes.", "gt": 5}, "no field 'attributes.'"),
+        ({"field": "last_place", "gt": 5}, "no field 'last_place'"),
+        ({"field": "device_mark", "gt": 5}, "no field 'device_mark'"),
         ({"field": 5, "gt": 5}, "a field is a text"),
         ({"field": "features.nope", "gt": 5}, "no field"),
         ({"field": "amount"}, "has an operator"),
@@ -168,6 +170,17 @@ def test_every_feature_and_everything_seen_is_a_field() -> None:
     assert {"new_payee", "gap_ms", "kilometres", "usd"} <= FIELDS.keys()
     for name, field in FIELDS.items():
         assert holds({"field": name, "exists": True}) in (True, False), field
+
+
+def test_a_field_that_is_a_number_is_one_however_much_is_known_of_the_user() -> None:
+    state = UserState()
+    observe(state, an_action(at=0, country="DE", ip="192.0.2.1", device_id="d1"))
+    away = an_action(at=600, country="PE", ip="203.0.113.9", device_id="d2", lat=-12.0, lon=-77.0, amount=5)
+    seen = observe(state, away)
+    row = features(away, state, seen)
+    for field in FIELDS.values():
+        if field.type == "number":
+            assert isinstance(field.get(away, state, seen, row), int | float), field.name
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
