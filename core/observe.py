@@ -98,11 +98,15 @@ def _whose(state: UserState, action: Action, seen: Seen, time_s: int) -> None:
             if own:
                 countries[country] = time_s
                 if len(countries) > bounds.COUNTRIES_MAX:
-                    del countries[min(countries, key=countries.__getitem__)]
+                    del countries[next(iter(countries))]
         else:
             seen.had_countries = True
-            if own and time_s < countries[country]:
-                countries[country] = time_s
+            if own:
+                first_s = min(time_s, countries[country])
+                if not seen.late:
+                    # To the end: the one not visited for longest comes first.
+                    del countries[country]
+                countries[country] = first_s
         if seen.known_s >= FAMILIAR_S and not action.vpn and len(countries) > int(own):
             seen.abroad = time_s - countries.get(country, time_s) < FAMILIAR_S
 

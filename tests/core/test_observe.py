@@ -287,6 +287,21 @@ def test_countries_are_bounded() -> None:
     assert list(state.countries) == [f"A{chr(65 + n)}" for n in range(4, 12)]
 
 
+def test_the_country_not_visited_for_longest_makes_room_and_home_stays() -> None:
+    state = UserState()
+    for n in range(12):
+        seen_of(login(n * DAY, country="DE"), login(n * DAY + 60, country=f"A{chr(65 + n)}"), state=state)
+    assert list(state.countries) == [*(f"A{chr(65 + n)}" for n in range(5, 11)), "DE", "AL"]
+    assert state.countries["DE"] == state.first_ms // 1_000
+
+
+def test_a_visit_to_a_country_is_no_newer_for_coming_late() -> None:
+    state = UserState()
+    seen_of(login(0, country="DE"), login(60, country="FR"), login(-60, country="DE"), state=state)
+    assert list(state.countries) == ["DE", "FR"]
+    assert state.countries["DE"] == state.first_ms // 1_000
+
+
 def test_a_burst_is_counted_the_same_in_any_order() -> None:
     for order in permutations(range(4)):
         state = UserState()

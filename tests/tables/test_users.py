@@ -67,7 +67,9 @@ def hostile(count: int, seed: int) -> list[dict[str, Any]]:
 def test_what_is_encoded_comes_back() -> None:
     state = lived(hostile(400, 1))
     state.groups["velocity:"] = Group(bytes(16), 1, 2, 3, 4, 5, 0, ["e1"])
-    assert decode_user(encode_user(state)) == state
+    read = decode_user(encode_user(state))
+    assert read == state
+    assert list(read.countries) == list(state.countries)
     assert decode_user(encode_user(UserState())) == UserState()
 
 
