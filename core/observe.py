@@ -180,8 +180,14 @@ def _view(state: UserState, action: Action) -> None:
     time_ms, clock_ms = action.time_ms, state.clock_ms
     insert(state.views, time_ms, bounds.VIEWS_MAX, clock_ms - bounds.VIEWS_MS)
     if action.path is not None and is_sensitive(action.path):
-        entry = (time_ms, short(mark(action.path)))
-        insert_entry(state.probes, entry, bounds.PROBES_MAX, clock_ms - bounds.PROBES_MS)
+        path, newest_ms = short(mark(action.path)), time_ms
+        # Different paths count: of each its newest view is kept.
+        for at, (at_ms, known) in enumerate(state.probes):
+            if known == path:
+                newest_ms = max(time_ms, at_ms)
+                del state.probes[at]
+                break
+        insert_entry(state.probes, (newest_ms, path), bounds.PROBES_MAX, clock_ms - bounds.PROBES_MS)
 
 
 def _change(state: UserState, action: Action, seen: Seen) -> None:

@@ -103,6 +103,12 @@ RULES: Final = (
             Example(name="one page a second", events=_views(35, 1), hit=True, severity=Severity.LOW),
             Example(name="probing", events=_views(3, 20, "/admin/"), hit=True, severity=Severity.LOW),
             Example(name="a scanner", events=_views(5, 200, "/admin/"), hit=True, severity=Severity.MEDIUM),
+            Example(
+                name="a scanner that asks for everything twice",
+                events=tuple(event("page_view", n * 100, path=f"/admin/{n // 2}") for n in range(10)),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
             Example(name="both", events=_views(35, 1, "/wp-content/"), hit=True, severity=Severity.MEDIUM),
             Example(
                 name="one page a second, from elsewhere",

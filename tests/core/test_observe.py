@@ -302,6 +302,14 @@ def test_a_visit_to_a_country_is_no_newer_for_coming_late() -> None:
     assert state.countries["DE"] == state.first_ms // 1_000
 
 
+def test_of_each_sensitive_path_the_newest_view_is_kept() -> None:
+    state = UserState()
+    views = [(0, "/.env"), (10, "/admin"), (20, "/.env"), (5, "/admin"), (30, "/export")]
+    seen_of(*({"type": "page_view", "at": at, "path": path} for at, path in views), state=state)
+    paths = [((time_ms - state.first_ms) // 1_000, path) for time_ms, path in state.probes]
+    assert paths == [(at, short(mark(path))) for at, path in ((10, "/admin"), (20, "/.env"), (30, "/export"))]
+
+
 def test_a_burst_is_counted_the_same_in_any_order() -> None:
     for order in permutations(range(4)):
         state = UserState()
