@@ -100,7 +100,7 @@ class UserState(Struct, array_like=True, gc=False):
     device nor network is the user's; denials: failed second factors; paid: times of payments; money: their rough
     dollars; declines: (time_ms, card, merchant, small), digests of 32 bits; odd: payments of several times the
     typical; tall: payments and deposits just under a reporting threshold; round: large round amounts to new
-    payees; views and probes: page views, and the newest of each sensitive path as (time_ms, digest); receipts, origins:
+    payees; views: page views; probes: the newest of each sensitive path as (time_ms, digest); receipts, origins:
     of the newest payments, for labels that come later, see `core.receipts`, `core.ring_origins`; hours: events by
     hour of the day, halved when one is full; sent: as amounts, of payouts alone; unplaced: payments that named
     neither device nor network; active_ms: the newest event that the user made (a failed login is anybody's);

@@ -13,6 +13,9 @@ from core.state import UserState
 from core.windows import count_around
 from core.wording import duration
 
+# Kept together: which of the two it was isn't remembered.
+_FAILED: Final = "wrong codes or denied requests"
+
 
 def guessing(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
     if is_push(action) or len(state.denials) < t["wrong_before_right"]:
@@ -26,12 +29,12 @@ def guessing(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Ans
         denials = [at_ms for at_ms in denials if at_ms > state.otp_ok_ms]
     count = count_around(denials, action.time_ms, int(t["window_s"] * SECOND))
     if count < t["wrong_codes"]:
-        return _slowly(state, action, t, t["slow_codes"], "wrong codes")
+        return _slowly(state, action, t, t["slow_codes"])
     severity = Severity.HIGH if count >= t["challenge_codes"] else Severity.MEDIUM
     return Hit(
         severity,
-        f"{count} wrong codes within {duration(t['window_s'] * SECOND)}",
-        unless=_unless(count, t, "wrong codes"),
+        f"{count} {_FAILED} within {duration(t['window_s'] * SECOND)}",
+        unless=_unless(count, t),
     )
 
 
@@ -42,8 +45,8 @@ def _right_at_last(action: Action, state: UserState, seen: Seen, t: Thresholds) 
     count = count_around(state.denials, action.time_ms, int(t["slow_window_s"] * SECOND))
     if count < t["wrong_before_right"]:
         return None
-    unless = fewer(count, t["wrong_before_right"], "wrong codes before it", t["slow_window_s"])
-    return Hit(Severity.MEDIUM, f"A right code from a strange device after {count} wrong ones", unless=unless)
+    unless = fewer(count, t["wrong_before_right"], f"{_FAILED} before it", t["slow_window_s"])
+    return Hit(Severity.MEDIUM, f"A right code from a strange device after {count} {_FAILED}", unless=unless)
 
 
 def bombing(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -51,22 +54,22 @@ def bombing(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answ
         return None
     count = count_around(state.denials, action.time_ms, int(t["window_s"] * SECOND))
     if count < t["denials"]:
-        return _slowly(state, action, t, t["slow_denials"], "login requests denied")
+        return _slowly(state, action, t, t["slow_denials"])
     if not action.failed:
         return Hit(
             Severity.HIGH,
-            f"A login was approved after {count} denials: the user may have given in",
-            unless=fewer(count, t["denials"], "login requests denied before it", t["window_s"]),
+            f"A login was approved after {count} {_FAILED}: the user may have given in",
+            unless=fewer(count, t["denials"], f"{_FAILED} before it", t["window_s"]),
         )
     severity = Severity.HIGH if count >= t["challenge_denials"] else Severity.MEDIUM
     return Hit(
         severity,
-        f"{count} login requests denied within {duration(t['window_s'] * SECOND)}",
-        unless=_unless(count, t, "login requests denied"),
+        f"{count} {_FAILED} within {duration(t['window_s'] * SECOND)}",
+        unless=_unless(count, t),
     )
 
 
-def _slowly(state: UserState, action: Action, t: Thresholds, least: float, what: str) -> Answer:
+def _slowly(state: UserState, action: Action, t: Thresholds, least: float) -> Answer:
     """Too many within hours, for whom minutes have too few. One right at last wakes nobody."""
     if not action.failed or len(state.denials) < least:
         return None
@@ -75,15 +78,15 @@ def _slowly(state: UserState, action: Action, t: Thresholds, least: float, what:
         return None
     return Hit(
         Severity.MEDIUM,
-        f"{count} {what} within {duration(t['slow_window_s'] * SECOND)}",
-        unless=fewer(count, least, what, t["slow_window_s"]),
+        f"{count} {_FAILED} within {duration(t['slow_window_s'] * SECOND)}",
+        unless=fewer(count, least, _FAILED, t["slow_window_s"]),
     )
 
 
-def _unless(count: int, t: Thresholds, what: str) -> Unless:
+def _unless(count: int, t: Thresholds) -> Unless:
     """Fewer at once, and not so many more slowly either."""
     quick, slow = ("wrong_codes", "slow_codes") if "wrong_codes" in t else ("denials", "slow_denials")
-    return fewer(count, t[quick], what, t["window_s"], fewer(count, t[slow], "of them", t["slow_window_s"]))
+    return fewer(count, t[quick], _FAILED, t["window_s"], fewer(count, t[slow], "of them", t["slow_window_s"]))
 
 
 def is_push(action: Action) -> bool:
@@ -127,7 +130,8 @@ RULES: Final = (
         "hours warn as well, and so does a right one after 4 wrong ones, on a device and in a network "
         "strange to the user.",
         default_source="Elastic",
-        gaps="Codes of different requests are counted together, since events do not say which code was tried.",
+        gaps="Codes of different requests are counted together, since events do not say which code was tried, and "
+        "denied push requests count with them.",
         examples=(
             Example(name="5 wrong codes in 2 minutes", events=_otps(5, 30), hit=True, severity=Severity.MEDIUM),
             Example(name="8 wrong codes", events=_otps(8, 30), hit=True, severity=Severity.HIGH),
@@ -172,7 +176,7 @@ RULES: Final = (
         words="Counts denied push requests (attribute mfa is push) in any 10 minutes: 5 warn, 8 challenge, and so "
         "does one that is approved after 5 denials. 6 in any 12 hours warn as well.",
         default_source="Elastic",
-        gaps="Without the attribute mfa, denials are counted as wrong codes by otp_guessing.",
+        gaps="Wrong codes count with the denials. Without the attribute mfa, otp_guessing speaks of denials instead.",
         examples=(
             Example(name="5 denials in 5 minutes", events=_otps(5, 60, **_PUSH), hit=True, severity=Severity.MEDIUM),
             Example(name="one an hour", events=_otps(6, 3_600, **_PUSH), hit=True, severity=Severity.MEDIUM),
