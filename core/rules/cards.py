@@ -11,7 +11,7 @@ from core.rules.entry import NOT_ENOUGH, Answer, Example, Hit, Rule, Severity, T
 from core.rules.unless import Unless, fewer
 from core.seen import Seen
 from core.state import UserState
-from core.windows import entries_around, most_around
+from core.windows import entries_around
 from core.wording import duration
 
 
@@ -19,7 +19,7 @@ def testing(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answ
     if not action.failed or len(state.declines) < t["declines"]:
         return None
     small = [entry for entry in state.declines if entry[3]]
-    if len(small) < t["declines"] or not state.declines:
+    if len(small) < t["declines"]:
         return None
     best, cards = 0, 0
     for part in entries_around(small, action.time_ms, int(t["window_s"] * SECOND)):
@@ -53,10 +53,11 @@ def _testing(best: int, t: Thresholds) -> Unless:
 def declines(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
     if not action.failed or len(state.declines) <= t["declines"]:
         return None
-    count = most_around(state.declines, action.time_ms, DAY)
+    counted = max(entries_around(state.declines, action.time_ms, DAY), key=len)
+    count = len(counted)
     if count <= t["declines"]:
         return None
-    spread = {(card, merchant) for _, card, merchant, _ in state.declines}
+    spread = {(card, merchant) for _, card, merchant, _ in counted}
     severity = Severity.MEDIUM if len(spread) > 1 or 0 in next(iter(spread)) or count > 5 else Severity.LOW
     unless = fewer(count, t["declines"] + 1, "declined payments", _DAY)
     return Hit(severity, f"{count} declined payments within a day", unless=unless)
@@ -164,6 +165,15 @@ RULES: Final = (
         examples=(
             Example(name="3 cards", events=_declined(3, 7_000, 80, 3), hit=True, severity=Severity.MEDIUM),
             Example(name="an empty card", events=_declined(3, 60, 80), hit=True, severity=Severity.LOW),
+            Example(
+                name="an empty card, days after another's decline",
+                events=(
+                    event("transaction", -6 * _DAY, outcome="failure", card_id="c9", merchant_id="m9", **_HOME),
+                    *_declined(3, 60, 80),
+                ),
+                hit=True,
+                severity=Severity.LOW,
+            ),
             Example(name="2 declines", events=_declined(2, 60, 80), hit=False),
             Example(name="one every other day", events=_declined(5, 2 * _DAY, 80), hit=False),
         ),
