@@ -156,7 +156,8 @@ def _session(state: UserState, action: Action, seen: Seen, time_s: int) -> None:
     for session in state.sessions:
         if session.mark != session_mark:
             continue
-        if abs(time_s - session.last_s) <= FAMILIAR_S:
+        seen.session_gap_s = abs(time_s - session.last_s)
+        if seen.session_gap_s <= FAMILIAR_S:
             seen.session_holder = holder != session.holder and holder != 0 != session.holder
             seen.session_network = network != session.network and network != 0 != session.network
             seen.session_country = country != session.country and "" not in (country, session.country)

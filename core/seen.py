@@ -26,8 +26,9 @@ class Seen(Struct, gc=False):
     user whose payments do; kilometres, travel_ms: from last_place, -1 if either is not known; vpn: either end
     is behind one; same_ip: as at the last place; strange: from a device (a network, where none is named) less
     than a day old, of a user who was known for a day when it appeared; abroad: in a country first seen less than
-    a day ago, of a user known for longer and from elsewhere, and no VPN; session_*: what changed within the
-    session; *_mark: see `core.state.mark`, 0 where not named.
+    a day ago, of a user known for longer and from elsewhere, and no VPN; session_gap_s: to the session's newest event
+    before, -1 where there is none; session_*: what changed since then, within a day; *_mark: see `core.state.mark`,
+    0 where not named.
     """
 
     late: bool = False
@@ -59,6 +60,7 @@ class Seen(Struct, gc=False):
     same_ip: bool = False
     strange: bool = False
     abroad: bool = False
+    session_gap_s: int = UNKNOWN
     session_holder: bool = False
     session_network: bool = False
     session_country: bool = False

@@ -58,7 +58,8 @@ def declines(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Ans
     if count <= t["declines"]:
         return None
     spread = {(card, merchant) for _, card, merchant, _ in counted}
-    severity = Severity.MEDIUM if len(spread) > 1 or 0 in next(iter(spread)) or count > 5 else Severity.LOW
+    several = len(spread) > 1 or 0 in next(iter(spread))
+    severity = Severity.MEDIUM if several or count > t["same_card_declines"] else Severity.LOW
     unless = fewer(count, t["declines"] + 1, "declined payments", _DAY)
     return Hit(severity, f"{count} declined payments within a day", unless=unless)
 
@@ -153,7 +154,7 @@ RULES: Final = (
         scope="user",
         types=("transaction", "payout"),
         check=declines,
-        thresholds={"declines": 2},
+        thresholds={"declines": 2, "same_card_declines": 5},
         period_s=_DAY,
         weight=0.2,
         attack=("OAT-001", "OAT-012"),

@@ -6,7 +6,6 @@ their users must fail, while people who change networks mostly get in. "All" als
 """
 
 from collections import Counter
-from typing import Final
 
 from core.clock import SECOND
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
@@ -15,10 +14,8 @@ from core.signal import FAILED, FAILED_LOGIN, LOCKED, UNFAMILIAR, Signal
 from core.source_state import LOGINS, Ring, SourceState, usual, windows
 from core.wording import duration
 
-TYPOS: Final = 3
 
-
-def _failures(window: Ring, typos: int = TYPOS) -> tuple[Counter[int], float]:
+def _failures(window: Ring, typos: int) -> tuple[Counter[int], float]:
     """Suspicious failures by user, and their share of all attempts that were new to their users, 0..1."""
     strange: Counter[int] = Counter()
     at_home: Counter[int] = Counter()
@@ -39,7 +36,7 @@ def _failures(window: Ring, typos: int = TYPOS) -> tuple[Counter[int], float]:
 
 def _brute_force(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
     for window in windows(state.rings[LOGINS], signal.time_ms, t["window_s"], least=t["failures"], flags=FAILED):
-        users, share = _failures(window)
+        users, share = _failures(window, int(t["typos"]))
         failed = users.total()
         if failed >= t["failures"] and share >= t["failed_share"]:
             who = "1 user" if len(users) == 1 else f"{len(users)} users"
@@ -50,7 +47,7 @@ def _brute_force(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
 
 def _stuffing(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
     for window in windows(state.rings[LOGINS], signal.time_ms, t["window_s"], least=t["attempts"], flags=FAILED):
-        users, share = _failures(window)
+        users, share = _failures(window, int(t["typos"]))
         if users.total() < t["attempts"] or len(users) < t["users"] or share < t["failed_share"]:
             continue
         few = sum(count <= t["attempts_each"] for count in users.values())
@@ -67,7 +64,7 @@ def _stuffing(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
 def _spray(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
     for window in windows(state.rings[LOGINS], signal.time_ms, t["window_s"], least=t["attempts"], flags=FAILED):
         if window[-1][0] - window[0][0] >= t["spread_s"] * 1000:
-            users, share = _failures(window)
+            users, share = _failures(window, int(t["typos"]))
             tried = [count for count in users.values() if t["attempts_each_min"] <= count <= t["attempts_each_max"]]
             if len(tried) >= t["users"] and sum(tried) >= t["attempts"] and share >= t["failed_share"]:
                 text = f"{sum(tried)} failed logins spread over {len(tried)} users {_within(t['window_s'])}"
@@ -92,7 +89,7 @@ def _sprayed(
     for window in windows(state.rings[LOGINS], signal.time_ms, window_s, least=least, flags=strange):
         if len({ip for _, _, ip, _ in window}) < t["ips"]:
             continue
-        users, share = _failures(window, typos=len(window))
+        users, share = _failures(window, len(window))
         sprayed = {user for user, count in users.items() if count <= t["attempts_each"]}
         failed = sum(users[user] for user in sprayed)
         if len(sprayed) < least_users or failed < least or share < t["failed_share"]:
@@ -176,7 +173,7 @@ RULES: tuple[Rule, ...] = (
         types=(FAILED_LOGIN,),
         sources=("ip",),
         check=_brute_force,
-        thresholds={"failures": 20, "window_s": 3_600, "failed_share": 0.5},
+        thresholds={"failures": 20, "window_s": 3_600, "failed_share": 0.5, "typos": 3},
         period_s=3_600,
         weight=0.4,
         attack=("T1110",),
@@ -207,6 +204,7 @@ RULES: tuple[Rule, ...] = (
             "users_share": 0.8,
             "window_s": 900,
             "failed_share": 0.5,
+            "typos": 3,
         },
         period_s=3_600,
         weight=0.7,
@@ -239,6 +237,7 @@ RULES: tuple[Rule, ...] = (
             "spread_s": 300,
             "window_s": 3_600,
             "failed_share": 0.5,
+            "typos": 3,
         },
         period_s=3_600,
         weight=0.7,

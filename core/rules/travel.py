@@ -39,6 +39,8 @@ def impossible(action: Action, state: UserState, seen: Seen, t: Thresholds) -> A
 
 
 def session_hijack(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
+    if seen.session_gap_s > t["window_s"]:
+        return None
     if seen.session_holder:
         what = "device"
         # A late event of the owner's can come in behind the thief's.
@@ -166,7 +168,7 @@ RULES: Final = (
             "deposit",
         ),
         check=session_hijack,
-        thresholds={},
+        thresholds={"window_s": _DAY},
         period_s=_DAY,
         weight=0.6,
         attack=("T1539", "T1550.004"),
@@ -175,7 +177,7 @@ RULES: Final = (
         "changes whenever a phone leaves home: it counts only into another country, not through a VPN, MEDIUM where "
         "the device is the same; and it informs where nothing names the device and the network is new.",
         default_source="Panther",
-        gaps="A thief with the same device id in the same country is not seen here. The 4 newest sessions are "
+        gaps="A thief with the same device id in the same country is not seen here. The 3 newest sessions are "
         "known. A browser that updates itself within a session looks like another where there is no device_id.",
         examples=(
             Example(

@@ -1,6 +1,9 @@
+from typing import Any
+
 import pytest
 
 from core.rules import sources_logins, sources_merchants, sources_places
+from core.rules.book import RuleBook
 from core.rules.entry import Example, Rule
 from tests.core.story import Town
 
@@ -26,3 +29,14 @@ def test_a_rule_has_a_matching_and_a_quiet_example(rule: Rule) -> None:
     assert rule.scope == "source"
     assert rule.sources
     assert "window_s" in rule.thresholds
+
+
+@pytest.mark.parametrize(("rule_id", "people"), [("brute_force_ip", 10), ("credential_stuffing", 20)])
+def test_how_many_typing_errors_are_free_at_ones_own_desk_is_a_setting(rule_id: str, people: int) -> None:
+    desks = [{"user_id": f"u{n}", "ip": "198.51.100.7", "device_id": f"d{n}"} for n in range(people)]
+    story: list[dict[str, Any]] = [{"type": "login", "at": n - 86_400, **desk} for n, desk in enumerate(desks)]
+    story += [{"type": "login", "at": n, "outcome": "failure", **desks[n % people]} for n in range(2 * people)]
+    for typos, alerts in ((2, False), (0, True)):
+        town = Town(RuleBook({f"rule_{rule_id}_typos": typos}))
+        town.play(*story)
+        assert bool(town.by_rule(rule_id)) == alerts

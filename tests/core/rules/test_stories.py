@@ -361,3 +361,21 @@ def test_a_series_of_odd_payments_is_told_though_its_first_was_learnt() -> None:
     assert spoken([*habits, first])["amount_spike"] == Severity.LOW
     assert spoken([*habits, first, again])["amount_spike"] == Severity.MEDIUM
     assert spoken([*habits, first, {**again, "at": again["at"] + 2 * HOUR}])["amount_spike"] == Severity.LOW
+
+
+def last_severity(rule_id: str, threshold: str, value: float, *events: dict[str, Any]) -> Severity | None:
+    book = RuleBook({f"rule_{rule_id}_{threshold}": value})
+    answer = answers(book, book.by_id[rule_id], Example(name="", events=events, hit=True))[-1]
+    return answer.severity if isinstance(answer, Hit) else None
+
+
+def test_how_long_a_session_is_held_to_its_device_is_a_setting() -> None:
+    moved = (act("login", 0, session_id="s1", **HOME), act("page_view", HOUR, path="/", session_id="s1", **AWAY))
+    assert last_severity("session_hijack", "window_s", HOUR, *moved) == Severity.HIGH
+    assert last_severity("session_hijack", "window_s", HOUR - 1, *moved) is None
+
+
+def test_how_often_one_empty_card_is_declined_before_an_analyst_looks_is_a_setting() -> None:
+    empty = [act("transaction", n, outcome="failure", card_id="c1", merchant_id="m1", **PAYMENT) for n in range(4)]
+    assert last_severity("failed_payments", "same_card_declines", 4, *empty) == Severity.LOW
+    assert last_severity("failed_payments", "same_card_declines", 3, *empty) == Severity.MEDIUM
