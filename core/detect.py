@@ -8,14 +8,12 @@ only from events that look like their user; those that learn from labels take no
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from core.alerting import SHADOW
 from core.events import Action
 from core.fraud_features import FRAUD_FEATURES
 from core.judged import NO_SCORES, Book, Case, Judged, Learner, OwnRules, Scorer, Scores
 from core.policy import Policy
 from core.reputation import Reputation
-from core.respond import ACTING_KINDS
-from core.risk import rule_weight
+from core.risk import clear_of_hits
 from core.settle import Bench
 from core.state import UserState
 from core.watch import Rowing, watch
@@ -29,11 +27,7 @@ LABEL_FEATURES: Final = (*FRAUD_FEATURES, "rules_risk")
 
 def rules_risk(case: Case) -> float:
     """0..1: what live rules on the user's own events say, and what the user's last hours bring along."""
-    clear = case.clear
-    for rule, hit, flags in case.hits or ():
-        if not flags & SHADOW and rule.kind in ACTING_KINDS:
-            clear *= 1.0 - rule_weight(rule.weight, hit.severity - rule.severity)
-    return 1.0 - clear
+    return 1.0 - case.clear * clear_of_hits(case.hits or ())
 
 
 class Hearing:

@@ -17,14 +17,16 @@ With the default weights models alone reach 39 at most elsewhere, below the thre
 few events that lie in a tail of a model stay under 10.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import inf, log
 from types import MappingProxyType
 from typing import Final
 
+from core.grouping import SHADOW
+from core.judged import Found
 from core.policy import Policy
 from core.records import Verdict
-from core.respond import LockFacts, lock_at
+from core.respond import ACTING_KINDS, LockFacts, lock_at
 
 _STRICTNESS: Final[dict[Verdict, int]] = {"approve": 0, "challenge": 1, "block": 2}
 RISK_MAX: Final = 100.0
@@ -39,6 +41,15 @@ def rule_weight(weight: float, steps: int) -> float:
     """0..1: a rule's weight when its hit lies that many severities above the rule's own; halved for each below. To 4
     digits, as alerts tell it."""
     return round(1.0 - (1.0 - weight) ** (1 + steps) if steps > 0 else weight * 0.5**-steps, 4)
+
+
+def clear_of_hits(hits: Iterable[Found]) -> float:
+    """0..1: the product of 1 - weight over live hits of rules that act, 1.0 for none."""
+    clear = 1.0
+    for rule, hit, flags in hits:
+        if not flags & SHADOW and rule.kind in ACTING_KINDS:
+            clear *= 1.0 - rule_weight(rule.weight, hit.severity - rule.severity)
+    return clear
 
 
 def with_weight(risk_score: float, weight: float) -> float:

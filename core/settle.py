@@ -17,7 +17,7 @@ from core.records import Counterfactual, Decision, Reason, Travel
 from core.reputation import BAD, LISTED, Reputation, rings_of
 from core.respond import ACTING_KINDS, NOTHING, STRENGTH, answer, change, lock_at, remember_challenged, wanted
 from core.ring_member import membership, tell_on
-from core.risk import Fusion, rule_weight, with_weight
+from core.risk import Fusion, clear_of_hits, rule_weight, with_weight
 from core.rules.entry import Hit, Rule, Severity
 from core.seen import FAMILIAR_S, PAYMENT_TYPES, Seen
 from core.signal import ALL, lock_signal
@@ -66,7 +66,7 @@ class Bench:
             reasons = self._ask_of_risk(case, risk_score, scores, [])
             self.decide(case, risk_score, scores, [reason.rule_id for reason in reasons])
             return
-        clear, reported = case.clear, 1.0
+        reported = 1.0
         weights: list[float] = []
         reasons = []
         for rule, hit, flags in hits:
@@ -75,11 +75,9 @@ class Bench:
             weights.append(weight)
             if not flags & SHADOW:
                 reasons.append(Reason(rule.id, weight, hit.text))
-                if rule.kind in ACTING_KINDS:
-                    clear *= 1.0 - weight
-                elif rule.kind == "COMPLIANCE":
+                if rule.kind == "COMPLIANCE":
                     reported *= 1.0 - weight
-        accused = risk_score = self.fusion.risk(clear, scores, yields)
+        accused = risk_score = self.fusion.risk(case.clear * clear_of_hits(hits), scores, yields)
         if reported < 1.0:
             risk_score = self.fusion.with_reports(accused, reported)
         for (rule, hit, flags), weight in zip(hits, weights, strict=True):

@@ -2,11 +2,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.grouping import SHADOW
 from core.policy import CHALLENGE_SCOPE, MODEL_WEIGHTS, Policy
 from core.records import LockState
 from core.respond import LockFacts
-from core.risk import Fusion, rule_weight, with_weight
+from core.risk import Fusion, clear_of_hits, rule_weight, with_weight
+from core.rules.book import RuleBook
+from core.rules.entry import Hit, Severity
 
+BOOK = RuleBook()
 FUSION = Fusion(Policy())
 unit = st.floats(0, 1)
 
@@ -158,3 +162,13 @@ def test_the_stricter_of_lock_and_score_decides(
     risk: float, lock: LockFacts | None, type_: str, time_ms: int, verdict: str
 ) -> None:
     assert FUSION.decide(type_, risk, lock, time_ms) == verdict
+
+
+def test_hits_leave_what_live_rules_that_act_do_not_say() -> None:
+    guessing, reporting = BOOK.by_id["login_brute_force"].rule, BOOK.by_id["aml_threshold"].rule
+    hit = Hit(guessing.severity, "")
+    louder = Hit(Severity(guessing.severity + 1), "")
+    once, twice = 1 - guessing.weight, 1 - rule_weight(guessing.weight, 1)
+    assert clear_of_hits(()) == 1.0
+    assert clear_of_hits([(guessing, hit, 0), (guessing, louder, 0)]) == once * twice
+    assert clear_of_hits([(guessing, hit, SHADOW), (reporting, Hit(reporting.severity, ""), 0)]) == 1.0
