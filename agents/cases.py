@@ -19,11 +19,11 @@ from agents.services import Services
 from agents.shard import Output, Shard
 from agents.timers import TAKEN_MOST, Timers
 from core.case_commands import concerns_cases, take_command
-from core.case_state import SEVERITIES, CaseState
+from core.case_state import CaseState
 from core.cases import Worked, due_ms, is_over, subject_of, take_alert, take_time
 from core.clock import SECOND
 from core.events import Rejected, read_command
-from core.records import Alert, Command, encode
+from core.records import SEVERITIES, Alert, Command, encode
 from tables.cases import CASES
 
 logger = logging.getLogger(__name__)

@@ -10,12 +10,12 @@ from msgspec import Struct
 
 from agents.access import OPEN, Access
 from agents.patience import Patience
+from core.records import SEVERITIES
 
 REMEMBERED = 10_000
 WAIT_MS = 50
 POLL_MS = 1_000
 UNPRINTABLE: Final = dict.fromkeys((*range(32), *range(127, 160)), "\ufffd")
-SEVERITIES = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
 
 
 class Source(Struct):

@@ -18,10 +18,10 @@ import numpy as np
 from sklearn.metrics import average_precision_score
 
 from core.clock import DAY, MINUTE
+from core.records import SEVERITIES
 
 GRACE_MS: Final = 10 * MINUTE
 PER_EVENTS: Final = 10_000
-SEVERITIES: Final = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
 MEDIUM: Final = 1
 HIGH: Final = 2
 

@@ -9,7 +9,7 @@ from argus.batch_meter import BatchCounts
 from argus.measure import Metrics, Number, Spread
 from argus.metric import KNOWN
 from argus.watch_meter import WatchMeter
-from core.case_state import SEVERITIES
+from core.records import SEVERITIES
 from models.labelled import Heard
 from models.protocol import Matrix
 from models.watch import Watched

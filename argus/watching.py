@@ -20,9 +20,8 @@ from argus.audit_topic import partitions_of
 from argus.broker import BrokerError
 from argus.kafka_access import access_of
 from argus.settings import Settings
-from core.records import Alert
+from core.records import SEVERITIES, Alert
 
-SEVERITIES: Final = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
 COLORS: Final[dict[str, dict[str, Any]]] = {
     "LOW": {"fg": "blue"},
     "MEDIUM": {"fg": "yellow"},

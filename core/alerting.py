@@ -8,14 +8,13 @@ from msgspec import UNSET, UnsetType
 from core.clock import rfc3339
 from core.events import Action
 from core.grouping import FED, SHADOW, Alerting, Group, Placed, alert_id, place
-from core.records import EVERYWHERE, SCHEMA_VERSION, Alert, Counterfactual, Reason, SeverityName, Source, Travel
+from core.records import EVERYWHERE, SCHEMA_VERSION, SEVERITIES, Alert, Counterfactual, Reason, Source, Travel
 from core.rules.entry import Hit
 from core.rules.unless import counterfactual
 
 __all__ = ["FED", "SHADOW", "USERS_MAX", "Alerting", "Group", "Placed", "alert", "alert_id", "context_of", "place"]
 
 USERS_MAX: Final = 100
-_SEVERITY_NAMES: Final[tuple[SeverityName, ...]] = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
 _SOURCE_NAMES: Final = {"ip": "Address", "network": "Network", "device": "Device", "merchant": "Merchant"}
 
 
@@ -69,7 +68,7 @@ def alert(
         event_ids=list(placed.event_ids),
         rule_id=rule.id,
         kind=rule.kind,
-        severity=_SEVERITY_NAMES[group.severity],
+        severity=SEVERITIES[group.severity],
         risk_score=round(risk_score, 2),
         title=rule.title,
         summary=f"{about}: {hit.text.rstrip('.')}{repeats}.",

@@ -14,7 +14,6 @@ from core.case_state import (
     NOTE_CHARS_MAX,
     NOTES_MAX,
     RESOLVED_MAX,
-    SEVERITIES,
     TAKEOVER,
     Answered,
     CaseFacts,
@@ -29,7 +28,7 @@ from core.commands import answered_by, refusal
 from core.feedback import label_record
 from core.outcomes import command_key
 from core.policy import Policy
-from core.records import Command, Label, Outcome
+from core.records import SEVERITIES, Command, Label, Outcome
 
 _LABELS: Final[dict[Resolution, Label]] = {"confirmed_fraud": "fraud", "false_positive": "legit"}
 NO_CASE: Final = "The user or source has no such case"

@@ -11,10 +11,9 @@ from typing import Final, Literal
 from msgspec import UNSET, Struct, field
 
 from core.clock import rfc3339
-from core.records import Breach, Case, Kind, Note, SeverityName, Source
+from core.records import SEVERITIES, Breach, Case, Kind, Note, Source
 
 VERSION: Final = 1
-SEVERITIES: Final[tuple[SeverityName, ...]] = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
 MEDIUM, HIGH, CRITICAL = 1, 2, 3
 
 ALERTS_MAX: Final = 100
@@ -60,6 +59,7 @@ _OF_KIND: Final[dict[Kind, str]] = {
     "INVENTORY": "inventory",
     "SYSTEM": "system",
 }
+KIND_OF_ATTACK: Final[dict[str, Kind]] = {attack: kind for kind, attack in _OF_KIND.items()}
 ATTACKS: Final = tuple(dict.fromkeys([*_OF_TECHNIQUE.values(), *_OF_KIND.values()]))
 
 SourceKey = tuple[str, str] | None

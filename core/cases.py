@@ -18,7 +18,6 @@ from core.case_state import (
     HIGH,
     MEDIUM,
     RULES_MAX,
-    SEVERITIES,
     TITLE_CHARS_MAX,
     CaseFacts,
     CaseState,
@@ -31,7 +30,7 @@ from core.case_state import (
 from core.clock import DAY, MINUTE, SECOND, to_ms
 from core.feedback import label_record
 from core.policy import ACKNOWLEDGE_MIN, RESOLVE_MIN, Policy
-from core.records import Alert, Breach, Case, Outcome, SeverityName
+from core.records import SEVERITIES, Alert, Breach, Case, Outcome, SeverityName
 
 # What was told of an attack so long before its case opened is part of it.
 EARLIER_MS: Final = DAY

@@ -13,7 +13,7 @@ from msgspec import Struct
 from core.alerting import SHADOW
 from core.clock import DAY, SECOND
 from core.respond import held, lock_at
-from core.rules.composite import NOT_COUNTED
+from core.rules.composite import NOT_COUNTED, WEAK_SIGNALS
 from core.rules.entry import Severity
 from core.state import UserState
 
@@ -114,7 +114,7 @@ def _alerts(state: UserState, time_ms: int) -> Iterator[Finding]:
     worst: dict[str, float] = {}
     for key, group in state.groups.items():
         rule_id = key.partition(":")[0]
-        if rule_id not in NOT_COUNTED - {"several_weak_signals"} and not group.flags & SHADOW:
+        if rule_id not in NOT_COUNTED - {WEAK_SIGNALS} and not group.flags & SHADOW:
             points = _left(ALERTS[Severity(group.severity)], group.last_ms, time_ms)
             worst[rule_id] = max(worst.get(rule_id, 0.0), points)
     for rule_id, points in worst.items():

@@ -9,16 +9,11 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from core.case_state import KIND_OF_ATTACK
 from core.clock import HOUR, MINUTE, SECOND
-from core.records import Kind, LockState, SeverityName
+from core.records import SEVERITIES, Kind, LockState, SeverityName
 
-SEVERITIES: Final[tuple[SeverityName, ...]] = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
 RANK: Final[Mapping[str, int]] = {name: rank for rank, name in enumerate(SEVERITIES)}
-KIND_OF_ATTACK: Final[Mapping[str, Kind]] = {
-    "compliance": "COMPLIANCE",
-    "inventory": "INVENTORY",
-    "system": "SYSTEM",
-}
 # Channels of Argus's own, for which no other may be named.
 OTP: Final = "otp"
 MEMBERS: Final = "members"

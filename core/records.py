@@ -39,6 +39,7 @@ EventType = Literal[
 EVENT_TYPES: tuple[str, ...] = EventType.__args__  # type: ignore[attr-defined]
 Kind = Literal["TRANSACTION", "SECURITY", "COMPLIANCE", "INVENTORY", "SYSTEM"]
 SeverityName = Literal["LOW", "MEDIUM", "HIGH", "CRITICAL"]
+SEVERITIES: tuple[SeverityName, ...] = SeverityName.__args__  # type: ignore[attr-defined]
 SourceType = Literal["ip", "device", "merchant", "network"]
 # The network that all addresses are in, for an alert about no single one of them.
 EVERYWHERE = "0.0.0.0/0"

@@ -7,10 +7,10 @@ from datetime import datetime
 
 from msgspec import UNSET, Struct, UnsetType
 
-from core.case_state import SEVERITIES, CaseFacts, CaseState, SourceKey, Told, attack_of
+from core.case_state import CaseFacts, CaseState, SourceKey, Told, attack_of
 from core.clock import to_ms
 from core.policy import Policy
-from core.records import Alert, Case, Lock, Source
+from core.records import SEVERITIES, Alert, Case, Lock, Source
 from core.respond import LockFacts
 from core.state import UserState
 

@@ -15,6 +15,7 @@ from argus.store import activity
 from argus.store.activity import Amount, Buckets, Verdicts
 from argus.store.summary import Summary, summary
 from core.clock import DAY, HOUR, MINUTE
+from core.records import SEVERITIES
 
 RULES_SHOWN: Final = 10
 BOARDS: Final = (
@@ -26,7 +27,6 @@ BOARDS: Final = (
     ("alerting", "Alerting path"),
 )
 TONES: Final = {"approve": "s3", "challenge": "s5", "block": "s6"}
-SEVERITIES: Final = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
 
 
 class Span(NamedTuple):

@@ -8,6 +8,7 @@ from collections.abc import Container, Iterable
 from math import floor
 from typing import Any, Final
 
+from core.alerting import USERS_MAX
 from core.clock import SECOND
 from core.events import Action
 from core.features import features
@@ -39,7 +40,6 @@ _SOURCE_FIELDS: Final[dict[SourceType, str]] = {
     "device": "device_id",
     "merchant": "merchant_id",
 }
-USERS_MAX: Final = 100
 
 
 class CustomRules:

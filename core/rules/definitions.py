@@ -9,7 +9,7 @@ from typing import Final, Literal, cast
 
 from msgspec import Struct
 
-from core.records import EVENT_TYPES, NUMBER_MAX, Kind
+from core.records import EVENT_TYPES, NUMBER_MAX, SEVERITIES, Kind
 from core.rules.conditions import Field, Lever, Matches, Regex, compile_condition, field_at
 from core.rules.entry import Hit, Rule, Severity
 from core.rules.nodes import BadRule, Node
@@ -44,7 +44,6 @@ _KEYS: Final = (
     "version",
 )
 _WINDOW_KEYS: Final = ("of", "field", "seconds", "by", "gt", "gte")
-_SEVERITIES: Final = tuple(severity.name for severity in Severity)
 _WEIGHTS: Final = (0.1, 0.3, 0.6, 0.9)
 
 
@@ -97,7 +96,7 @@ def read_definition(node: Node, regex: Regex, taken: Container[str] = ()) -> Cus
 def _read(node: Node, parts: dict[str, Node], regex: Regex, taken: Container[str]) -> CustomRule:
     node.only("a rule", (*_KEYS, "rule_id"))
     rule_id = _id(_need(node, parts, "rule_id" if "rule_id" in parts else "id"), taken)
-    severity = Severity[_need(node, parts, "severity").one_of("severity", _SEVERITIES)]
+    severity = Severity[_need(node, parts, "severity").one_of("severity", SEVERITIES)]
     title = _need(node, parts, "title").text("title", TITLE_MAX_CHARS)
     types = _types(parts.get("types"))
     when = compile_condition(parts["when"], regex) if "when" in parts else None

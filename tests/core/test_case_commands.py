@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.case_commands import NO_ALERT
-from core.case_state import ANSWERS_MAX, NOTE_CHARS_MAX, NOTES_MAX, RESOLVED_MAX, SEVERITIES, case_id_of
+from core.case_state import ANSWERS_MAX, NOTE_CHARS_MAX, NOTES_MAX, RESOLVED_MAX, case_id_of
 from core.clock import MINUTE, rfc3339
-from core.records import Alert, Command, Source
+from core.records import SEVERITIES, Alert, Command, Source
 from tests.core.casework import NOON_MS, USER, Desk, alert
 
 CASE = case_id_of("a")

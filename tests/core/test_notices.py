@@ -13,7 +13,6 @@ from core.notices import (
     MEMBERS,
     OTP,
     RANK,
-    SEVERITIES,
     AlertSeen,
     CaseSeen,
     Channel,
@@ -25,6 +24,7 @@ from core.notices import (
     notice_id,
     wants,
 )
+from core.records import SEVERITIES
 from core.telling import CaseTold, alert_messages, case_messages, lock_messages, otp_message
 
 NOW = 1_770_000_000_000
