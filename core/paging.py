@@ -31,8 +31,8 @@ PAGED: Final = ("HIGH", "CRITICAL")
 
 
 class Pager:
-    """The pages that stand. `dirty`: keys of pages and storms that have changed since they were last stored; the
-    caller clears it."""
+    """The pages that stand. `dirty_pages`, `dirty_storms`: keys of those that have changed since they were last
+    stored; the caller clears them."""
 
     def __init__(self, pages: Iterable[Page] = (), storms: Iterable[Storm] = ()) -> None:
         self.pages = {page.case_id: page for page in pages}

@@ -50,7 +50,8 @@ Breach = Literal["acknowledge_near", "acknowledge_missed", "resolve_near", "reso
 
 
 class Event(Struct, kw_only=True):
-    """What a user did. `core.events.decode_event` is the one way in: it fills `time_ms`, country and place."""
+    """What a user did. `core.events.decode_action` is the one way in: it makes an `Action`, with country and
+    place filled in."""
 
     event_id: Id
     type: EventType

@@ -13,8 +13,9 @@ they have come to: other models, circumstances, and what is known of frauds at t
 get: their tails count up to twice, and go on beyond where others' are complete. What rules say of the user's own
 events counts whole.
 
-With the default weights models alone reach 39 at most elsewhere, below the threshold of a challenge, and all but the
-few events that lie in a tail of a model stay under 10.
+Elsewhere, with the default weights, models that learn what is usual reach 39 at most by themselves; with those that
+learn from labels, at the most trust that these can earn, 68: below the threshold of a challenge, but above that of
+`high_risk`. All but the few events that lie in a tail of a model stay under 10.
 """
 
 from collections.abc import Iterable, Mapping

@@ -62,7 +62,7 @@ class Example(Struct, frozen=True, kw_only=True):
 class Rule(Struct, frozen=True, kw_only=True):
     """One entry of the rule book.
 
-    types: the event types that wake it (for scope "source": the observation kinds, see `core.sources`).
+    types: the event types that wake it (for scope "source": the kinds of signal, see `core.signal`).
     inputs: what it reads besides the subject's own events; a rule with none fires the same in a replay and a stream.
     thresholds: name to default; each is a setting `rule_<id>_<name>`. Names carry their unit.
     period_s: repeats of one dedup key within it are one alert.

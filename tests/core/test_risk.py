@@ -9,6 +9,7 @@ from core.respond import LockFacts
 from core.risk import Fusion, clear_of_hits, rule_weight, with_weight
 from core.rules.book import RuleBook
 from core.rules.entry import Hit, Severity
+from models.trust import FRAUDS_KEPT, PRIOR_FRAUDS
 
 BOOK = RuleBook()
 FUSION = Fusion(Policy())
@@ -57,6 +58,16 @@ def test_a_model_that_joins_and_says_what_the_others_say_shifts_no_risk() -> Non
 
 def test_models_alone_never_reach_the_threshold_of_a_challenge() -> None:
     assert 30 < FUSION.risk(1.0, all_at(1.0)) < Policy().fraud_score_threshold
+
+
+def test_models_that_have_earned_the_most_trust_reach_high_risk_by_themselves_and_others_do_not() -> None:
+    usual = dict.fromkeys(("half_space_trees", "one_class_svm", "gaussian"), 1.0)
+    taught = ("logistic_regression", "random_forest", "gradient_boosting")
+    most = FRAUDS_KEPT / (FRAUDS_KEPT + PRIOR_FRAUDS)
+    earned = Fusion(Policy(), dict.fromkeys(taught, most)).risk(1.0, usual | dict.fromkeys(taught, 1.0))
+    alone = FUSION.risk(1.0, usual)
+    assert (round(alone), round(earned)) == (38, 68)
+    assert alone < BOOK.by_id["high_risk"].t["risk_0_100"] < earned < Policy().fraud_score_threshold
 
 
 def test_the_tail_is_complete_before_a_score_of_one() -> None:
