@@ -1,4 +1,4 @@
-"""Compacted topics that every worker keeps whole: reputation, and user-defined rules.
+"""Compacted topics that every worker keeps whole: reputation, user-defined rules, and pins of models' versions.
 
 A view reads all partitions from their beginning, without a group, then follows them. It stops the worker when it
 can't go on: to decide without it would be to decide differently from the other workers.
@@ -6,17 +6,17 @@ can't go on: to decide without it would be to decide differently from the other 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 
 from agents.patience import Patience
 
 logger = logging.getLogger(__name__)
 
 POLL_MS = 250
-QUIET_POLLS = 2
 
 
 async def unheard(record: Any, error: Exception) -> None:
@@ -36,10 +36,13 @@ class View:
         on_fatal: Callable[[BaseException], None],
         wait_ms: int,
         refused: Callable[[Any, Exception], Awaitable[None]] = unheard,
+        stall_s: float = 30.0,
     ) -> None:
         """take: raises where it can't use a record. refused: is told of one that came while this view followed, with
-        what `take` raised; those that lie in the topic from earlier were told of when they came."""
+        what `take` raised; those that lie in the topic from earlier were told of when they came. stall_s: how long
+        its start may bring nothing before it is given up."""
         self._refused = refused
+        self._stall_s = stall_s
         self._wait_ms = wait_ms
         self._targets = [TopicPartition(topic, partition) for partition in range(partitions)]
         self._take = take
@@ -48,17 +51,14 @@ class View:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Read what is there, then follow in the background. Two quiet polls mean that it has been read: the
-        embedded broker's answers about a topic's end can't be trusted."""
+        """Read what is there, then follow in the background. Raises KafkaError where it does not come."""
         self._consumer = consumer = self._open_consumer()
         await consumer.start()
         self._patience = Patience(consumer, self._wait_ms)
         try:
             consumer.assign(self._targets)
             await consumer.seek_to_beginning(*self._targets)
-            quiet = 0
-            while quiet < QUIET_POLLS:
-                quiet = 0 if await self._poll(consumer) else quiet + 1
+            await self._read(consumer)
         except BaseException:
             await consumer.stop()
             raise
@@ -72,6 +72,25 @@ class View:
             # Not by the task, which may have been cancelled before it began.
             await self._consumer.stop()
 
+    async def _read(self, consumer: AIOKafkaConsumer) -> None:
+        """Up to the ends that the first answers tell: what the embedded broker says when it is asked for them can't
+        be trusted, nor that an answer without records has reached them."""
+        now = asyncio.get_running_loop().time
+        ends: dict[TopicPartition, int] = {}
+        behind, moved_at = self._targets, now()
+        while behind:
+            fetched = await self._poll(consumer)
+            if any(target in fetched for target in behind):
+                moved_at = now()
+            elif now() - moved_at > self._stall_s:
+                raise KafkaError(f"{behind[0].topic} brought nothing of {len(behind)} partitions")
+            for target in behind:
+                if (end := consumer.highwater(target)) is not None:
+                    ends.setdefault(target, end)
+            behind = [
+                target for target in behind if target not in ends or await consumer.position(target) < ends[target]
+            ]
+
     async def _follow(self, consumer: AIOKafkaConsumer) -> None:
         try:
             while True:
@@ -82,8 +101,8 @@ class View:
             logger.exception("cannot follow %s", self._targets[0].topic)
             self._on_fatal(error)
 
-    async def _poll(self, consumer: AIOKafkaConsumer) -> bool:
-        fetched = await consumer.getmany(*self._targets, timeout_ms=POLL_MS)
+    async def _poll(self, consumer: AIOKafkaConsumer) -> Mapping[TopicPartition, Any]:
+        fetched: Mapping[TopicPartition, Any] = await consumer.getmany(*self._targets, timeout_ms=POLL_MS)
         for records in fetched.values():
             for record in records:
                 try:
@@ -93,6 +112,5 @@ class View:
                     logger.error("%s, key %.200r, is refused, the others go on: %s", at, record.key, error)
                     if self._task is not None:
                         await self._refused(record, error)
-        found = any(fetched.values())
-        self._patience.after(found, self._targets)
-        return found
+        self._patience.after(bool(fetched), self._targets)
+        return fetched
