@@ -5,6 +5,8 @@ partition and fetch, whose value is the list of aiokafka records, so that Faust'
 changed, and why (faust-streaming 0.15.3; `tests/agents/test_transport.py` fails when a newer Faust differs):
 
 - `Consumer.getmany`: batches, capped by records and by bytes; a partition that is full isn't fetched, the others are.
+  What comes while a rebalance has stopped the flow is fetched again later (`rewind`): Faust goes back to what is
+  committed, which is nowhere before the first commit.
 - `Consumer._new_offset`, `_add_gap`: batches are acked whole and in order, so the newest ack is the offset to commit.
   Faust looks for consecutive offsets and would commit one batch per interval.
 - `ConsumerThread._create_worker_consumer`: Faust hard-codes a fetch wait of 1,500 ms (the embedded broker waits it
@@ -78,6 +80,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         self._patience.after(bool(records), tuple(active_partitions or ()))
         return records
 
+    async def rewind(self, offsets: Mapping[TP, int]) -> None:
+        """See `rewind`."""
+        await self.call_thread(rewind, self._ensure_consumer(), offsets)
+
 
 class Consumer(driver.Consumer):
     """Yields one message per partition and fetch."""
@@ -104,12 +110,9 @@ class Consumer(driver.Consumer):
         """The offset behind a partition's last record, and where fetching goes on, as far as they are known."""
         thread = self._thread
         consumer = thread._consumer if thread is not None else None
-        subscription = consumer._subscription.subscription if consumer is not None else None
-        assignment = subscription.assignment if subscription is not None else None
-        target = aiokafka.TopicPartition(tp.topic, tp.partition)
-        if assignment is None or target not in assignment.tps:
+        known = known_of(consumer, tp) if consumer is not None else None
+        if known is None:
             return None, None
-        known = assignment.state_value(target)
         return known.highwater, known.position if known.has_valid_position else None
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
@@ -133,7 +136,7 @@ class Consumer(driver.Consumer):
         if not records or self.should_stop:
             return
         if not self.flow_active:
-            await self.perform_seek()
+            await self._thread.rewind({tp: fetched[0].offset for tp, fetched in records.items()})
             return
         # What has been fetched is delivered, even to a partition put on hold meanwhile: nobody fetches it again.
         for tp, fetched in records.items():
@@ -178,6 +181,22 @@ class Transport(driver.Transport):
     """Faust's aiokafka transport with our consumer."""
 
     Consumer = Consumer
+
+
+def known_of(consumer: aiokafka.AIOKafkaConsumer, tp: TP) -> Any:
+    """What aiokafka knows of a partition; None where it is not assigned."""
+    subscription = consumer._subscription.subscription
+    assignment = subscription.assignment if subscription is not None else None
+    return assignment.state_value(aiokafka.TopicPartition(tp.topic, tp.partition)) if assignment is not None else None
+
+
+async def rewind(consumer: aiokafka.AIOKafkaConsumer, offsets: Mapping[TP, int]) -> None:
+    """Go back to these offsets, in aiokafka's own thread. Never forward: a partition that has been assigned anew
+    begins with what is not done, which may be before them. One that has gone is its next owner's."""
+    for tp, offset in offsets.items():
+        known = known_of(consumer, tp)
+        if known is not None and known.has_valid_position and known.position > offset:
+            consumer.seek(aiokafka.TopicPartition(tp.topic, tp.partition), offset)
 
 
 def chunks(records: list[Any], max_records: int, max_bytes: int) -> Iterable[list[Any]]:

@@ -1,30 +1,35 @@
 """Cutting fetches into batches, and what of Faust and aiokafka is reached into: when a newer version differs, this
 says where to look."""
 
+import asyncio
 import inspect
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import aiokafka
 import pytest
+from aiokafka import TopicPartition
 from aiokafka.consumer.fetcher import Fetcher
+from aiokafka.consumer.subscription_state import SubscriptionState
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from agents import patience, transport
-from agents.transport import Consumer, ConsumerThread, Transport, chunks
+from agents.transport import Consumer, ConsumerThread, Transport, chunks, rewind
 
 
 class Raw(NamedTuple):
-    """As much of a record as `chunks` looks at."""
+    """As much of a record as is looked at."""
 
     value: bytes | None
     key: bytes | None = None
+    offset: int = 0
 
 
 def sized(*sizes: int) -> list[Raw]:
@@ -80,7 +85,8 @@ def test_what_is_installed_is_the_version_that_was_read(package: str) -> None:
         (driver.Consumer.resume_partitions, ["self", "tps"]),
         (driver.Consumer.assignment, ["self"]),
         (driver.Consumer.highwater, ["self", "tp"]),
-        (driver.Consumer.perform_seek, ["self"]),
+        (driver.AIOKafkaConsumerThread.call_thread, ["self", "fun", "args", "kwargs"]),
+        (driver.AIOKafkaConsumerThread._ensure_consumer, ["self"]),
         (driver.credentials_to_aiokafka_auth, ["credentials", "ssl_context"]),
         (driver.server_list, ["urls", "default_port"]),
     ],
@@ -114,6 +120,8 @@ def test_every_override_still_overrides_something(ours: type, names: list[str]) 
         (driver.Consumer._filter_committable_offsets, ["_new_offset"]),
         (driver.Consumer.getmany, ["self._wait_next_records(timeout)", "track_tp_end_offset", "self.flow_active"]),
         (driver.Consumer._wait_next_records, ["return records, active_partitions", "self.sleep(1)"]),
+        # It goes nowhere where nothing is committed: whatever is dropped has to be rewound.
+        (aiokafka.AIOKafkaConsumer.seek_to_committed, ["if offset and offset > 0:"]),
         (driver.Consumer._drain_messages, ["_add_gap", "getmany", "_read_offset"]),
         (driver.AIOKafkaConsumerThread._create_worker_consumer, ["fetch_max_wait_ms=1500", "self._assignor"]),
         (
@@ -127,6 +135,65 @@ def test_every_override_still_overrides_something(ours: type, names: list[str]) 
 def test_what_is_replaced_still_reads_as_it_did(function: Callable[..., Any], texts: list[str]) -> None:
     source = inspect.getsource(function)
     assert [text for text in texts if text not in source] == []
+
+
+class Positions:
+    """As much of aiokafka's consumer as is rewound. None: of a partition whose beginning is not known yet."""
+
+    def __init__(self, positions: Mapping[TopicPartition, int | None]) -> None:
+        self._subscription = SubscriptionState()
+        self._subscription.assign_from_user(set(positions))
+        for target, position in positions.items():
+            if position is not None:
+                self.seek(target, position)
+
+    def seek(self, target: TopicPartition, offset: int) -> None:
+        self._subscription.seek(target, offset)
+
+    def now(self) -> dict[int, int | None]:
+        assignment = self._subscription.subscription.assignment
+        return {target.partition: assignment.state_value(target)._position for target in assignment.tps}
+
+
+class Thread:
+    """Faust's consumer thread, in this one."""
+
+    def __init__(self, consumer: Positions) -> None:
+        self._consumer = consumer
+
+    async def rewind(self, offsets: Mapping[TP, int]) -> None:
+        await rewind(self._consumer, offsets)
+
+
+class Interrupted(Consumer):
+    """Our consumer when somebody joins the group while it fetches."""
+
+    should_stop = False  # type: ignore[assignment]
+
+    def __init__(self, consumer: Positions, fetched: dict[TopicPartition, list[Any]]) -> None:
+        self._thread = Thread(consumer)  # type: ignore[assignment]
+        self._active_partitions = {TP(*target) for target in fetched}
+        self._fetched = fetched
+        self.app = SimpleNamespace(consumer_generation_id=1)
+        self.flow_active = True
+
+    async def _wait_next_records(self, _timeout: float) -> Any:
+        self.flow_active = False
+        return self._fetched, self._active_partitions
+
+
+def test_what_is_fetched_while_a_rebalance_stops_the_flow_is_fetched_again() -> None:
+    here, dropped, elsewhere, gone, unknown = (TopicPartition("events", partition) for partition in range(5))
+
+    async def story() -> None:
+        # `dropped` was assigned anew before what a lane had, `elsewhere` behind what others have done since.
+        positions = Positions({here: 500, dropped: 0, elsewhere: 900, unknown: None})
+        firsts = {here: 0, dropped: 500, elsewhere: 400, gone: 7, unknown: 7}
+        consumer = Interrupted(positions, {target: [Raw(b"", offset=first)] for target, first in firsts.items()})
+        assert [message async for message in consumer.getmany(1.0)] == []
+        assert positions.now() == {0: 0, 1: 0, 2: 400, 4: None}
+
+    asyncio.run(story())
 
 
 def test_a_message_takes_a_list_of_records_for_its_value() -> None:
