@@ -120,8 +120,13 @@ class Flow:
             del self._holders[tp]
             self._app.consumer.resume(tp)
 
+    def begin(self) -> None:
+        """Whatever is fetched from now on has a lane."""
+        self._app.consumer.begin()
+
     def forget(self) -> None:
         """All partitions are gone, and what was held of them."""
+        self._app.consumer.halt()
         self._holders.clear()
 
 
@@ -188,6 +193,7 @@ def attach(
                 table = by_name[name]
                 table.meter.taken_over(table.topics, again=name in taken)
                 taken.add(name)
+        flow.begin()
         if standbys is not None:
             kept = places(app.assignor.assigned_standbys()) - places(assigned)
             logger.info("standbys: partitions %s", sorted({place.partition for place in kept}))

@@ -4,7 +4,8 @@ Faust hands an agent one record at a time, at about 60 us each. Here its consume
 partition and fetch, whose value is the list of aiokafka records, so that Faust's cost is paid per batch. What is
 changed, and why (faust-streaming 0.15.3; `tests/agents/test_transport.py` fails when a newer Faust differs):
 
-- `Consumer.getmany`: batches, capped by records and by bytes; a partition that is full isn't fetched, the others are.
+- `Consumer.getmany`: batches, capped by records and by bytes; a partition that is full isn't fetched, the others are,
+  and none before there are lanes: Faust itself keeps thousands of batches that nobody takes yet.
   What comes while a rebalance has stopped the flow is fetched again later (`rewind`): Faust goes back to what is
   committed, which is nowhere before the first commit.
 - `Consumer._new_offset`, `_add_gap`: batches are acked whole and in order, so the newest ack is the offset to commit.
@@ -94,6 +95,15 @@ class Consumer(driver.Consumer):
     def on_init(self) -> None:
         super().on_init()
         self._room = asyncio.Event()
+        self._begun = asyncio.Event()
+
+    def begin(self) -> None:
+        """Fetch: there is a lane for whatever comes, which will hold it."""
+        self._begun.set()
+
+    def halt(self) -> None:
+        """Fetch nothing more until `begin`."""
+        self._begun.clear()
 
     def hold(self, tp: TP) -> None:
         """Stop fetching a partition whose queue is full."""
@@ -124,12 +134,12 @@ class Consumer(driver.Consumer):
         return done
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
+        if not await in_time(self._begun):
+            return
         if self.flow_active and not self._get_active_partitions():
             # All are full or nothing is assigned: Faust would sleep a second here.
             self._room.clear()
-            try:
-                await asyncio.wait_for(self._room.wait(), FULL_POLL_S)
-            except TimeoutError:
+            if not await in_time(self._room):
                 return
         records, _ = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
@@ -181,6 +191,14 @@ class Transport(driver.Transport):
     """Faust's aiokafka transport with our consumer."""
 
     Consumer = Consumer
+
+
+async def in_time(event: asyncio.Event) -> bool:
+    """Whether it comes before Faust is to look around again."""
+    try:
+        return await asyncio.wait_for(event.wait(), FULL_POLL_S)
+    except TimeoutError:
+        return False
 
 
 def known_of(consumer: aiokafka.AIOKafkaConsumer, tp: TP) -> Any:

@@ -25,12 +25,20 @@ class Signal:
 
 
 class App:
-    """What `attach` needs of a Faust app."""
+    """What `attach` needs of a Faust app and its consumer."""
 
     def __init__(self) -> None:
+        self.consumer = self
+        self.fetches = False
         self.on_partitions_revoked = Signal()
         self.on_partitions_assigned = Signal()
         self.on_before_shutdown = Signal()
+
+    def begin(self) -> None:
+        self.fetches = True
+
+    def halt(self) -> None:
+        self.fetches = False
 
     def topic(self, name: str, **_: Any) -> str:
         return name
@@ -102,6 +110,26 @@ def test_partitions_are_taken_over_and_given_up_before_the_end() -> None:
         await app.on_before_shutdown.send()
         assert world.told == ["start", "take over 0", "take over 1", "give up 0, well", "give up 1, well", "stop"]
         assert world.fatal == []
+
+    asyncio.run(story())
+
+
+def test_nothing_is_fetched_where_there_are_no_lanes_to_take_it() -> None:
+    async def story() -> None:
+        world = World()
+        app = attached(world)
+        world.start_waits.clear()
+        joining = asyncio.create_task(app.on_partitions_assigned.send(events([0])))
+        await asyncio.sleep(0)
+        assert not app.fetches
+        world.start_waits.set()
+        await joining
+        assert app.fetches
+        await app.on_partitions_revoked.send(events([0]))
+        assert not app.fetches
+        await app.on_partitions_assigned.send(events([1]))
+        assert app.fetches
+        await app.on_before_shutdown.send()
 
     asyncio.run(story())
 

@@ -30,6 +30,8 @@ class Raw(NamedTuple):
     value: bytes | None
     key: bytes | None = None
     offset: int = 0
+    timestamp: int = 0
+    timestamp_type: int = 0
 
 
 def sized(*sizes: int) -> list[Raw]:
@@ -165,21 +167,52 @@ class Thread:
         await rewind(self._consumer, offsets)
 
 
-class Interrupted(Consumer):
-    """Our consumer when somebody joins the group while it fetches."""
+class Bench(Consumer):
+    """Our consumer without Faust's: it is given what is fetched, and may be stopped by a rebalance meanwhile."""
 
     should_stop = False  # type: ignore[assignment]
 
-    def __init__(self, consumer: Positions, fetched: dict[TopicPartition, list[Any]]) -> None:
+    def __init__(
+        self, consumer: Positions, fetched: Mapping[TopicPartition, list[Any]], *, rebalance: bool = False
+    ) -> None:
+        self.on_init()
         self._thread = Thread(consumer)  # type: ignore[assignment]
         self._active_partitions = {TP(*target) for target in fetched}
         self._fetched = fetched
-        self.app = SimpleNamespace(consumer_generation_id=1)
+        self._rebalance = rebalance
+        self.fetches = 0
+        told: Any = lambda *_: None  # noqa: E731
+        self.app = SimpleNamespace(
+            consumer_generation_id=1,
+            monitor=SimpleNamespace(track_tp_end_offset=told),
+            batching=SimpleNamespace(max_records=100, max_bytes=100),
+        )
         self.flow_active = True
 
+    def highwater(self, _tp: TP) -> int:
+        return 1
+
     async def _wait_next_records(self, _timeout: float) -> Any:
-        self.flow_active = False
+        self.fetches += 1
+        self.flow_active = not self._rebalance
         return self._fetched, self._active_partitions
+
+
+def test_nothing_is_fetched_before_there_are_lanes() -> None:
+    target = TopicPartition("events", 0)
+
+    async def story() -> None:
+        consumer = Bench(Positions({target: 1}), {target: [Raw(b"1", timestamp=1)]})
+        first = asyncio.ensure_future(anext(consumer.getmany(1.0)))
+        await asyncio.sleep(0)
+        assert not consumer.fetches
+        consumer.begin()
+        assert (await first)[0] == target
+        consumer.halt()
+        assert [message async for message in consumer.getmany(1.0)] == []
+        assert consumer.fetches == 1
+
+    asyncio.run(story())
 
 
 def test_what_is_fetched_while_a_rebalance_stops_the_flow_is_fetched_again() -> None:
@@ -189,7 +222,9 @@ def test_what_is_fetched_while_a_rebalance_stops_the_flow_is_fetched_again() -> 
         # `dropped` was assigned anew before what a lane had, `elsewhere` behind what others have done since.
         positions = Positions({here: 500, dropped: 0, elsewhere: 900, unknown: None})
         firsts = {here: 0, dropped: 500, elsewhere: 400, gone: 7, unknown: 7}
-        consumer = Interrupted(positions, {target: [Raw(b"", offset=first)] for target, first in firsts.items()})
+        fetched = {target: [Raw(b"", offset=first)] for target, first in firsts.items()}
+        consumer = Bench(positions, fetched, rebalance=True)
+        consumer.begin()
         assert [message async for message in consumer.getmany(1.0)] == []
         assert positions.now() == {0: 0, 1: 0, 2: 400, 4: None}
 
