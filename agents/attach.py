@@ -174,13 +174,13 @@ def attach(
             followed.extend(views())
             for view in followed:
                 await view.start()
+        if standbys is not None:
+            await standbys.leave(places(assigned))
         if leaving.is_set():
             # Told to end while it was joining: there are no producers any more, and the next owner takes over.
             await close()
             return
         on_assigned({tp.partition for tp in assigned})
-        if standbys is not None:
-            await standbys.leave(places(assigned))
         for name, one in lanes.items():
             partitions = sorted(tp.partition for tp in assigned if tp.topic == first[name])
             logger.info("table %s: partitions %s", name, partitions)

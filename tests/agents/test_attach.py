@@ -1,12 +1,13 @@
 """Following an assignment, with Faust's signals sent by hand."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Any
 
 from faust.types import TP
 
 from agents.attach import Table, attach
+from agents.standby import Place
 
 Handler = Callable[..., Awaitable[None]]
 
@@ -25,10 +26,10 @@ class Signal:
 
 
 class App:
-    """What `attach` needs of a Faust app and its consumer."""
+    """What `attach` needs of a Faust app, its assignor and its consumer."""
 
     def __init__(self) -> None:
-        self.consumer = self
+        self.consumer = self.assignor = self
         self.fetches = False
         self.on_partitions_revoked = Signal()
         self.on_partitions_assigned = Signal()
@@ -39,6 +40,9 @@ class App:
 
     def halt(self) -> None:
         self.fetches = False
+
+    def assigned_standbys(self) -> set[TP]:
+        return set()
 
     def topic(self, name: str, **_: Any) -> str:
         return name
@@ -90,10 +94,26 @@ class Work:
         self.world.told.append(f"give up {self.partition}, {'well' if gracefully else 'badly'}")
 
 
-def attached(world: World) -> App:
+class Copies:
+    """Standbys that take their time to leave what is to be worked on."""
+
+    def __init__(self) -> None:
+        self.left = asyncio.Event()
+
+    async def leave(self, _places: Collection[Place]) -> None:
+        await self.left.wait()
+
+    async def follow(self, *_: object) -> None:
+        """There is nothing to follow."""
+
+    async def stop(self) -> None:
+        """They are all closed."""
+
+
+def attached(world: World, standbys: Copies | None = None) -> App:
     app = App()
     tables = (Table("users", ("events",), world.work),)
-    attach(app, tables, world, lambda: (), world.fatal.append, 5.0)  # type: ignore[arg-type]
+    attach(app, tables, world, lambda: (), world.fatal.append, 5.0, standbys=standbys)  # type: ignore[arg-type]
     return app
 
 
@@ -158,6 +178,23 @@ def test_an_end_while_it_is_joining_leaves_nothing_open() -> None:
         await app.on_before_shutdown.send()
         world.start_waits.set()
         await joining
+        assert not any(told.startswith("take over") for told in world.told)
+        assert not world.open
+        assert world.fatal == []
+
+    asyncio.run(story())
+
+
+def test_an_end_while_standbys_leave_what_comes_leaves_nothing_open() -> None:
+    async def story() -> None:
+        world, standbys = World(), Copies()
+        app = attached(world, standbys)
+        joining = asyncio.create_task(app.on_partitions_assigned.send(events([0])))
+        await asyncio.sleep(0)
+        await app.on_before_shutdown.send()
+        standbys.left.set()
+        await joining
+        await asyncio.sleep(0)
         assert not any(told.startswith("take over") for told in world.told)
         assert not world.open
         assert world.fatal == []
