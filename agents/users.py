@@ -15,6 +15,7 @@ from agents.intake import unseen
 from agents.journal import TooLarge
 from agents.keyed import nothing
 from agents.labels import PartitionLabels
+from agents.lanes import TICK_S
 from agents.models import PartitionModels
 from agents.placing import Placing
 from agents.services import Services
@@ -75,6 +76,7 @@ class UserWork:
         self._decide = decide
         self._missed = missed
         self._clock_read_ms = services.now_ms()
+        self._tidy_at = services.monotonic()
         self._place = Placing(services.partitions)
         self._signalling = self._open_signalling()
 
@@ -109,29 +111,36 @@ class UserWork:
             await self.labels.keep()
 
     async def tick(self) -> None:
+        """Send signals that are due. All else once a second, however often these want it."""
+        async with self.shard.lock:
+            now_s = self.services.monotonic()
+            if now_s >= self._tidy_at:
+                self._tidy_at = now_s + TICK_S
+                await self._tidy()
+            if self.due_in_s() == 0.0:
+                await self._commit(Draft([], {}, {}, self.shard.meta.clock_ms), self.shard.meta.applied)
+
+    async def _tidy(self) -> None:
         """Announce what is due though no event says how late it is (an idle partition's clock goes on), and forget
         who has not been seen for long."""
-        async with self.shard.lock:
-            now_ms = self.services.now_ms()
-            clock_ms = self.shard.meta.clock_ms
-            idle_ms = now_ms - self._clock_read_ms
-            if idle_ms >= IDLE_MS and self.timers.due(clock_ms + idle_ms):
-                clock_ms += idle_ms
-                self._clock_read_ms = now_ms
-            while self.timers.due(clock_ms):
-                await self._commit(Draft([], {}, {}, clock_ms), self.shard.meta.applied)
-            if self.due_in_s() == 0.0:
-                await self._commit(Draft([], {}, {}, clock_ms), self.shard.meta.applied)
-            writes: dict[bytes, bytes | None] = {}
-            forgotten = self._eviction.take(clock_ms, writes)
-            if forgotten:
-                self.users.forget(forgotten)
-                await self._commit(Draft([], writes, {}, clock_ms), self.shard.meta.applied)
-            else:
-                await self.shard.confirm_if_quiet()
-            await self.models.keep()
-            self.labels.tick()
-            await self.labels.keep()
+        now_ms = self.services.now_ms()
+        clock_ms = self.shard.meta.clock_ms
+        idle_ms = now_ms - self._clock_read_ms
+        if idle_ms >= IDLE_MS and self.timers.due(clock_ms + idle_ms):
+            clock_ms += idle_ms
+            self._clock_read_ms = now_ms
+        while self.timers.due(clock_ms):
+            await self._commit(Draft([], {}, {}, clock_ms), self.shard.meta.applied)
+        writes: dict[bytes, bytes | None] = {}
+        forgotten = self._eviction.take(clock_ms, writes)
+        if forgotten:
+            self.users.forget(forgotten)
+            await self._commit(Draft([], writes, {}, clock_ms), self.shard.meta.applied)
+        else:
+            await self.shard.confirm_if_quiet()
+        await self.models.keep()
+        self.labels.tick()
+        await self.labels.keep()
 
     def due_in_s(self) -> float | None:
         """How soon signals that wait are to be sent, see `agents.lanes.Due`."""

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from agents.labels import ASIDE_KEY, CHUNK_PREFIX, LABEL_PREFIX, SNAPSHOT_KEY
+from agents.lanes import TICK_S
 from agents.pins import Pins
 from agents.users import UserWork
 from agents.versions import VERSIONS_KEPT
@@ -344,6 +345,7 @@ def test_a_pinned_forest_is_put_back_and_stays_through_a_kill_until_it_is_releas
         assert forest(heir) == 1
         assert len(scores(heir)[0]) == len(loud_before)
         pin(99)  # nobody keeps it
+        town.monotonic.now_s += TICK_S
         await heir.tick()
         assert forest(heir) == 1
         pin(None)

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from agents.lanes import TICK_S
 from agents.models import ASIDE_KEY, MODELS_KEY, PartitionModels
 from agents.pins import PINS_MOST, Pins
 from agents.users import UserWork
@@ -125,6 +126,7 @@ def test_a_pin_puts_an_older_version_back_until_it_is_released(tmp_path: Path) -
         await heir.tick()
         assert heir.scorer.version_of(NAME) == 2
         pin(99)  # nobody keeps it
+        town.monotonic.now_s += TICK_S
         await heir.tick()
         assert heir.scorer.version_of(NAME) == 2
         pin(None)

@@ -11,6 +11,7 @@ import pytest
 
 from agents.detect import FORWARDED_HEADER
 from agents.journal import TooLarge
+from agents.lanes import TICK_S
 from agents.models import MODELS_KEY
 from agents.shard import Output
 from agents.users import IDLE_MS, UserWork
@@ -233,12 +234,13 @@ def test_the_end_of_a_lock_is_announced_by_the_tick_of_an_idle_partition_after_a
         heir = await town.users(disk="b")
         locked = len(town.sent("locks"))
         await heir.tick()
-        town.now_ms += DAY - 1
-        await heir.tick()
-        assert len(town.sent("locks")) == locked
-        town.now_ms += IDLE_MS + 9_000
-        await heir.tick()
+        for more_ms in (DAY - 1, IDLE_MS + 9_000):
+            assert len(town.sent("locks")) == locked
+            town.now_ms += more_ms
+            town.monotonic.now_s += TICK_S
+            await heir.tick()
         assert [lock["state"] for lock in town.sent("locks")[locked:]] == ["unlocked"]
+        town.monotonic.now_s += TICK_S
         await heir.tick()
         assert len(town.sent("locks")) == locked + 1
         await heir.stop(gracefully=True)
@@ -275,6 +277,30 @@ def test_an_idle_partition_without_a_timer_writes_nothing(town: Town) -> None:
         town.now_ms += DAY
         await work.tick()
         assert town.logs["users0"].end == end
+        await work.stop(gracefully=True)
+
+    play(story)
+
+
+def test_ticks_that_signals_want_sooner_do_no_more_than_send_them(tmp_path: Path) -> None:
+    town = Town(tmp_path, dormant_ms=10 * DAY, signals_every_s=0.2)
+
+    async def story() -> None:
+        work = await town.users()
+        await work.apply(EVENTS, town.topic(EVENTS, [event(HERE[0], 0)]))
+        await work.tick()
+        town.now_ms += 11 * DAY
+        signups = [event(HERE[1], at, "signup", town.now_ms, ip="203.0.113.9") for at in range(2)]
+        for at, signup in enumerate(signups):
+            await work.apply(EVENTS, town.topic(EVENTS, [signup], first=1 + at))
+        town.monotonic.now_s += 0.2
+        assert work.due_in_s() == 0.0
+        await work.tick()
+        assert work.due_in_s() is None
+        assert set(work.users.load(HERE[:2], {})) == set(HERE[:2])
+        town.monotonic.now_s += 0.8
+        await work.tick()
+        assert set(work.users.load(HERE[:2], {})) == {HERE[1]}
         await work.stop(gracefully=True)
 
     play(story)
