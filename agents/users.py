@@ -22,7 +22,7 @@ from agents.services import Services
 from agents.shard import Meta, Output, Shard
 from agents.signalling import Signalling, signal_outputs
 from agents.timers import Timers
-from core.records import encode
+from core.records import Lock, encode
 from core.respond import expire
 from core.signal import Out
 from core.state import UserState
@@ -184,8 +184,7 @@ class UserWork:
         if draft.clock_ms > before.clock_ms:
             self._clock_read_ms = self.services.now_ms()
         clock_ms = max(before.clock_ms, draft.clock_ms)
-        if self.timers.due(clock_ms):
-            self._expire(draft, clock_ms)
+        expired = self._expire(draft, clock_ms) if self.timers.due(clock_ms) else []
         self.users.encode(draft.users, draft.writes)
         telling = self._signalling.plan(draft.signals, draft.writes)
         topic, step = self.services.topics.signals, before.sequence + 1
@@ -194,16 +193,21 @@ class UserWork:
         await self.shard.commit(draft.writes, draft.outputs, meta)
         self._signalling.happened(telling)
         meter = self.services.meter
+        for lock in expired:
+            meter.lock(lock.state, lock.by, None)
         meter.watermark(self.partition, clock_ms)
         meter.changelog("users", len(draft.writes), sum(len(value) for value in draft.writes.values() if value))
 
-    def _expire(self, draft: Draft, clock_ms: int) -> None:
+    def _expire(self, draft: Draft, clock_ms: int) -> list[Lock]:
+        """The locks that are over."""
         users = self.timers.take(clock_ms, draft.writes)
         self.users.load(users, draft.users)
+        expired = []
         for user_id in users:
             state = draft.users.get(user_id)
             lock = expire(state, user_id, clock_ms) if state is not None else None
             if lock is not None:
                 topic = self.services.topics.locks
                 draft.outputs.append(Output(topic, self.partition, user_id.encode(), encode(lock)))
-                self.services.meter.lock(lock.state, lock.by, None)
+                expired.append(lock)
+        return expired

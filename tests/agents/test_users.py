@@ -248,6 +248,21 @@ def test_the_end_of_a_lock_is_announced_by_the_tick_of_an_idle_partition_after_a
     play(story)
 
 
+def test_the_end_of_a_lock_is_counted_once_though_its_step_is_taken_in_halves(town: Town) -> None:
+    async def story() -> None:
+        work = await town.users(max_entries=12)
+        await work.apply(EVENTS, town.topic(EVENTS, burst(HERE[0])))
+        sequence = work.shard.meta.sequence
+        town.now_ms += 2 * DAY
+        later = [event(user, 0, at_ms=town.now_ms) for user in HERE[1:11]]
+        await work.apply(EVENTS, town.topic(EVENTS, later, first=10))
+        assert work.shard.meta.sequence > sequence + 1
+        assert [lock for lock in town.reports["lock"] if lock[1] == "expiry"] == [("unlocked", "expiry", None)]
+        await work.stop(gracefully=True)
+
+    play(story)
+
+
 def test_any_number_of_locks_that_end_at_once_are_announced_in_steps_that_fit(town: Town) -> None:
     users = users_of(0, 200)
 
