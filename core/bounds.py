@@ -38,4 +38,4 @@ PROBES_MS: Final = HOUR
 # A silence that is worth remembering once it ends.
 IDLE_MS: Final = 30 * DAY
 # Four payments a day for a week and more: a label comes days late at best.
-RECEIPTS_BYTES: Final = 512
+RECEIPTS_BYTES: Final = 464

@@ -48,7 +48,8 @@ def place_payment(state: UserState, action: Action, seen: Seen) -> None:
     if action.merchant_id is not None:
         merchant = short(mark(action.merchant_id))
         seen.new_merchant = _meet_merchant(state.merchants, merchant)
-        merchant_text = action.merchant_id
+        # What was declined, or sent to somebody, is no payment at the merchant.
+        merchant_text = "" if action.failed or action.type != "transaction" else action.merchant_id
     state.receipts = keep_receipt(state.receipts, time_s, action.key, merchant_text, bounds.RECEIPTS_BYTES)
     if not action.failed:
         state.origins = keep_origin(
@@ -72,7 +73,7 @@ def place_payment(state: UserState, action: Action, seen: Seen) -> None:
         if seen.ratio >= ODD_RATIO:
             insert(state.odd, time_ms, bounds.ODD_MAX, clock_ms - bounds.ODD_MS)
     if not action.failed:
-        insert_money(state.money, time_ms, usd, bounds.MONEY_MAX, clock_ms - bounds.MONEY_MS)
+        insert_money(state.money, time_ms, usd, bounds.MONEY_MAX, clock_ms, bounds.MONEY_MS)
         if usd >= ROUND_USD:
             _reportable(state, action, usd)
             amount = action.amount or 0.0
@@ -118,5 +119,5 @@ def place_deposit(state: UserState, action: Action, seen: Seen) -> None:
     if action.amount is None or action.failed:
         return
     seen.usd = usd = rough_dollars(action.amount, action.currency)
-    insert_money(state.deposits, action.time_ms, usd, bounds.DEPOSITS_MAX, state.clock_ms - bounds.DEPOSITS_MS)
+    insert_money(state.deposits, action.time_ms, usd, bounds.DEPOSITS_MAX, state.clock_ms, bounds.DEPOSITS_MS)
     _reportable(state, action, usd)

@@ -9,7 +9,7 @@ all entries of that time, so that places are looked up without a key function, i
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 Timed = tuple[Any, ...]
 Money = tuple[int, float]
@@ -40,12 +40,21 @@ def insert_entry(ring: list[E], entry: E, most: int, since_ms: int) -> None:
         del ring[: len(ring) - most]
 
 
-def insert_money(ring: list[Money], time_ms: int, amount: float, most: int, since_ms: int) -> None:
-    """`insert` for amounts. Of more than `most`, the two oldest become one at the younger's time: a sum over a long
-    window can then hold an amount for longer than it should, and never lacks one."""
-    insert_entry(ring, (time_ms, amount), most + 1, since_ms)
+def insert_money(ring: list[Money], time_ms: int, amount: float, most: int, clock_ms: int, keep_ms: int) -> None:
+    """`insert` for amounts of the last `keep_ms`. Of more than `most`, two become one: a sum over a long window can
+    then hold an amount for up to a `most - 1`th of `keep_ms` longer than it should, and never lacks one."""
+    insert_entry(ring, (time_ms, amount), most + 1, clock_ms - keep_ms)
     if len(ring) > most:
-        ring[:2] = [(ring[1][0], ring[0][1] + ring[1][1])]
+        merge(ring, keep_ms // (most - 1))
+
+
+def merge(ring: list[E], slot_ms: int) -> None:
+    """Make one of the two oldest entries that share a slot of time, at the younger's time: their last columns are
+    summed. Slots stand still, so that what was merged does not move on with the window."""
+    pairs = range(len(ring) - 1)
+    at = next((at for at in pairs if ring[at][0] // slot_ms == ring[at + 1][0] // slot_ms), 0)
+    older, younger = ring[at : at + 2]
+    ring[at : at + 2] = [cast("E", (*younger[:-1], older[-1] + younger[-1]))]
 
 
 def count_around(times: list[int], time_ms: int, window_ms: int) -> int:

@@ -32,7 +32,7 @@ def threshold(action: Action, state: UserState, seen: Seen, t: Thresholds) -> An
 
 
 def structuring(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
-    if len(state.tall) < t["payments"] or action.failed:
+    if len(state.tall) < t["payments"] or action.failed or action.time_ms not in state.tall:
         return None
     count = count_around(state.tall, action.time_ms, int(t["window_s"] * SECOND))
     if count < t["payments"]:
@@ -55,7 +55,7 @@ def volume(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answe
 
 
 def round_amounts(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
-    if len(state.round) < t["payments"] or seen.usd <= 0 or action.failed:
+    if len(state.round) < t["payments"] or action.failed or action.time_ms not in state.round:
         return None
     count = count_around(state.round, action.time_ms, int(t["window_s"] * SECOND))
     if count < t["payments"]:
@@ -96,8 +96,8 @@ RULES: Final = (
         suggest=_REPORT,
         words="10,000 dollars or more in one sum, or together within any 24 hours; in and out apart.",
         default_source="31 CFR 1010.311",
-        gaps="The duty is about cash; events don't say what is. Of over 10 payments in 2 days, the oldest are kept "
-        "as one.",
+        gaps="The duty is about cash; events don't say what is. Of over 10 payments in 30 hours, or 4 deposits in "
+        "25, some are kept as one, and may count for a few hours too long.",
         examples=(
             Example(name="12,000 at once", events=(_out(0, 12_000),), hit=True, severity=Severity.CRITICAL),
             Example(name="in four parts", events=tuple(_out(n * 3_600, 2_600) for n in range(4)), hit=True),

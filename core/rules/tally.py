@@ -9,7 +9,7 @@ from typing import Final
 from core.clock import DAY
 from core.rules.definitions import Window
 from core.state import mark, short
-from core.windows import entries_around, insert_entry
+from core.windows import entries_around, insert_entry, merge
 
 Sample = tuple[int, int, float]
 Rings = dict[str, list[Sample]]
@@ -40,8 +40,10 @@ def tally(rings: Rings, rule_id: str, window: Window, time_ms: int, who: int, va
     if window.of == "sum":
         insert_entry(ring, (time_ms, who, value), most + 1, since_ms)
         if len(ring) > most:
-            # The two oldest become one at the younger's time: a sum may hold on for too long, but never lacks any.
-            ring[:2] = [(ring[1][0], ring[1][1], ring[0][2] + ring[1][2])]
+            if ring[0][0] <= ring[-1][0] - window.window_ms:
+                del ring[0]  # only an event that comes late would miss it
+            else:
+                merge(ring, max(1, window.window_ms // (most - 1)))
         return max(sum([entry[2] for entry in part]) for part in entries_around(ring, time_ms, window.window_ms))
     if window.of == "count":
         insert_entry(ring, (time_ms, who, 0.0), most, since_ms)

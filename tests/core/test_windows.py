@@ -1,4 +1,4 @@
-from itertools import permutations
+from itertools import accumulate, permutations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -95,7 +95,7 @@ def test_a_late_entry_lands_where_it_belongs() -> None:
 def test_a_sum_is_that_of_the_fullest_window_and_of_no_order(payments: list[tuple[int, int]], window: int) -> None:
     ring: list[tuple[int, float]] = []
     for time, amount in payments:
-        insert_money(ring, time, amount, 20, 0)
+        insert_money(ring, time, amount, 20, 100, 200)
     at = payments[-1][0]
     by_hand = max(
         sum(amount for time, amount in payments if end - window < time <= end) for end in range(at, at + window)
@@ -108,9 +108,31 @@ def test_a_sum_is_that_of_the_fullest_window_and_of_no_order(payments: list[tupl
 def test_a_full_ring_of_money_merges_its_oldest_and_loses_nothing(amounts: list[int]) -> None:
     ring: list[tuple[int, float]] = []
     for time, amount in enumerate(amounts):
-        insert_money(ring, time, amount, 4, 0)
+        insert_money(ring, time, amount, 4, time, 300)
     assert len(ring) <= 4
     assert sum_around(ring, len(amounts) - 1, 1_000) == sum(amounts)
+
+
+@settings(derandomize=True)
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=200), st.integers(2, 10))
+def test_a_sum_holds_an_amount_for_one_slot_too_long_at_most(gaps: list[int], most: int) -> None:
+    ring: list[tuple[int, float]] = []
+    times = list(accumulate(gaps))
+    keep, window = 360, 300
+    for time in times:
+        insert_money(ring, time, 1.0, most, time, keep)
+        kept = sum_around(ring, time, window)
+        longest = window + keep // (most - 1)
+        assert sum(time - window < at <= time for at in times[: times.index(time)]) <= kept
+        assert kept <= sum(time - longest < at <= time for at in times)
+        assert len(ring) <= most
+
+
+def test_who_is_paid_every_few_hours_for_weeks_has_the_sum_of_a_day() -> None:
+    ring: list[tuple[int, float]] = []
+    for time in range(0, 24 * 30, 5):
+        insert_money(ring, time, 100.0, 4, time, 25)
+    assert 500.0 <= sum_around(ring, time, 24) <= 700.0
 
 
 def test_an_empty_window_has_no_entries() -> None:

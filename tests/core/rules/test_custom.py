@@ -373,3 +373,15 @@ def test_a_hit_at_a_source_says_so_too() -> None:
     unless = answers[-1][1].unless
     assert unless is not None
     assert (unless.value, unless.limit) == (3, 3)
+
+
+def test_a_sum_of_a_busy_user_holds_an_amount_for_a_part_of_the_window_too_long_and_no_more() -> None:
+    rules = compiled(windowed(of="sum", field="amount", gte=130, seconds=1_000))
+    # A dollar every ten seconds for hours: 100 in any thousand seconds.
+    assert not any(totals(rules, *at(*range(0, 20_000, 10), amount=1)))
+
+
+def test_what_is_over_never_comes_back_into_a_sum() -> None:
+    rules = compiled(windowed(of="sum", field="amount", gte=50, seconds=100))
+    old, new = at(*range(25), amount=1), at(*range(2_000, 2_024), amount=1)
+    assert not any(totals(rules, *old, *new))
