@@ -31,7 +31,7 @@ class Learn:
         labels: list[Feedback] = []
         for record in records:
             try:
-                feedback = read_feedback(record.value or b"")
+                feedback = read_feedback(record.value or b"", now_ms=now_ms)
             except Rejected as rejected:
                 outputs.append(self._rejections.output(record, rejected, now_ms))
                 unread.append((record.topic, rejected.error))

@@ -16,7 +16,7 @@ from agents.signalling import Signals
 from core.cases import subject_of
 from core.records import encode
 from core.reputation import encode_reputation
-from core.signal import FRAUD, LEGIT
+from core.signal import LABELS
 from core.source_state import SourceState
 from core.sources import JudgedSources, Signal, judge_sources
 from tables.sources import SOURCES, decode_source
@@ -28,7 +28,6 @@ SOURCE_PREFIX: Final = b"s"
 # no more of those that are over than of the others. And at no more than so many, of 20 us each.
 SCANNED_FOR_NEW: Final = 2
 SCANNED_MOST: Final = 1_000
-LABELS: Final = frozenset({FRAUD, LEGIT})
 KIND: Final = Kind("sources", SOURCE_PREFIX, SOURCES)
 
 _decode = msgspec.msgpack.Decoder(Signals).decode

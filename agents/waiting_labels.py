@@ -25,7 +25,7 @@ class WaitingLabels:
         found, gone = {}, []
         for key, raw in store.scan(WAITING_PREFIX):
             try:
-                found[int.from_bytes(key[1:], "big")] = read_feedback(raw)
+                found[int.from_bytes(key[1:], "big")] = read_feedback(raw, now_ms=None)
             except Rejected:
                 gone.append(key)
         ordered = sorted(found, key=lambda number: (found[number].time, number))

@@ -116,7 +116,7 @@ class Labels:
         for number, line in enumerate(path.read_bytes().splitlines() if path is not None else (), 1):
             if line.strip():
                 try:
-                    self._labels.append(read_feedback(line))
+                    self._labels.append(read_feedback(line, now_ms=None))
                 except Rejected as rejected:
                     raise Rejected(rejected.error, f"{path}, line {number}: {rejected.reason}") from None
         self.all = tuple(self._labels)

@@ -130,7 +130,7 @@ def run_pass(settings: Settings, paid: Payments, way: Way, delay_days: float) ->
     lines = events(paid)
     known: Iterator[Feedback] = iter(())
     if way != "no labels":
-        known = (read_feedback(encode(label)) for label in labels(paid, delay_days))
+        known = (read_feedback(encode(label), now_ms=None) for label in labels(paid, delay_days))
     waiting = next(known, None)
     times_ms = paid.times_ms()
     for start in range(0, len(times_ms), BLOCK):

@@ -9,10 +9,13 @@ which device it was given; the event that it is about does.
 from collections.abc import Collection
 from typing import Final, Literal
 
-from core.obey import looks_taken_over
+from core.events import event_key
 from core.records import Feedback
 from core.respond import held
-from core.state import UserState
+from core.ring import DEVICE, NETWORK
+from core.ring_origins import find_origin
+from core.state import UserState, short
+from core.suspicion import looks_taken_over
 
 Doubt = Literal["locked", "taken_over", "attacker"]
 DOUBTS: Final[tuple[Doubt, ...]] = ("locked", "taken_over", "attacker")
@@ -41,6 +44,13 @@ def doubt(
     if any(_same(device, network, *origin) for origin in frauds):
         return "attacker"
     return None
+
+
+def doubt_of_payment(feedback: Feedback, state: UserState) -> Doubt | None:
+    """`doubt` of a label of one of the user's newest payments, by what the user still knows of where it came from."""
+    named = find_origin(state, event_key(feedback.event_id)) or ()
+    of_kind = {kind: short(full_mark) for kind, full_mark, _ in named}
+    return doubt(feedback, state, of_kind.get(DEVICE, 0), of_kind.get(NETWORK, 0), ())
 
 
 def _same(device: int, network: int, other_device: int, other_network: int) -> bool:

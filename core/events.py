@@ -125,10 +125,11 @@ def read(raw: bytes) -> Event:
     return _read(_decode, raw)
 
 
-def read_feedback(raw: bytes) -> Feedback:
-    """The contract's feedback in `raw`, its time in milliseconds. Raises `Rejected`."""
+def read_feedback(raw: bytes, *, now_ms: int | None) -> Feedback:
+    """The contract's feedback in `raw`, its time in milliseconds; now_ms as in `decode_action`. Raises `Rejected`."""
     feedback = _read(_decode_feedback, raw)
-    feedback.time = _time_ms(feedback.time)
+    feedback.time = time_ms = _time_ms(feedback.time)
+    _check_clock(time_ms, now_ms)
     return feedback
 
 

@@ -3,6 +3,7 @@
 from hashlib import blake2b
 from typing import Literal
 
+from core.belief import doubt_of_payment
 from core.clock import SECOND, rfc3339, to_ms
 from core.events import event_key
 from core.receipts import find_receipt
@@ -30,13 +31,14 @@ def label_record(
 
 
 def label_signals(feedback: Feedback, state: UserState | None, out: Out) -> bool:
-    """Tell the merchant what became of a payment, if it is one of the user's newest. Answers whether it was told.
+    """Tell the merchant what became of a payment, if it is one of the user's newest. Answers whether it was told: a
+    word that is not believed (`core.belief`) is not.
 
     state: the user's, None if nothing is known of the user. The label's own time tells when it was known; a label
     never changes what was decided before it came.
     """
     paid = find_receipt(state.receipts, event_key(feedback.event_id)) if state is not None else None
-    if paid is None or not paid[1]:
+    if state is None or paid is None or not paid[1] or doubt_of_payment(feedback, state) is not None:
         return False
     time_s, merchant = paid
     time_ms = feedback.time if isinstance(feedback.time, int) else to_ms(feedback.time)

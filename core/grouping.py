@@ -106,10 +106,10 @@ def place(
     groups: those of the subject, changed in place, at most `GROUPS_MAX` + `FED_GROUPS_MAX` of them.
     """
     key = f"{rule.id}:{_short(hit.dedup)}"
-    group = _open_group(groups, key, rule, time_ms, flags)
+    group = open_group(groups, key, rule, time_ms, flags)
     if group is None:
         key = _crowded(groups, key, rule, time_ms, flags) or key
-        group = _open_group(groups, key, rule, time_ms, flags)
+        group = open_group(groups, key, rule, time_ms, flags)
     dedup_key = f"{rule.id}:{subject}:{key[len(rule.id) + 1 :]}"
     if group is None:
         _make_room(groups, key, flags)
@@ -139,7 +139,7 @@ def _short(dedup: str) -> str:
     return blake2b(dedup.encode(), digest_size=8).hexdigest()
 
 
-def _open_group(groups: dict[str, Group], key: str, rule: Alerting, time_ms: int, flags: int) -> Group | None:
+def open_group(groups: dict[str, Group], key: str, rule: Alerting, time_ms: int, flags: int) -> Group | None:
     group = groups.get(key)
     if group is None or group.flags != flags:
         return None
@@ -155,7 +155,7 @@ def _crowded(groups: dict[str, Group], key: str, rule: Alerting, time_ms: int, f
     mine = [
         other
         for other in groups
-        if other.startswith(head) and _open_group(groups, other, rule, time_ms, flags) is not None
+        if other.startswith(head) and open_group(groups, other, rule, time_ms, flags) is not None
     ]
     if len(mine) < GROUPS_PER_RULE_MAX:
         return None

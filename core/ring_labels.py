@@ -1,13 +1,13 @@
 """Labels to rings: a confirmed fraud ties what its payment named, and a word against it takes that back."""
 
-from core.belief import doubt
+from core.belief import doubt_of_payment
 from core.clock import to_ms
 from core.events import event_key
 from core.records import Feedback
-from core.ring import DEVICE, EVENT, NETWORK, Tie, clipped, key_of, user_mark
+from core.ring import EVENT, Tie, clipped, key_of, user_mark
 from core.ring_origins import find_origin
 from core.signal import CLEARED, CONFIRMED, TIE, Out, Signal
-from core.state import UserState, mark, short
+from core.state import UserState, mark
 
 
 def tie_signals(feedback: Feedback, state: UserState | None, out: Out) -> None:
@@ -17,10 +17,7 @@ def tie_signals(feedback: Feedback, state: UserState | None, out: Out) -> None:
     nothing.
     """
     named = find_origin(state, event_key(feedback.event_id)) if state is not None else None
-    if named is None:
-        return
-    of_kind = {kind: short(full_mark) for kind, full_mark, _ in named}
-    if doubt(feedback, state, of_kind.get(DEVICE, 0), of_kind.get(NETWORK, 0), ()) is not None:
+    if state is None or named is None or doubt_of_payment(feedback, state) is not None:
         return
     time_ms = feedback.time if isinstance(feedback.time, int) else to_ms(feedback.time)
     user_id, event_id = feedback.user_id, feedback.event_id

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from core.alerting import USERS_MAX, alert
 from core.clock import SECOND
 from core.fraud_share import FRAUDS, fraud_record, fraud_share, relabel
-from core.grouping import SHADOW, UPDATE_MS, place
+from core.grouping import SHADOW, UPDATE_MS, open_group, place
 from core.policy import Policy
 from core.records import EVERYWHERE, Alert, Reason, Source, SourceType
 from core.reputation import CLEAN, Reputation, cleared, standing
@@ -31,6 +31,7 @@ from core.signal import (
     FAILED,
     FAILED_LOGIN,
     FRAUD,
+    LABELS,
     LEGIT,
     LOCKED,
     LOGIN,
@@ -122,7 +123,7 @@ def judge_sources(
 
     states: of at least the sources that were here before, changed in place; new ones are added. now_ms: the wall
     clock for `detected_at`, None to go by each signal's own time. A signal that is older than `policy.late_s` against
-    its source's clock is placed and wakes no rule.
+    its source's clock is placed and wakes no rule, if it is no label: those are late by nature.
     """
     bench = _Bench(book, policy, custom, now_ms)
     for key, told in batch.items():
@@ -144,13 +145,14 @@ def judge_sources(
 def _take_in(state: SourceState, signal: Signal) -> None:
     """Place a signal in the state."""
     kind, time_ms = signal.kind, signal.time_ms
-    if time_ms > state.clock_ms:
+    # A label comes by the clock of who says it. Without another, that is better than none: the source is not old.
+    if time_ms > state.clock_ms and (kind not in LABELS or not state.clock_ms):
         state.clock_ms = time_ms
     if kind == PAYMENT:
         add(state, PAYMENTS, (time_ms, 0, digest(signal.event_id), 0))
         tally_day(state, time_ms)
         return
-    if kind in (FRAUD, LEGIT):
+    if kind in LABELS:
         relabel(state, signal.event_id, signal.user_id, int(signal.value), kind == FRAUD)
         return
     about = digest(signal.about) if signal.about else 0
@@ -187,13 +189,14 @@ class _Bench:
         """Everything that follows from one signal."""
         kind, time_ms = signal.kind, signal.time_ms
         if kind == CUSTOM:
+            state.clock_ms = max(state.clock_ms, time_ms)
             self._settle_custom(state, source, signal)
             return
         if kind not in _RINGS:
             # Of a newer Argus beside this one, in the middle of an upgrade.
             return
         _take_in(state, signal)
-        if time_ms < state.clock_ms - self._late_ms:
+        if kind not in LABELS and time_ms < state.clock_ms - self._late_ms:
             return
         for bound in self._asked(kind, ALL if state.key == ALL else source.type):
             if kind in _FLOODS and self._goes_on(state, signal, bound):
@@ -207,7 +210,7 @@ class _Bench:
                     self._accuse(state, source, signal, bound.rule, hit)
         if kind == LEGIT and state.reputation is not None and state.reputation.level > CLEAN:
             self._reconsider(state, state.reputation, signal)
-        if kind in (FRAUD, LEGIT):
+        if kind in LABELS:
             self._record(state, signal)
 
     def grow(self, state: SourceState, signal: Signal) -> None:
@@ -239,10 +242,10 @@ class _Bench:
         """Whether this is more of what the rule has just said, which then needs not look at its whole window again:
         a flood is counted, and looked at once a minute, when an update is due."""
         flags = SHADOW if bound.mode == "shadow" else 0
-        group = state.groups.get(f"{bound.rule.id}:")
-        if group is None or group.flags != flags:
-            return False
         time_ms = signal.time_ms
+        group = open_group(state.groups, f"{bound.rule.id}:", bound.rule, time_ms, flags)
+        if group is None:
+            return False
         if abs(time_ms - group.last_ms) >= GOES_ON_MS or time_ms >= group.sent_ms + UPDATE_MS:
             return False
         again = Hit(Severity(group.severity), "")

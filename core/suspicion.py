@@ -19,6 +19,8 @@ from core.state import UserState, mark, short
 
 HALF_LIFE_MS: Final = 6 * HOUR
 FORGOTTEN_MS: Final = 2 * DAY
+# Whoever confirms events this soon after a change of credentials or an alarm may be the one who made it.
+TAKEOVER_MS: Final = DAY
 # The share of a lingering alarm that weighs on an event from where it came from, from other strange places, and from
 # the user's own or from none at all.
 CULPRIT_SHARE: Final = 0.9
@@ -51,6 +53,13 @@ ODD_MOST: Final = 0.45
 # A large payment, or one declined, in an account's first day.
 YOUNG_USD: Final = 150.0
 YOUNG_WEIGHT: Final = 0.25
+
+
+def looks_taken_over(state: UserState) -> bool:
+    """Whether credentials were changed or an alarm was raised within the last day of the user's own time."""
+    since_ms = state.clock_ms - TAKEOVER_MS
+    changed = state.change is not None and state.change.time_ms > since_ms
+    return changed or (state.alarm_ms > 0 and state.alarm_ms > since_ms)
 
 
 def lingering(state: UserState, time_ms: int) -> float:

@@ -269,12 +269,21 @@ def test_keys_differ_where_ids_do(one: str, other: str) -> None:
 @pytest.mark.parametrize("time", [NOW_MS, "2026-03-02T09:00:00Z"])
 def test_feedback_is_read_with_its_time_in_milliseconds(time: Any) -> None:
     raw = {"feedback_id": "f1", "event_id": "e1", "user_id": "u1", "label": "fraud", "source": "otp", "time": time}
-    assert read_feedback(json.dumps(raw).encode()).time == NOW_MS
+    assert read_feedback(json.dumps(raw).encode(), now_ms=NOW_MS).time == NOW_MS
+
+
+def test_feedback_from_the_future_is_rejected_where_there_is_a_clock() -> None:
+    facts = {"feedback_id": "f1", "event_id": "e1", "user_id": "u1", "label": "fraud", "source": "otp"}
+    raw = json.dumps({**facts, "time": "2099-12-31T00:00:00Z"}).encode()
+    with pytest.raises(Rejected) as caught:
+        read_feedback(raw, now_ms=NOW_MS)
+    assert caught.value.error == "from_the_future"
+    assert read_feedback(raw, now_ms=None).label == "fraud"
 
 
 def test_feedback_that_cannot_be_read_is_rejected() -> None:
     with pytest.raises(Rejected) as caught:
-        read_feedback(b'{"feedback_id": "f1"}')
+        read_feedback(b'{"feedback_id": "f1"}', now_ms=None)
     assert caught.value.error == "missing_field"
 
 

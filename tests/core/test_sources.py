@@ -1,15 +1,17 @@
+from datetime import datetime
+
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.clock import DAY, MINUTE, SECOND
+from core.clock import DAY, MINUTE, SECOND, to_ms
 from core.grouping import Group
 from core.policy import Policy
 from core.reputation import BAD, CLEAN, Reputation
 from core.rules.book import RuleBook
 from core.rules.tally import SOURCE_RINGS_MAX
-from core.signal import FAILED, FAILED_LOGIN, FRAUD, LEGIT, LOCKED, LOGIN, PAYMENT, UNFAMILIAR, Out, Signal
+from core.signal import CUSTOM, FAILED, FAILED_LOGIN, FRAUD, LEGIT, LOCKED, LOGIN, PAYMENT, UNFAMILIAR, Out, Signal
 from core.source_state import RING_MAX, STATE_MAX_BYTES, SourceState
 from core.sources import JudgedSources, judge_sources, source_of
 from tables.sources import encode_source
@@ -316,3 +318,34 @@ def test_as_many_failures_as_an_address_keeps_can_be_waited_for() -> None:
     book = RuleBook({"rule_brute_force_ip_failures": RING_MAX})
     assert not run({IP: failures(RING_MAX - 1, users=RING_MAX)}, book=book).hits.get("brute_force_ip")
     assert run({IP: failures(RING_MAX, users=RING_MAX)}, book=book).hits["brute_force_ip"] == 1
+
+
+def test_a_source_known_by_windows_of_own_rules_alone_has_a_clock() -> None:
+    states: dict[str, SourceState] = {}
+    run({IP: [Signal(CUSTOM, MONDAY_MS, "u1", "e1")]}, states)
+    assert states[IP].clock_ms == MONDAY_MS
+
+
+def test_a_label_dated_far_ahead_holds_up_none_of_those_after_it() -> None:
+    key, states = "merchant:m1", dict[str, SourceState]()
+    paid = [Signal(PAYMENT, MONDAY_MS + n * SECOND, f"u{n}", f"p{n}") for n in range(12)]
+    frauds = [Signal(FRAUD, MONDAY_MS + DAY, f"u{n}", f"p{n}", value=float(MONDAY_MS + n * SECOND)) for n in range(8)]
+    run({key: [*paid, Signal(FRAUD, MONDAY_MS + 20_000 * DAY, "u11", "p11", value=float(MONDAY_MS))]}, states)
+    assert run({key: frauds}, states).reputations[key].level > CLEAN
+
+
+def test_labels_that_are_older_than_the_newest_payment_by_days_are_told() -> None:
+    key, states = "merchant:m1", dict[str, SourceState]()
+    paid = [Signal(PAYMENT, MONDAY_MS + n * SECOND, f"u{n}", f"p{n}") for n in range(12)]
+    run({key: [*paid, Signal(PAYMENT, MONDAY_MS + 5 * DAY, "u12", "p12")]}, states)
+    frauds = [Signal(FRAUD, MONDAY_MS + DAY, f"u{n}", f"p{n}", value=float(MONDAY_MS + n * SECOND)) for n in range(8)]
+    assert run({key: frauds}, states).reputations[key].level > CLEAN
+
+
+def test_a_flood_of_over_a_day_is_told_again_with_the_event_that_begins_it() -> None:
+    states: dict[str, SourceState] = {}
+    told = run({IP: failures(17_320, every_s=5)}, states).alerts
+    first, *_, last = (alert for alert in told if alert.rule_id == "brute_force_ip" and alert.count == 1)
+    assert first.alert_id != last.alert_id
+    begun, again = (to_ms(datetime.fromisoformat(alert.time)) for alert in (first, last))
+    assert again - begun == DAY + 5 * SECOND

@@ -51,7 +51,7 @@ def test_events_and_labels_are_records_of_the_contract_and_say_the_same(paid: Pa
     actions = [decode_action(line, now_ms=None, locate=nowhere) for line in events(paid)]
     assert len(actions) == len(paid.time_s)
     assert [action.amount for action in actions] == paid.amount.tolist()
-    told = [read_feedback(encode(label)) for label in labels(paid, delay_days=3)]
+    told = [read_feedback(encode(label), now_ms=None) for label in labels(paid, delay_days=3)]
     by_id = {action.event_id: action for action in actions}
     assert len(told) == int(paid.fraud.sum())
     for label in told:
