@@ -8,6 +8,7 @@ must not change what is learnt of a user. Cost: 1 to 3 us.
 from math import log1p
 from typing import Final
 
+from core.bounds import DECLINES_MS, ODD_MAX, ODD_MS
 from core.clock import DAY, HOUR, MINUTE, SECOND
 from core.events import Action
 from core.seen import PAYMENT_TYPES, Seen
@@ -52,7 +53,7 @@ def features(action: Action, state: UserState, seen: Seen) -> list[float]:
             if seen.ratio > 0:
                 amount_ratio = min(1.0, log1p(seen.ratio) * RATIO_SCALE)
                 amount_z = min(1.0, max(0.0, seen.z / 6))
-        odd = len(state.odd) / 6
+        odd = len([1 for at_ms in state.odd if time_ms - ODD_MS < at_ms <= time_ms]) / ODD_MAX
         count = count_around(state.paid, time_ms, 10 * MINUTE) if state.paid else 0
         payments = count / (count + 2)
         if state.money and state.amounts.typical > 0:
@@ -63,7 +64,7 @@ def features(action: Action, state: UserState, seen: Seen) -> list[float]:
             new_payee = max(0.0, 1 - seen.payee_age_s / NEW_S)
         elif seen.new_merchant:
             new_payee = 0.5
-    declined = len(state.declines)
+    declined = len([1 for entry in state.declines if time_ms - DECLINES_MS < entry[0] <= time_ms])
     failures = 0
     if state.failures or state.denials:
         since_ms = time_ms - HOUR

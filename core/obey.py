@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct, field
 
 from core import otp
-from core.clock import DAY, SECOND, rfc3339, to_ms
+from core.clock import SECOND, rfc3339, to_ms
 from core.commands import ALLOWED, refusal
 from core.feedback import label_record
 from core.guessing import count_wrong_code
@@ -20,9 +20,8 @@ from core.policy import Policy
 from core.records import Command, Delivery, Outcome, Time
 from core.respond import By, LockFacts, change, expire, held, said, stricter
 from core.state import UserState
+from core.suspicion import looks_taken_over
 
-# Whoever confirms events this soon after a change of credentials or an alarm may be the one who made it.
-TAKEOVER_MS: Final = DAY
 # Of an alert's id; anything longer is none.
 ALERT_ID_CHARS: Final = 32
 
@@ -90,7 +89,10 @@ class Desk:
         reason = command.reason or "Locked by an admin"
         alert_id = _alert_id(command)
         wanted = said("locked", scope, reason, alert_id, time_ms, until_ms, "admin", state.clock_ms)
-        return Answer.LOCKED if self._tighten(command.user_id, state, wanted) else Answer.LOCKED_ALREADY
+        if not self._tighten(command.user_id, state, wanted):
+            return Answer.LOCKED_ALREADY
+        self._taint(state, until_ms or self._lock_end(state, time_ms))
+        return Answer.LOCKED
 
     def _unlock(self, command: Command, state: UserState, time_ms: int) -> Answer:
         self._expire(command.user_id, state)
@@ -124,7 +126,7 @@ class Desk:
         wanted = said("locked", scope, reason, alert_id, time_ms, until_ms, by, state.clock_ms)
         self._tighten(command.user_id, state, wanted)
         now_ms = max(time_ms, state.clock_ms)
-        state.tainted_until_ms = max(state.tainted_until_ms, now_ms + self._policy.taint_s * SECOND)
+        self._taint(state, max(until_ms, now_ms + self._policy.taint_s * SECOND))
         state.alarm_ms = max(state.alarm_ms, now_ms)
         state.challenged.clear()
         return Answer.DISPUTED
@@ -171,6 +173,10 @@ class Desk:
         self._release(command.user_id, state, time_ms, "Unlocked by a one-time password", "otp")
         return Answer.UNLOCKED
 
+    def _taint(self, state: UserState, until_ms: int) -> None:
+        """What comes while the account is locked is not the user's life."""
+        state.tainted_until_ms = max(state.tainted_until_ms, until_ms)
+
     def _lock_end(self, state: UserState, time_ms: int) -> int:
         return max(time_ms, state.clock_ms) + self._policy.lock_s * SECOND
 
@@ -199,13 +205,6 @@ class Desk:
         since_ms = max(time_ms, lock.since_ms)
         wanted = said("unlocked", (), reason, lock.alert_id, since_ms, None, by, state.clock_ms)
         self._obeyed.judged.locks += change(state, user_id, wanted, state.clock_ms)
-
-
-def looks_taken_over(state: UserState) -> bool:
-    """Whether credentials were changed or an alarm was raised within the last day of the user's own time."""
-    since_ms = state.clock_ms - TAKEOVER_MS
-    changed = state.change is not None and state.change.time_ms > since_ms
-    return changed or (state.alarm_ms > 0 and state.alarm_ms > since_ms)
 
 
 def _alert_id(command: Command) -> str | None:

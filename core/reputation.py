@@ -204,6 +204,11 @@ class Consulting(Reputations):
         return True
 
 
+def learnt(reputation: Mapping[str, Reputation], key: str) -> Reputation | None:
+    """What was learnt of a source here, whatever lists say of it."""
+    return Reputations.get(reputation, key) if isinstance(reputation, Consulting) else reputation.get(key)
+
+
 def rings_of(reputation: Mapping[str, Reputation]) -> Mapping[int, RingRecord]:
     """What is known of rings, by number."""
     if isinstance(reputation, Reputations):

@@ -58,6 +58,7 @@ def watch(
     checks: dict[str, list[tuple[Any, Thresholds, Rule, int]]] = {}
     late_ms = policy.late_s * SECOND
     taint_ms = policy.taint_s * SECOND
+    locked_ms = max(policy.taint_s, policy.lock_s) * SECOND
     check_custom = custom.check if custom is not None else None
     for action in actions:
         state = users.get(action.user_id)
@@ -82,6 +83,13 @@ def watch(
         try:
             seen = observe(state, action)
             case.clock_ms = state.clock_ms
+            if check_custom is not None:
+                for own, hit in check_custom(action, state, seen, judged.signals):
+                    if case.hits is None:
+                        case.hits = []
+                    case.hits.append((own.rule, hit, SHADOW if own.mode == "shadow" else 0))
+                    if own.mode != "shadow":
+                        record_hit(state, own.rule.id, action.time_ms)
             for check, t, rule, flags in asked:
                 hit = check(action, state, seen, t)
                 if hit.__class__ is Hit:
@@ -90,20 +98,14 @@ def watch(
                     case.hits.append((rule, hit, flags))
                     if not flags and adds_up(rule, hit):
                         record_hit(state, rule.id, action.time_ms)
-            if check_custom is not None:
-                for own, hit in check_custom(action, state, seen, judged.signals):
-                    if case.hits is None:
-                        case.hits = []
-                    case.hits.append((own.rule, hit, SHADOW if own.mode == "shadow" else 0))
-                    if own.mode != "shadow":
-                        record_hit(state, own.rule.id, action.time_ms)
             case.clear = clear_of(action, state, seen)
             if case.hits is not None:
                 suspect(state, action, seen, case.hits)
                 worst = _worst(case.hits)
                 case.tainted = worst >= Severity.MEDIUM
                 if worst >= Severity.HIGH:
-                    state.tainted_until_ms = max(state.tainted_until_ms, action.time_ms + taint_ms)
+                    for_ms = taint_ms if worst < Severity.CRITICAL else locked_ms
+                    state.tainted_until_ms = max(state.tainted_until_ms, action.time_ms + for_ms)
             if action.time_ms < state.tainted_until_ms:
                 case.tainted = True
             signals(action, state, seen, judged.signals)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from core.events import Action
-from core.reputation import BAD, LISTED, Reputation
+from core.reputation import BAD, LISTED, Reputation, learnt
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
 from core.rules.unless import otherwise
 from core.seen import FAMILIAR_S, Seen
@@ -16,19 +16,30 @@ Standings = Mapping[str, Reputation]
 
 
 def _of(reputation: Standings, type_: str, name: str | None, time_ms: int) -> Reputation | None:
-    if name is None:
-        return None
-    found = reputation.get(f"{type_}:{name}")
+    found = None if name is None else reputation.get(f"{type_}:{name}")
     return found if found is not None and found.in_force(time_ms) else None
+
+
+def _places(action: Action) -> tuple[tuple[str, str | None], ...]:
+    return ("ip", action.ip), ("device", action.device_id), ("network", action.network)
 
 
 def _worst(action: Action, reputation: Standings) -> tuple[str, Reputation] | None:
     worst = None
-    for type_, name in (("ip", action.ip), ("device", action.device_id), ("network", action.network)):
+    for type_, name in _places(action):
         found = _of(reputation, type_, name, action.time_ms)
         if found is not None and (worst is None or found.level > worst[1].level):
             worst = (f"{type_} {name}", found)
     return worst
+
+
+def _attacker(action: Action, reputation: Standings) -> tuple[str, Reputation] | None:
+    """Where the event comes from, if attacks from there were seen here, whatever lists say beside that."""
+    for type_, name in _places(action):
+        found = None if name is None else learnt(reputation, f"{type_}:{name}")
+        if found is not None and found.level == BAD and found.in_force(action.time_ms):
+            return f"{type_} {name}", found
+    return None
 
 
 def compromised_merchant(
@@ -76,12 +87,13 @@ def bad_source(action: Action, state: UserState, seen: Seen, t: Thresholds, repu
 def attacker_logged_in(action: Action, state: UserState, seen: Seen, t: Thresholds, reputation: Standings) -> Answer:
     if not reputation or action.failed or seen.device_age_s >= FAMILIAR_S:
         return None
-    worst = _worst(action, reputation)
+    attacker = _attacker(action, reputation)
+    worst = attacker or _worst(action, reputation)
     if worst is None or not (seen.new_device or seen.new_network):
         return None
     name, found = worst
     had_others = seen.had_devices or seen.had_networks
-    severity = Severity.CRITICAL if found.level == BAD and had_others else Severity.HIGH
+    severity = Severity.CRITICAL if attacker is not None and had_others else Severity.HIGH
     text = f"A login succeeded from {name}, which attacks others: {found.text or found.rule_id}"
     return Hit(severity, text, name, _OWN_DEVICE)
 

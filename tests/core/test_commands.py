@@ -272,7 +272,7 @@ def test_a_dispute_locks_taints_and_is_taken_back_by_a_code() -> None:
         "a" * 32,
     )
     assert record.until == "2026-03-03T09:00:00.000Z"
-    assert office.state.tainted_until_ms > START + HOUR
+    assert office.state.tainted_until_ms == START + 24 * HOUR, "as long as it is locked"
     office.ask("otp_request", **OWN)
     assert office.verify() == "done: The user is unlocked"
     assert office.labels() == []
@@ -341,3 +341,12 @@ def test_no_record_holds_a_code() -> None:
     told += msgspec.msgpack.encode(office.state) + encode(office.asked)
     assert not any(one.encode() in told for one in codes)
     assert not any(int(one).to_bytes(4, "big") in told for one in codes)
+
+
+def test_what_happens_while_an_admin_has_locked_an_account_is_not_learnt() -> None:
+    office = Office()
+    office.live([("login", START)])
+    office.ask("lock", role="admin", by="root", until=START + 3 * HOUR)
+    assert office.state.tainted_until_ms == START + 3 * HOUR
+    office.ask("lock", role="admin", by="root")
+    assert office.state.tainted_until_ms == START + 24 * HOUR

@@ -344,8 +344,8 @@ def test_user_defined_rules_alert_and_answer_like_the_others() -> None:
     ]
     assert [lock.state for lock in judged.locks] == ["challenged"]
     assert run([paid(1)], Bound("r", always(Severity.LOW)), custom=Own("live")).decisions[0].rules == [
-        "r",
         "own_live",
+        "r",
     ]
     assert run([paid(1)], custom=NO_CUSTOM_RULES).decisions[0].rules == []
 
@@ -695,3 +695,22 @@ def test_an_alert_tells_how_far_the_user_has_come_from_the_last_place() -> None:
     assert far.travel is not UNSET
     assert (far.travel.country, far.travel.lat, far.travel.lon, far.travel.seconds) == ("DE", 52.5, 13.4, 3_600.0)
     assert 11_000 < far.travel.kilometres < 11_200
+
+
+def test_what_comes_while_a_user_is_locked_is_not_learnt() -> None:
+    users: dict[str, UserState] = {}
+    policy = Policy()
+    run([paid(1)], Bound("r", always(Severity.CRITICAL)), users=users, policy=policy)
+    lock = users["u1"].lock
+    assert lock is not None
+    assert users["u1"].tainted_until_ms == lock.until_ms
+
+
+def test_a_users_own_rules_add_up_with_the_books() -> None:
+    heard: list[int] = []
+
+    def listens(_action: Action, state: UserState, *_: Any) -> None:
+        heard.append(len(state.hits))
+
+    run([paid(1)], Bound("last", listens), custom=Own("live"))
+    assert heard == [1]

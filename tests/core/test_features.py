@@ -112,3 +112,15 @@ def test_the_row_does_not_change_the_state() -> None:
     seen = observe(state, action)
     assert features(action, state, seen) == features(action, state, seen)
     assert len(features(action, state, seen)) == len(FEATURES)
+
+
+def test_odd_sums_and_declines_are_forgotten_when_their_time_is_over() -> None:
+    state = UserState()
+    usual = [{"type": "transaction", "at": n * DAY, "amount": 20, "merchant_id": "m", **HOME} for n in range(12)]
+    odd = [{"type": "transaction", "at": 12 * DAY + n, "amount": 900, "merchant_id": "m", **HOME} for n in range(3)]
+    declined = {"type": "transaction", "at": 12 * DAY + 9, "amount": 20, "outcome": "failure", **HOME}
+    later = [{"type": "transaction", "at": at * DAY, "amount": 20, "merchant_id": "m", **HOME} for at in (13, 40)]
+    *_, soon, long_after = rows_of(*usual, *odd, declined, *later, state=state)
+    assert soon["odd_amounts"] > 0
+    assert soon["declines"] > 0
+    assert long_after["odd_amounts"] == long_after["declines"] == 0

@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
+from core.reputation import BAD, LISTED, Consulting, Reputation, Reputations
 from core.rules.book import RuleBook
 from core.rules.entry import Example, Hit, Severity
 from core.rules.trial import answers
+from tests.core.story import Town
 
 BOOK = RuleBook()
 HOME: dict[str, Any] = {"ip": "192.0.2.10", "device_id": "d1", "country": "DE", "lat": 52.5, "lon": 13.4}
@@ -379,3 +381,32 @@ def test_how_often_one_empty_card_is_declined_before_an_analyst_looks_is_a_setti
     empty = [act("transaction", n, outcome="failure", card_id="c1", merchant_id="m1", **PAYMENT) for n in range(4)]
     assert last_severity("failed_payments", "same_card_declines", 4, *empty) == Severity.LOW
     assert last_severity("failed_payments", "same_card_declines", 3, *empty) == Severity.MEDIUM
+
+
+def test_what_is_just_under_the_threshold_is_told_once_and_not_with_every_coffee_after_it() -> None:
+    def paid(at: float, amount: float, payee: str) -> dict[str, Any]:
+        return act("payout", at, amount=amount, currency="USD", payee_id=payee, **HOME)
+
+    life = usual_life()
+    tall = [paid(LATER + n * 60, 9_000 + n, f"p{n}") for n in range(3)]
+    coffee = act("transaction", LATER + 600, amount=5, currency="USD", merchant_id="cafe", **HOME)
+    town = Town()
+    town.play(*life, *tall)
+    assert len(town.by_rule("aml_structuring")) == 1
+    hits = town.users["u1"].groups["aml_structuring:"].count
+    town.play(coffee)
+    assert town.users["u1"].groups["aml_structuring:"].count == hits
+
+
+def test_a_source_that_attacks_here_and_is_on_a_list_too_is_no_less_critical() -> None:
+    source = "ip:203.0.113.9"
+    told = Reputations()
+    told.learn(source, Reputation(**standing(BAD)))
+    listed = Consulting({source: Reputation(**standing(LISTED))}.get)
+    listed.learn(source, told[source])
+    for reputation in (told, listed):
+        town = Town()
+        town.reputation = reputation
+        town.play(act("login", 0, **HOME), act("login", 9 * DAY, **AWAY))
+        (alert,) = town.by_rule("attacker_logged_in")
+        assert alert.severity == "CRITICAL"
