@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from agents.eviction import SCANNED_PER_TICK, Rounds
+from agents.eviction import Rounds
 from agents.keyed import KeyedWork, Kind, Missed, Step
 from agents.placing import partition_of
 from agents.services import Services
@@ -24,10 +24,6 @@ from tables.sources import SOURCES, decode_source
 logger = logging.getLogger(__name__)
 
 SOURCE_PREFIX: Final = b"s"
-# A tick looks at so many sources more for each that came since the last one: however fast they come, there are then
-# no more of those that are over than of the others. And at no more than so many, of 20 us each.
-SCANNED_FOR_NEW: Final = 2
-SCANNED_MOST: Final = 1_000
 KIND: Final = Kind("sources", SOURCE_PREFIX, SOURCES)
 
 _decode = msgspec.msgpack.Decoder(Signals).decode
@@ -56,8 +52,8 @@ class SourceWork(KeyedWork[SourceState]):
         meta, dormant_ms = self.shard.meta, self.services.dormant_ms
         gone: dict[str, SourceState | None] = {}
         outputs = []
-        most, self._new = min(SCANNED_PER_TICK + SCANNED_FOR_NEW * self._new, SCANNED_MOST), 0
-        for key, record in self._rounds.next(most):
+        new, self._new = self._new, 0
+        for key, record in self._rounds.next(new):
             state = decode_source(record)
             reputation = state.reputation
             if state.clock_ms >= meta.clock_ms - dormant_ms:

@@ -132,7 +132,8 @@ class UserWork:
         while self.timers.due(clock_ms):
             await self._commit(Draft([], {}, {}, clock_ms), self.shard.meta.applied)
         writes: dict[bytes, bytes | None] = {}
-        forgotten = self._eviction.take(clock_ms, writes)
+        new, self.users.new = self.users.new, 0
+        forgotten = self._eviction.take(clock_ms, writes, new)
         if forgotten:
             self.users.forget(forgotten)
             await self._commit(Draft([], writes, {}, clock_ms), self.shard.meta.applied)

@@ -1,7 +1,9 @@
 """Users by id, in memory for those who come often and on disk for all.
 
 A user's record is written with every batch that touches it. The ids of the last 256 events alone would double that,
-so only the newest are in the record; every `SPILL_IDS` events all of them go to a record of their own.
+so only the newest are in the record; every `SPILL_IDS` events all of them go to a record of their own. Of users who
+were forgotten, and had ever been held up, the newest word on that is under a prefix of its own: there may be ever
+more of them, and nobody walks through them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,6 +14,7 @@ from tables.users import decode_user, encode_user
 
 USER_PREFIX = b"u"
 IDS_PREFIX = b"i"
+HELD_PREFIX = b"h"
 SPILL_IDS = 32
 
 
@@ -24,6 +27,8 @@ class UserTable:
         self._cache: dict[str, UserState] = {}
         # The newest id that is in the user's record of ids; empty where there is no such record.
         self._spilled: dict[str, bytes] = {}
+        # Users who were asked for and not known, for whoever makes room for them.
+        self.new = 0
 
     def __len__(self) -> int:
         return len(self._cache)
@@ -46,14 +51,20 @@ class UserTable:
         keys = [user_id.encode() for user_id in user_ids]
         records = self._store.get_many([USER_PREFIX + key for key in keys])
         ids = self._store.get_many([IDS_PREFIX + key for key in keys])
+        unknown = []
         for user_id, record, older in zip(user_ids, records, ids, strict=True):
             if record is None:
+                unknown.append(user_id)
                 continue
             state = decode_user(record)
             if older:
                 state.ids = (older + state.ids)[-IDS_KEPT * KEY_BYTES :]
                 self._spilled[user_id] = older[-KEY_BYTES:]
             into[user_id] = state
+        if unknown:
+            self.new += len(unknown)
+            held_up = self._store.get_many([HELD_PREFIX + user_id.encode() for user_id in unknown])
+            into |= {user_id: decode_user(record) for user_id, record in zip(unknown, held_up, strict=True) if record}
 
     def encode(self, users: dict[str, UserState], writes: dict[bytes, bytes | None]) -> None:
         """Put the changed users' records into `writes`, and keep the users in memory."""

@@ -7,8 +7,8 @@ from agents.eviction import SCANNED_PER_TICK, Eviction
 from core.respond import LockFacts
 from core.state import UserState
 from tables.store import Store
-from tables.user_table import IDS_PREFIX, USER_PREFIX
-from tables.users import decode_user, encode_user
+from tables.user_table import HELD_PREFIX, IDS_PREFIX, USER_PREFIX, UserTable
+from tables.users import encode_user
 from tests.agents.household import CACHE
 
 DORMANT_MS = 1_000
@@ -40,15 +40,21 @@ def test_of_who_was_ever_held_up_the_newest_word_on_that_stays(store: Store) -> 
     eviction, writes = Eviction(store, DORMANT_MS), Writes()
     assert eviction.take(NOW_MS, writes) == ["held"]
     store.write(writes, 1)
-    left = store.get(USER_PREFIX + b"held")
-    assert left is not None
-    assert decode_user(left) == UserState(lock_version=3, lock=lock)
+    assert list(store.scan(USER_PREFIX)) == [], "so that nobody comes by there again"
+    assert UserTable(store, 10).load(["held"], {}) == {"held": UserState(lock_version=3, lock=lock)}
+    ((_, left),) = store.scan(HELD_PREFIX)
     assert len(left) < 256
-    assert eviction.take(NOW_MS, {}) == [], "and is left alone from then on"
+
+
+def test_the_more_users_are_new_the_more_are_looked_at(store: Store) -> None:
+    keep(store, **{f"u{number:05}": UserState(clock_ms=0) for number in range(2 * SCANNED_PER_TICK)})
+    assert len(Eviction(store, DORMANT_MS).take(NOW_MS, {}, SCANNED_PER_TICK)) == 2 * SCANNED_PER_TICK
 
 
 def test_records_of_other_kinds_are_left_alone(store: Store) -> None:
-    store.write({b"dxxxxxxxxu": b"", b"m": b"models", b"\x00meta": b"", IDS_PREFIX + b"u": b"12345678"}, 1)
+    store.write(
+        {b"dxxxxxxxxu": b"", b"m": b"models", b"hu": b"held", b"\x00meta": b"", IDS_PREFIX + b"u": b"12345678"}, 1
+    )
     assert Eviction(store, DORMANT_MS).take(NOW_MS, {}) == []
 
 

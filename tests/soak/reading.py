@@ -11,6 +11,7 @@ from msgspec import UNSET, Struct
 from benchmarks.figures import quantile
 from benchmarks.house import House
 from core.records import Case, encode
+from tables.user_table import HELD_PREFIX
 from tests.soak.sampling import Series
 from tests.soak.traffic import due_number
 
@@ -39,7 +40,7 @@ class Outside:
         self._bytes: dict[str, int] = defaultdict(int)
         topic = home.settings.topic
         self._decisions, self._cases, self._locks = topic("decisions"), topic("cases"), topic("locks")
-        # Users of whom the newest word on their lock stays for good.
+        # Users of whom the newest word on their lock stays for good. That is not counted.
         self._held_up: set[bytes] = set()
         # None while nothing is due at a moment.
         self._pace: tuple[float, float] | None = None
@@ -68,8 +69,8 @@ class Outside:
             elif record.topic == self._cases:
                 self._case(record)
             elif record.topic == self._locks:
-                self._held_up.add(record.key)
-            else:
+                self._held_up.add(HELD_PREFIX + record.key)
+            elif record.key not in self._held_up:
                 live, key, size = self._live[record.topic], record.key, len(record.value or b"")
                 self._bytes[record.topic] += (len(key) + size if record.value is not None else 0) - live.pop(key, 0)
                 if record.value is not None:
@@ -117,5 +118,5 @@ class Outside:
         series.add(at_s, "decided", self.decided)
         for topic, live in self._live.items():
             table = topic.removeprefix(self._home.settings.topic_prefix).removesuffix("-changelog")
-            series.add(at_s, f"{table} keys", len(live) - (len(self._held_up) if table == "users" else 0))
+            series.add(at_s, f"{table} keys", len(live))
             series.add(at_s, f"{table} state", self._bytes[topic] / KIB)

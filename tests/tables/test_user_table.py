@@ -186,3 +186,10 @@ def test_whatever_happens_the_ids_known_are_exactly_the_last_256(
             assert disk.ids(user) == seen[user][-IDS_KEPT:]
             state = disk.table.load([user], {}).get(user)
             assert (state.events if state is not None else 0) == len(seen[user])
+
+
+def test_users_who_are_not_known_are_counted_for_whoever_makes_room() -> None:
+    with on_disk() as disk:
+        disk.step("a", [event_key("e1")])
+        disk.table.load(["a", "b"], {})
+        assert disk.table.new == 2
