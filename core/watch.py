@@ -19,7 +19,7 @@ from core.observe import observe
 from core.policy import Policy
 from core.reputation import Reputation
 from core.respond import ACTING_KINDS
-from core.risk import rule_weight
+from core.risk import clear_of_hits
 from core.rules.entry import Hit, Rule, Severity, Thresholds, adds_up
 from core.seen import Seen
 from core.signal import signals
@@ -123,12 +123,9 @@ def watch(
 
 def suspect(state: UserState, action: Action, seen: Seen, hits: list[Found]) -> None:
     """What live hits of rules that act leave behind for the user's next events."""
-    clear = 1.0
-    for rule, hit, flags in hits:
-        if not flags and rule.kind in ACTING_KINDS:
-            clear *= 1.0 - rule_weight(rule.weight, hit.severity - rule.severity)
-    if clear < 1.0:
-        raise_suspicion(state, action, seen, 1.0 - clear)
+    weight = 1.0 - clear_of_hits(hits)
+    if weight > 0.0:
+        raise_suspicion(state, action, seen, weight)
 
 
 def _worst(hits: list[Found]) -> int:
