@@ -95,11 +95,12 @@ class Feed:
         self._clients.discard(client)
 
     def since(self, alert_id: str, count: int | None) -> list[Told] | None:
-        """What came after the record of an alert with that count, or after its first one; None if that is not
-        remembered."""
+        """What came after the record of an alert with that count, or after its first one; None if that very record is
+        not remembered: what came between it and a later one may be forgotten as well."""
+        seen = (alert_id, count or 1)
         remembered = list(self._told)
         for index, told in enumerate(remembered):
-            if told.alert.alert_id == alert_id and (count is None or told.alert.count >= count):
+            if told.key == seen:
                 return remembered[index + 1 :]
         return None
 

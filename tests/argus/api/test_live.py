@@ -156,6 +156,16 @@ def test_a_feed_gives_up_a_client_that_does_not_keep_up_and_keeps_the_others() -
     asyncio.run(story())
 
 
+def test_a_later_record_of_an_alert_does_not_stand_for_the_one_that_was_seen() -> None:
+    """What came between the two is forgotten, and the database knows it."""
+    feed = Feed()
+    for one in (alert("a", count=5), alert("b")):
+        feed.take(raw(one))
+    assert feed.since("a", 3) is None
+    assert feed.since("a", None) is None
+    assert [told.alert.alert_id for told in feed.since("a", 5) or []] == ["b"]
+
+
 def test_a_client_that_does_not_read_is_dropped(api: Running) -> None:
     dropped = api.services.metrics.number("argus_live_clients_dropped_total")
 
