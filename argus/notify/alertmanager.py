@@ -1,4 +1,5 @@
-"""Posts alerts to Alertmanager. A repeat changes nothing there, so whatever fails is posted again as it is."""
+"""Posts alerts to Alertmanager. A repeat changes nothing there, so whatever fails is posted again as it is.
+A redirect is a failure too: what is asked for then is asked for without the alerts."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -31,6 +32,7 @@ class Alertmanager:
                 self._url,
                 data=body,
                 headers={"Content-Type": "application/json"},
+                allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
             ) as answer:
                 if answer.status >= 300:

@@ -59,12 +59,14 @@ class Request:
 
 @dataclass
 class Receiver:
-    """Keeps the requests, and answers with `status`; `stall` holds every answer back until it is set."""
+    """Keeps what is posted, and answers with `status`; `stall` holds every answer back until it is set. moved: where
+    a redirect leads. Whatever is asked by GET is there."""
 
     requests: list[Request] = field(default_factory=list)
     status: int = 200
     url: str = ""
     stall: threading.Event | None = None
+    moved: str = ""
 
     def at(self, path: str) -> list[Request]:
         return [request for request in list(self.requests) if request.path == path]
@@ -83,8 +85,15 @@ def receiver() -> Iterator[Receiver]:
                 kept.stall.wait(30)
             with contextlib.suppress(OSError):
                 self.send_response(kept.status)
+                if kept.moved:
+                    self.send_header("Location", kept.moved)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
 
         def log_message(self, *args: object) -> None:
             """Nothing to say."""

@@ -83,6 +83,16 @@ async def test_one_that_is_not_there_or_refuses_is_a_failure_without_its_address
     assert str(error.value) == "Alertmanager: ClientConnectorError"
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307])
+async def test_what_is_sent_elsewhere_is_not_accepted(inbox: Receiver, status: int) -> None:
+    """What follows a redirect asks without the alerts, and is answered 200 by a login page for example."""
+    inbox.status, inbox.moved = status, f"{inbox.url}/login"
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(Failed, match=f"answered {status}"):
+            await Client(lambda: session, inbox.url).post([{"labels": {"a": "c"}}])
+    assert [request.path for request in inbox.requests] == ["/api/v2/alerts"]
+
+
 async def test_a_bad_label_is_refused_by_alertmanager_itself(alertmanager: Alertmanager) -> None:
     async with aiohttp.ClientSession() as session:
         client = Client(lambda: session, alertmanager.url)
