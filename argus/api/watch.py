@@ -51,10 +51,15 @@ def _send(services: Services, request: web.Request, user: str, outcome: str) -> 
         time=services.now_ms(),
         outcome=outcome,  # type: ignore[arg-type]
         ip=ip if ip is not None and net.network_of(ip) is not None else None,
-        user_agent=request.headers.get("User-Agent", "")[:TEXT_MAX_CHARS] or None,
+        user_agent=_text(request.headers.get("User-Agent", ""))[:TEXT_MAX_CHARS] or None,
         attributes={"via": "argus"},
     )
     services.spawn(_sent(services, event, outcome))
+
+
+def _text(header: str) -> str:
+    """Bytes that are no UTF-8 are question marks: an event is, and one that cannot be written would not be seen."""
+    return header.encode("utf-8", "replace").decode()
 
 
 async def _sent(services: Services, event: Event, outcome: str) -> None:

@@ -93,6 +93,12 @@ def test_wrong_logins_and_forged_tokens_are_events_that_argus_watches(api: Runni
         assert "wrong" not in str(event)
 
 
+def test_a_browsers_name_that_is_no_text_hides_no_wrong_login(api: Running) -> None:
+    login(api, "ann@odd", "wrong password here", **{"User-Agent": "Odd\xff"})
+    until(lambda: failures(api, "console:ann@odd"), what="the event")
+    assert failures(api, "console:ann@odd")[-1]["user_agent"] == "Odd?"
+
+
 @pytest.mark.parametrize("value", ["", "x", "x" * 5_000, "é", "../..", "' OR 1=1 --"])
 def test_a_made_up_cookie_is_nobody(api: Running, value: str) -> None:
     headers = {"Cookie": f"argus_session={value}".encode().decode("latin-1")}
