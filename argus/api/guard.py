@@ -91,18 +91,18 @@ async def identified(services: Services, request: web.Request) -> Caller:
             services.meter.refused("csrf")
             raise
         return caller
-    whence = address(request, services.settings.api_proxies) or ""
-    wait_s = services.failures.wait_s(whence)
-    if wait_s:
-        services.meter.refused("rate")
-        raise Problem(429, "too-many", "Too many wrong tokens", headers={"Retry-After": str(wait_s)})
     try:
         if not given.lower().startswith(BEARER):
             raise Refused("Only bearer tokens are taken")
         return await services.tokens.check(given[len(BEARER) :].strip())
     except Refused as refused:
+        # Only who has no good token is held up: others behind the same address may have one.
+        wait_s = services.wrong_tokens.take(address(request, services.settings.api_proxies) or "")
+        if wait_s:
+            services.meter.refused("rate")
+            headers = {"Retry-After": str(wait_s)}
+            raise Problem(429, "too-many", "Too many wrong tokens", headers=headers) from None
         services.meter.refused("bad_token")
-        services.failures.take(whence)
         if refused.claimed is not None:
             login_failed(services, request, f"api:{refused.claimed or 'unknown'}")
         raise Problem(401, "unauthenticated", refused.reason, headers=INVALID) from None

@@ -22,7 +22,7 @@ from argus.api.tokens import Tokens
 from argus.measure import Metrics
 from argus.ports import pick
 from argus.settings import SettingsError
-from tests.argus.api.running import MEMBER, SECRET, Running, settings_for
+from tests.argus.api.running import MEMBER, PASSWORD, SECRET, Running, settings_for
 
 pytestmark = pytest.mark.broker
 
@@ -281,6 +281,9 @@ def test_guessing_tokens_is_slowed_down_by_address_and_no_one_else_is(hasty: Run
     assert statuses[-1] == 429
     assert guess("198.51.100.2") == 401
     assert guess("198.51.100.2", hasty.token("service")) == 200
+    assert guess("198.51.100.1", hasty.token("service")) == 200, "a good token gets in from there too"
+    login = {"name": "ann", "password": PASSWORD}
+    assert hasty.post("/v1/session", login, headers={"X-Forwarded-For": "198.51.100.1"}).status == 200
 
 
 def test_only_the_origins_of_the_setting_may_ask_from_a_browser(hasty: Running) -> None:
