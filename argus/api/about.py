@@ -70,16 +70,17 @@ async def login(call: Call) -> Reply:
 async def session_of(services: Services, request: web.Request, login: Login) -> Session:
     """A new session, and Argus is told of the login, or of the wrong one. Raises a `Problem`."""
     whence = address(request, services.settings.api_proxies) or ""
-    wait_s = services.wrong_passwords.wait_s(whence)
+    # Before the check, which takes its time: as many as come at once are counted too.
+    wait_s = services.wrong_passwords.take(whence)
     if wait_s:
         services.meter.refused("rate")
         raise Problem(429, "too-many", "Too many wrong passwords", headers={"Retry-After": str(wait_s)})
     session = await services.sessions.login(login.name, login.password)
     if session is None:
-        services.wrong_passwords.take(whence)
         login_failed(services, request, await services.sessions.claimed(login.name))
         services.meter.refused("login")
         raise Problem(401, "login", "The name or the password is wrong")
+    services.wrong_passwords.give_back(whence)
     logged_in(services, request, session.caller)
     return session
 

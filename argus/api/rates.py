@@ -29,10 +29,10 @@ class Rates:
             self._buckets.popitem(last=False)
         return 0
 
-    def wait_s(self, key: str) -> int:
-        """As `take`, without taking any."""
-        left = self._left(key)
-        return 0 if left >= 1.0 else max(1, math.ceil((1.0 - left) / self._rate))
+    def give_back(self, key: str) -> None:
+        """What was taken and is not to count."""
+        if key in self._buckets:
+            self._buckets[key] = (min(self._burst, self._left(key) + 1.0), self._clock())
 
     def _left(self, key: str) -> float:
         left, at = self._buckets.get(key, (self._burst, 0.0))

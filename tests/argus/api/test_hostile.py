@@ -8,6 +8,7 @@ import socket
 import uuid
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -284,6 +285,18 @@ def test_guessing_tokens_is_slowed_down_by_address_and_no_one_else_is(hasty: Run
     assert guess("198.51.100.1", hasty.token("service")) == 200, "a good token gets in from there too"
     login = {"name": "ann", "password": PASSWORD}
     assert hasty.post("/v1/session", login, headers={"X-Forwarded-For": "198.51.100.1"}).status == 200
+
+
+def test_passwords_guessed_all_at_once_are_slowed_down_too_and_right_ones_are_not(hasty: Running) -> None:
+    def guess(forwarded: str, password: str = "wrong password here") -> int:
+        login = {"name": "ann", "password": password}
+        return hasty.post("/v1/session", login, headers={"X-Forwarded-For": forwarded}).status
+
+    with ThreadPoolExecutor(40) as at_once:
+        statuses = list(at_once.map(guess, ["198.51.100.3"] * 40))
+    assert set(statuses) == {401, 429}
+    assert statuses.count(401) < 30
+    assert {guess("198.51.100.4", PASSWORD) for _ in range(25)} == {200}
 
 
 def test_only_the_origins_of_the_setting_may_ask_from_a_browser(hasty: Running) -> None:

@@ -30,6 +30,16 @@ def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
     assert [rates.take("a") for _ in range(4)] == [0, 0, 0, 1]
 
 
+def test_what_is_given_back_may_be_taken_again_and_no_more_than_the_burst() -> None:
+    rates = Rates(0.1, 2.0, clock=lambda: 0.0)
+    assert [rates.take("a") for _ in range(3)] == [0, 0, 10]
+    rates.give_back("a")
+    assert [rates.take("a"), rates.take("a")] == [0, 10]
+    for _ in range(5):
+        rates.give_back("a")
+    assert [rates.take("a") for _ in range(3)] == [0, 0, 10]
+
+
 def test_a_record_is_waited_for_until_it_is_acceptable() -> None:
     async def story() -> None:
         recent: Recent[int] = Recent(10, lambda new, old: new > old)
