@@ -50,7 +50,7 @@ class LiveQuery(Struct, frozen=True, forbid_unknown_fields=True):
             and (not self.kind or alert.kind in self.kind)
             and (not self.rule or alert.rule_id in self.rule)
             and (self.user is None or alert.user_id == self.user)
-            and (self.shadow or alert.mode == "live")
+            and alert.mode == ("shadow" if self.shadow else "live")
         )
 
 

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from argus.api.feed import QUEUED_MAX, Client, Feed
-from argus.api.live import EXPIRED, MISSED_AT_ONCE, TOO_SLOW, UNKNOWN
+from argus.api.live import EXPIRED, MISSED_AT_ONCE, TOO_SLOW, UNKNOWN, LiveQuery
 from core.records import encode
 from tests.argus.api.running import MEMBER, Running
 from tests.argus.store.records import Raw, alert, raw, rows
@@ -54,6 +54,12 @@ def test_an_alert_comes_as_it_is_to_all_who_want_it(api: Running) -> None:
             assert (await few.receive_json())["alert_id"] == sent[2].alert_id
 
     live(api, story)
+
+
+@pytest.mark.parametrize(("shadow", "mode"), [(True, "shadow"), (False, "live")])
+def test_shadow_asks_for_what_it_asks_the_list_for(shadow: bool, mode: str) -> None:
+    query = LiveQuery(shadow=shadow)
+    assert [one for one in ("live", "shadow") if query.wants(alert(mode=one))] == [mode]
 
 
 def test_after_a_break_what_was_missed_comes_first(api: Running) -> None:
