@@ -24,6 +24,8 @@ from core.records import Alert, Id, Kind, SeverityName
 HEARTBEAT_S: Final = 30.0
 HEARD_BYTES_MAX: Final = 4_096
 CLOSE_WITHIN_S: Final = 5.0
+# A login may end before its time, in whatever process: how often it is asked for.
+LOGIN_ASKED_EVERY_S: Final = 60.0
 MISSED_AT_ONCE: Final = 1_000
 TOO_SLOW: Final = 4_008
 EXPIRED: Final = 4_001
@@ -75,17 +77,17 @@ async def alerts(call: Call) -> Reply:
 
 
 async def _serve(call: Call, socket: web.WebSocketResponse, client: Client) -> None:
-    services, expires_s = call.services, call.caller.expires_s
+    services = call.services
     tasks = [
         asyncio.create_task(work)
         for work in (
             _tell(services, call.query, socket, client),
             _hear(socket),
             client.slow.wait(),
-            _expire(expires_s),
+            ended(call),
         )
     ]
-    telling, hearing, _, expired = tasks
+    telling, hearing, _, over = tasks
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -95,8 +97,8 @@ async def _serve(call: Call, socket: web.WebSocketResponse, client: Client) -> N
     if client.slow.is_set():
         services.meter.dropped()
         await _close(call.request, socket, TOO_SLOW, b"too slow: go on with after=ALERT_ID")
-    elif expired.done() and not expired.cancelled():
-        await _close(call.request, socket, EXPIRED, b"the token has expired")
+    elif over.done() and not over.cancelled():
+        await _close(call.request, socket, EXPIRED, b"the token or the login has ended")
     elif hearing.done() and not hearing.cancelled():
         await _close(call.request, socket, WSCloseCode.OK, b"")
     elif telling.done() and not telling.cancelled() and telling.exception() is not None:
@@ -184,8 +186,19 @@ async def _hear(socket: web.WebSocketResponse) -> None:
             return
 
 
-async def _expire(expires_s: float) -> None:
-    await asyncio.sleep(min(max(0.0, expires_s - time.time()), 365 * 86_400))
+async def ended(call: Call, every_s: float = LOGIN_ASKED_EVERY_S) -> None:
+    """Returns when the token has expired, or the login is no more. every_s: how often it is asked for."""
+    while (left_s := call.caller.expires_s - time.time()) > 0:
+        await asyncio.sleep(min(left_s, every_s))
+        if call.caller.csrf is not None and not await _logged_in(call):
+            return
+
+
+async def _logged_in(call: Call) -> bool:
+    try:
+        return await call.services.sessions.caller(call.request) is not None
+    except Exception:  # noqa: BLE001 - a database that is away has logged nobody out
+        return True
 
 
 async def _close(request: web.Request, socket: web.WebSocketResponse, code: int, message: bytes) -> None:

@@ -3,14 +3,17 @@
 import asyncio
 import itertools
 import socket
+import time
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
 import pytest
 
 from argus.api.feed import QUEUED_MAX, Client, Feed
-from argus.api.live import EXPIRED, MISSED_AT_ONCE, TOO_SLOW, UNKNOWN, LiveQuery
+from argus.api.live import EXPIRED, MISSED_AT_ONCE, TOO_SLOW, UNKNOWN, LiveQuery, ended
+from argus.api.route import Call, Caller
 from core.records import encode
 from tests.argus.api.running import MEMBER, Running
 from tests.argus.store.records import Raw, alert, raw, rows
@@ -203,6 +206,22 @@ def test_a_session_ends_with_its_token(api: Running) -> None:
 
     # Clocks may differ by half a minute, so a token is taken for as long after its end.
     live(api, story, api.tokens.create("analyst", "ann", 1))
+
+
+def test_a_login_that_is_ended_before_its_time_is_heard_of_and_a_database_that_is_away_ends_none() -> None:
+    ann = Caller(role="analyst", user="ann", key="analyst:ann", expires_s=time.time() + 3_600, csrf="x")
+    answers: list[Any] = [ann, OSError("away"), ann, None]
+
+    class Logins:
+        async def caller(self, _request: Any) -> Caller | None:
+            answer = answers.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+    call = Call(request=None, services=SimpleNamespace(sessions=Logins()), caller=ann, path={})  # type: ignore[arg-type]
+    asyncio.run(ended(call, every_s=0))
+    assert answers == []
 
 
 def test_another_sites_page_hears_nothing(api: Running) -> None:
