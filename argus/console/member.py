@@ -9,9 +9,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-import msgspec
 from aiohttp import web
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from argus.api import alerts as api_alerts
 from argus.api import users
@@ -20,13 +19,16 @@ from argus.api.users import Code, health_of, in_force
 from argus.console import member_words as words
 from argus.console.flash import Flash
 from argus.console.page import Page, Visit
+from argus.console.steps import actions_of
+from argus.console.user import LOCATE
 from argus.store import reads
 from argus.store.reads import UserOverview
 from core import otp
 from core.clock import rfc3339, to_ms
+from core.events import Action
 from core.health import Health
 from core.outcomes import Answer, Answered
-from core.records import Alert, Command, Decision, Event, Feedback, Lock, Outcome
+from core.records import Alert, Command, Decision, Feedback, Lock, Outcome
 from core.rules.entry import Severity
 
 EVENTS_SHOWN: Final = 30
@@ -94,7 +96,7 @@ async def shown(visit: Visit) -> web.StreamResponse:
         code=code_under_way(outcomes, now_ms),
         tries=otp.TRIES,
         noticed=_noticed(raised, known.feedback if known is not None else []),
-        events=_events([one.raw for one in past or []], visit, known),
+        events=_events(actions_of(past or (), visit.request.app[LOCATE]), visit, known),
         events_there=past is not None,
         told=_told(known, outcomes),
     )
@@ -205,21 +207,16 @@ def _noticed(raised: list[Alert], labels: list[Feedback]) -> list[Noticed]:
     ]
 
 
-def _events(raws: list[bytes], visit: Visit, known: UserOverview | None) -> list[Did]:
+def _events(actions: list[Action], visit: Visit, known: UserOverview | None) -> list[Did]:
     """The newest events, and what the database has of those before."""
     decided = {one.event_id: one for one in (known.decisions if known is not None else [])}
-    for one in visit.services.decided.of_user(visit.caller.user, [_event_id(raw) for raw in raws]):
+    for one in visit.services.decided.of_user(visit.caller.user, [one.event_id for one in actions]):
         decided[one.event_id] = one
     found: dict[str, Did] = {}
-    for raw in raws:
-        try:
-            event = _event(raw)
-        except msgspec.MsgspecError:
-            continue
-        decision = decided.get(event.event_id)
-        found.setdefault(event.event_id, _did(event, decision))
+    for action in actions:
+        found.setdefault(action.event_id, _did(action, decided.get(action.event_id)))
     for event_id, decision in decided.items():
-        if event_id not in found and decision.type is not msgspec.UNSET:
+        if event_id not in found and decision.type is not UNSET:
             found[event_id] = Did(
                 _ms(decision.time),
                 words.DOES.get(decision.type, decision.type),
@@ -230,11 +227,10 @@ def _events(raws: list[bytes], visit: Visit, known: UserOverview | None) -> list
     return sorted(found.values(), key=lambda one: -one.time_ms)[:EVENTS_SHOWN]
 
 
-def _did(event: Event, decision: Decision | None) -> Did:
-    parts = [_sum(event.amount, event.currency), f"from {event.country}" if event.country else ""]
-    time_ms = event.time if isinstance(event.time, int) else to_ms(event.time)
-    said = words.DOES.get(event.type, event.type)
-    return Did(time_ms, said, event.outcome == "failure", ", ".join(filter(None, parts)), _held(decision))
+def _did(action: Action, decision: Decision | None) -> Did:
+    parts = [_sum(action.amount, action.currency), f"from {action.country}" if action.country else ""]
+    said = words.DOES.get(action.type, action.type)
+    return Did(action.time_ms, said, action.failed, ", ".join(filter(None, parts)), _held(decision))
 
 
 def _held(decision: Decision | None) -> str:
@@ -261,18 +257,9 @@ def _told(known: UserOverview | None, outcomes: list[Outcome]) -> list[Told]:
     return sorted(told, key=lambda one: one.time, reverse=True)[:TOLD_SHOWN]
 
 
-def _event_id(raw: bytes) -> str:
-    try:
-        return _event(raw).event_id
-    except msgspec.MsgspecError:
-        return ""
-
-
 def _ms(time: str) -> int:
     return to_ms(datetime.fromisoformat(time))
 
-
-_event: Final = msgspec.json.Decoder(Event).decode
 
 PAGES: Final = (
     Page(path="/me", roles=("member",), handler=shown, menu="My account"),

@@ -28,13 +28,15 @@ class Step(NamedTuple):
 
 
 def actions_of(past: Iterable[Past], locate: Locate) -> list[Action]:
-    """Events as detection sees them; what cannot be read is left out."""
+    """Events as detection sees them; what cannot be read, or is under the key of another user, is left out."""
     found = []
     for one in past:
         try:
-            found.append(to_action(read(one.raw), now_ms=None, locate=locate))
+            action = to_action(read(one.raw), now_ms=None, locate=locate)
         except Rejected:
             continue
+        if action.user_id.encode() == one.user_id:
+            found.append(action)
     return found
 
 

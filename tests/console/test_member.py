@@ -8,7 +8,7 @@ from argus.console.member import CONFIRMED, SENT, Pass, code_under_way
 from argus.console.member_words import said_of
 from core.clock import MINUTE, rfc3339
 from core.outcomes import Answer, Answered
-from core.records import Command, Lock, Outcome
+from core.records import Command, Event, Lock, Outcome
 from tests.argus.api.running import MEMBER, Running
 from tests.argus.store import records as make
 from tests.argus.store.records import NOW_MS, rows
@@ -61,6 +61,18 @@ def test_a_member_sees_what_happened_and_not_which_rule_saw_it(held: Surfer) -> 
     for secret in ("within 60 seconds", "payment_velocity", "Many payments", "81.5", "impossible_travel", "Köln"):
         assert secret not in held.html
     assert EVIL not in held.html
+
+
+def test_what_others_or_no_clock_have_seen_is_not_on_the_page(served: Running) -> None:
+    """A producer may send what no worker would read, or under another user's key."""
+    paid: dict[str, Any] = {"type": "transaction", "currency": "EUR"}
+    mine = Event(event_id="paid", user_id=MEMBER, time=NOW_MS, amount=31.0, **paid)
+    no_time = Event(event_id="no-time", user_id=MEMBER, time=NOW_MS * 1_000, amount=32.0, **paid)
+    hers = Event(event_id="hers", user_id="bob", time=NOW_MS, amount=33.0, **paid)
+    served.produce("events", mine, no_time, hers, key=MEMBER)
+    ada = Surfer(served).log_in("ada@home")
+    assert ada.get("/me").status == 200
+    assert [f"{amount}.00 EUR" in ada.text for amount in (31, 32, 33)] == [True, False, False]
 
 
 def test_a_member_has_this_page_and_no_other(held: Surfer, served: Running) -> None:

@@ -48,6 +48,8 @@ def test_an_event_has_its_decision_beside_it() -> None:
 
 def test_what_cannot_be_read_is_left_out_and_the_rest_bounded() -> None:
     broken = Past(NOW_MS, b"u1", b"\xff{")
-    many = actions_of([broken, *(past(number) for number in range(200))], nowhere)
+    hers = Past(NOW_MS, b"u1", past(1, user_id="u2").raw)
+    no_time = past(1, time=NOW_MS * 1_000)
+    many = actions_of([broken, hers, no_time, *(past(number) for number in range(200))], nowhere)
     assert len(many) == 200
     assert len(steps(None, many)) == STEPS_MAX

@@ -111,14 +111,15 @@ class Running(Asking):
     def token(self, role: str, user: str | None = None) -> str:
         return self.tokens.create(role, user or (MEMBER if role == "member" else role), 600)  # type: ignore[arg-type]
 
-    def produce(self, topic: str, *records: msgspec.Struct) -> None:
+    def produce(self, topic: str, *records: msgspec.Struct, key: str | None = None) -> None:
         """Put records into a topic, as a worker would: in their order, and there when it returns."""
+        raw_key, partition = (None, 0) if key is None else (key.encode(), self.services.placing(key))
 
         async def send() -> None:
             producer = AIOKafkaProducer(bootstrap_servers=self.settings.broker)
             await producer.start()
             for record in records:
-                await producer.send(self.settings.topic(topic), msgspec.json.encode(record), partition=0)
+                await producer.send(self.settings.topic(topic), msgspec.json.encode(record), raw_key, partition)
             await producer.stop()
 
         asyncio.run(send())
