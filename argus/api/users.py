@@ -81,7 +81,7 @@ async def known(call: Call) -> tuple[UserView, UserOverview | None]:
     lock = found.lock if found is not None else None
     if told is not None and (lock is None or told.version > lock.version):
         lock = told
-    alerts = [alert for alert in (found.alerts if found is not None else []) if alert.mode == "live"]
+    alerts = found.alerts if found is not None else []
     decisions = found.decisions if found is not None else []
     if call.caller.role == "member":
         alerts = [for_member(alert) for alert in alerts if concerns(alert, call.path["user_id"])]

@@ -46,7 +46,7 @@ def steps(overview: UserOverview | None, actions: list[Action]) -> list[Step]:
     decided: dict[str, Decision] = {}
     if overview is not None:
         decided = {decision.event_id: decision for decision in overview.decisions}
-        found += map(_alert, overview.alerts)
+        found += map(_alert, [*overview.alerts, *overview.shadow])
         found += map(_lock, overview.locks)
         found += map(_outcome, overview.outcomes)
         found += map(_label, overview.feedback)

@@ -76,7 +76,7 @@ async def one(visit: Visit) -> web.StreamResponse:
     view, overview = await users.known(visit.call())
     past = await visit.services.lately.of_user(view.user_id, EVENTS_MAX)
     actions = actions_of(past or (), visit.request.app[LOCATE])
-    alerts = overview.alerts if overview is not None else []
+    alerts = [*overview.alerts, *overview.shadow] if overview is not None else []
     return visit.render(
         "user.html",
         user=view,

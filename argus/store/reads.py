@@ -55,7 +55,7 @@ class UserRow(Struct, frozen=True):
 
 class UserOverview(Struct, kw_only=True):
     """What is known of a user: lists are newest first, at most `RECENT` each. last_ms: of the newest event, to within
-    ten minutes; lock: the newest word, whose end may have passed."""
+    ten minutes; lock: the newest word, whose end may have passed; alerts: live ones, shadow: those in shadow."""
 
     user_id: str
     first_ms: int | None
@@ -65,6 +65,7 @@ class UserOverview(Struct, kw_only=True):
     lock: Lock | None
     locks: list[Lock]
     alerts: list[Alert]
+    shadow: list[Alert]
     cases: list[Case]
     decisions: list[Decision]
     outcomes: list[Outcome]
@@ -163,13 +164,15 @@ async def user(connection: AsyncConnection, user_id: str) -> UserOverview | None
         risk_score=seen.risk_score if seen else None,
         lock=await lock(connection, user_id),
         locks=[_lock(one) for one in await _records(connection, _history(user_id))],
-        alerts=(await alerts(connection, AlertFilter(user_id=user_id))).items,
+        alerts=(await alerts(connection, AlertFilter(user_id=user_id, mode="live"))).items,
+        shadow=(await alerts(connection, AlertFilter(user_id=user_id, mode="shadow"))).items,
         cases=(await cases(connection, CaseFilter(user_id=user_id))).items,
         decisions=[_decision(one) for one in await _records(connection, _of_user(tables.decisions, user_id))],
         outcomes=[_outcome(one) for one in await _records(connection, _of_user(tables.outcomes, user_id))],
         feedback=[_feedback(one) for one in await _records(connection, _of_user(tables.feedback, user_id))],
     )
-    known = seen or overview.lock or overview.alerts or overview.cases or overview.outcomes or overview.feedback
+    alerted = overview.alerts or overview.shadow
+    known = seen or overview.lock or alerted or overview.cases or overview.outcomes or overview.feedback
     return overview if known else None
 
 

@@ -19,7 +19,7 @@ def past(number: int, **fields: Any) -> Past:
 def overview(**changed: Any) -> UserOverview:
     fields: dict[str, Any] = {
         "user_id": "u1", "first_ms": None, "last_ms": None, "decision": None, "risk_score": None, "lock": None,
-        "locks": [], "alerts": [], "cases": [], "decisions": [], "outcomes": [], "feedback": [],
+        "locks": [], "alerts": [], "shadow": [], "cases": [], "decisions": [], "outcomes": [], "feedback": [],
     }  # fmt: skip
     return UserOverview(**(fields | changed))
 
@@ -36,6 +36,11 @@ def test_all_that_happened_is_told_newest_first() -> None:
     assert [step.kind for step in told] == ["label", "outcome", "lock", "alert", "decision", "event"]
     assert [step.tone for step in told] == ["bad", "warn", "bad", "bad", "bad", ""]
     assert told[3].alert_id == "a1"
+
+
+def test_what_a_rule_in_shadow_found_is_told_as_such() -> None:
+    (step,) = steps(overview(shadow=[alert("a1", mode="shadow")]), [])
+    assert step.title == "High alert (shadow): Impossible travel"
 
 
 def test_an_event_has_its_decision_beside_it() -> None:

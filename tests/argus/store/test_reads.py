@@ -2,7 +2,7 @@ import pytest
 
 from argus.store import reads
 from argus.store.pages import LIMIT_MAX, BadCursor, Place, cursor_of, place_of
-from argus.store.reads import AlertFilter, CaseFilter
+from argus.store.reads import RECENT, AlertFilter, CaseFilter
 from argus.store.store import Store
 from core.clock import rfc3339
 from core.records import Source
@@ -124,6 +124,21 @@ def test_one_of_each_comes_back_as_it_was_told(url: str) -> None:
             assert await reads.decision(connection, "u2", "e1") is None
             assert await reads.outcome(connection, "m2") is None
             assert await reads.lock(connection, "u2") is None
+
+    run(url, story)
+
+
+def test_many_alerts_in_shadow_push_no_live_one_out_of_a_users_sight(url: str) -> None:
+    async def story(store: Store) -> None:
+        shady = [
+            make.alert(f"s{number}", mode="shadow", time=rfc3339(NOW_MS + 1_000 + number)) for number in range(RECENT)
+        ]
+        await store.write(rows("alerts", [make.alert("live"), *shady]))
+        async with store.reading() as connection:
+            overview = await reads.user(connection, "u1")
+        assert overview is not None
+        assert [alert.alert_id for alert in overview.alerts] == ["live"]
+        assert len(overview.shadow) == RECENT
 
     run(url, story)
 
