@@ -54,7 +54,8 @@ async def to_do(
     found: dict[str, Case] = {}
     async with visit.services.store.reading() as connection:
         for status in statuses:
-            page = await reads.cases(connection, CaseFilter(statuses=(status,), severities=severities), None, limit)
+            wanted = CaseFilter(statuses=(status,), severities=severities, assignee=assignee)
+            page = await reads.cases(connection, wanted, None, limit)
             found |= {case.case_id: case for case in page.items}
     for told in visit.services.cases.values():
         there = found.get(told.case_id)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from argus.console.cases import COLUMN_MAX
 from core.clock import rfc3339
 from core.records import Note
 from tests.argus.api.running import Running
@@ -33,6 +34,15 @@ def test_the_board_has_a_column_for_each_state(served: Running, ann: Surfer) -> 
     ann.get("/cases?severity=CRITICAL&whose=all")
     assert "Card testing" not in ann.text
     assert ann.get("/cases?whose=them").status == 400
+
+
+def test_ones_own_case_is_on_the_board_however_many_others_came_since(served: Running, ann: Surfer) -> None:
+    worked: Any = {"user_id": "eve", "status": "investigating"}
+    mine = case("long-mine", title="Mine for long", assignee="ann", opened=rfc3339(NOW_MS - 1), **worked)
+    others = [case(f"other-{number}", assignee="root", **worked) for number in range(COLUMN_MAX)]
+    served.write(rows("cases", [mine, *others]))
+    ann.get("/cases?whose=me")
+    assert "Mine for long" in ann.text
 
 
 def test_a_case_is_taken_from_the_board(served: Running, ann: Surfer) -> None:
