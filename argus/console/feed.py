@@ -43,7 +43,8 @@ async def feed(visit: Visit) -> web.StreamResponse:
         older=urlencode({**asked, "cursor": page.next}) if page.next else None,
         first=query.cursor is None,
         live=urlencode({name: text for name, text in asked.items() if name in LIVE}) if live else None,
-        newest=page.items[0] if page.items else None,
+        # The live feed knows no text: from the newest that has it, it would tell all that came since.
+        newest=page.items[0] if page.items and not query.text else None,
         severities=SEVERITIES,
         kinds=KINDS,
         rules=sorted(rule.id for rule in RULES),

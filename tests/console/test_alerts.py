@@ -61,6 +61,14 @@ def test_the_feed_filters_and_searches(ann: Surfer) -> None:
     assert "No alert is like that" in ann.text
 
 
+def test_a_search_does_not_ask_the_live_feed_for_all_that_came_since_what_it_found(ann: Surfer) -> None:
+    ann.get("/?user=ada")
+    assert 'data-after="' in ann.html
+    ann.get("/?text=IMPOSSIBLE&user=ada")
+    assert 'id="live"' in ann.html
+    assert "data-after" not in ann.html
+
+
 def test_a_filter_that_is_none_is_said_to_be(ann: Surfer) -> None:
     for query in ("kind=NONE", "cursor=x", "nothing=1", "since=yesterday"):
         assert ann.get(f"/?{query}").status == 400
