@@ -74,9 +74,12 @@ def _from_cloud(raw: bytes) -> bytes:
 
 def _from_headers(headers: Mapping[str, str]) -> dict[str, Any]:
     """What a header cannot hold as it is, is percent-encoded UTF-8 there."""
+    told = {name[3:]: text for name, text in headers.items() if name.startswith("ce-")}
     try:
-        return {name[3:]: unquote(text, errors="strict") for name, text in headers.items() if name.startswith("ce-")}
-    except UnicodeDecodeError:
+        for text in told.values():
+            text.encode()  # a byte that is no UTF-8 came as half a character
+        return {name: unquote(text, errors="strict") for name, text in told.items()}
+    except UnicodeError:
         raise NotInShape("A header of the CloudEvent is not percent-encoded UTF-8") from None
 
 
