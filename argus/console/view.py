@@ -15,7 +15,7 @@ from argus.api.guard import NOBODY
 from argus.api.problems import Problem
 from argus.api.route import Caller, Role
 from argus.api.services import SERVICES
-from argus.console.addresses import quoted
+from argus.console.addresses import HOME, quoted
 from argus.console.assets import ASSETS, Assets
 from argus.console.clocks import spoken
 from argus.console.flash import COOKIE, clear_flash, flash_of
@@ -75,18 +75,16 @@ def rendered(
     *,
     caller: Caller = NOBODY,
     status: int = 200,
-    where: str | None = None,
 ) -> web.Response:
-    """where: the path that a page of its own is about, for the menu and to come back to; the request's where left
-    out."""
     flash = flash_of(request, caller.csrf) if caller.csrf else None
     theme = request.cookies.get(THEME_COOKIE, THEMES[0])
     around = {
         "me": caller,
         "csrf": caller.csrf or "",
         "menu": [entry for entry in request.app[MENU] if caller.role in entry.roles] if caller is not NOBODY else [],
-        "path": where or request.path,
-        "here": where or request.path_qs,
+        "path": request.path,
+        # Where to come back to: what answers a form need not be there to be asked for.
+        "here": request.path_qs if request.method == "GET" else HOME,
         "theme": theme if theme in THEMES else THEMES[0],
         "flash": flash,
         "now": datetime.now(UTC),

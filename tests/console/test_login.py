@@ -149,3 +149,12 @@ def test_light_or_dark_is_remembered(served: Running) -> None:
     assert (surfer.cookies[THEME_COOKIE], 'data-theme="dark"' in surfer.html) == ("dark", True)
     surfer.post("/theme", {"theme": "pink\r\nX: y", "next": "//evil.example"}, follow=False)
     assert (surfer.cookies[THEME_COOKIE], surfer.last.headers["location"]) == ("dark", "/")
+
+
+def test_other_colours_on_a_page_that_answers_a_form_lead_to_one_that_can_be_asked_for(served: Running) -> None:
+    surfer = Surfer(served).log_in("ann")
+    surfer.get("/simulator")
+    assert surfer.form("/theme").fields["next"] == "/simulator"
+    assert surfer.submit("/simulator/event", lat="120").status == 400
+    assert surfer.submit("/theme", theme="dark").status == 200
+    assert surfer.at == "/"
