@@ -104,6 +104,7 @@ def test_an_alert_tells_all_that_is_known_of_it(served: Running, ann: Surfer) ->
     assert "<polyline" in ann.html
     assert "&#34;extra&#34;: [" in ann.html, "the event as it was sent"
     assert "/alerts/mine" in ann.html, "another alert of the same user"
+    assert '<a href="/rules/impossible_travel">' in ann.html
 
 
 def test_an_event_that_is_gone_is_said_to_be(ann: Surfer) -> None:
