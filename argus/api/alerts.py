@@ -130,15 +130,15 @@ async def one(call: Call) -> Alert:
 
 
 async def acknowledge(call: Call) -> Reply:
-    return await _case_work(call, "acknowledge")
+    return await case_work(call, "acknowledge")
 
 
 async def resolve(call: Call) -> Reply:
-    return await _case_work(call, "resolve", resolution=(call.body or Resolve()).resolution)
+    return await case_work(call, "resolve", resolution=(call.body or Resolve()).resolution)
 
 
 async def false_positive(call: Call) -> Reply:
-    return await _case_work(call, "false_positive")
+    return await case_work(call, "false_positive")
 
 
 async def dispute(call: Call) -> Reply:
@@ -148,7 +148,8 @@ async def dispute(call: Call) -> Reply:
     return replied(await ask(call, "dispute", call.caller.user, alert_id=alert.alert_id, reason=note))
 
 
-async def _case_work(call: Call, type_: str, **fields: str) -> Reply:
+async def case_work(call: Call, type_: str, **fields: str) -> Reply:
+    """A command about the case of the alert in the path."""
     alert = await visible(call)
     fields |= {"alert_id": alert.alert_id}
     if call.body is not None and call.body.note is not None:

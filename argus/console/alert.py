@@ -7,8 +7,8 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET
 
-from argus.api import alerts, commands, users
-from argus.api.alerts import Remark, Resolve, subject_of
+from argus.api import alerts, users
+from argus.api.alerts import Remark, Resolve
 from argus.api.problems import Problem
 from argus.api.routes import ADMIN, STAFF
 from argus.console import worldmap
@@ -66,8 +66,7 @@ async def false_positive(visit: Visit) -> web.StreamResponse:
 async def escalate(visit: Visit) -> web.StreamResponse:
     alert = await alerts.visible(visit.call())
     before = await case_of(visit, alert)
-    asking = commands.ask(visit.call(), "escalate", subject_of(alert), alert_id=alert.alert_id)
-    return await _done(visit, alert, before, await visit.told(asking))
+    return await _done(visit, alert, before, await visit.told(alerts.case_work(visit.call(), "escalate")))
 
 
 async def lock(visit: Visit) -> web.StreamResponse:

@@ -107,6 +107,15 @@ def test_an_alert_tells_all_that_is_known_of_it(served: Running, ann: Surfer) ->
     assert '<a href="/rules/impossible_travel">' in ann.html
 
 
+def test_a_fresh_alert_is_escalated_once_it_has_come_to_where_cases_are(served: Running, ann: Surfer) -> None:
+    served.produce("alerts", alert("early", user_id="ada", detected_at=rfc3339(served.services.now_ms())))
+    until(lambda: served.services.feed.get("early"), what="the alert")
+    served.stream.unknowing = 2
+    ann.get("/alerts/early")
+    ann.submit("/alerts/early/escalate")
+    assert "Done escalate done" in ann.text
+
+
 def test_an_event_that_is_gone_is_said_to_be(ann: Surfer) -> None:
     ann.get("/alerts/mine")
     assert "not among the newest" in ann.text
