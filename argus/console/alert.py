@@ -23,6 +23,8 @@ from argus.store.reads import AlertFilter
 from core.records import Alert, Lock
 
 RELATED_MAX: Final = 12
+# So many that a search finds are looked at.
+SEARCHED_MAX: Final = 100
 SHOWN_FEATURES: Final = 12
 # What other alerts may have in common with this one.
 SHARED: Final = ("ip", "device_id", "card_id", "payee_id")
@@ -131,23 +133,28 @@ async def _event(visit: Visit, alert: Alert) -> str | None:
 async def _related(visit: Visit, alert: Alert) -> list[tuple[str, list[Alert]]]:
     """Other alerts, by what they have in common with this one, each once."""
     seen, found = {alert.alert_id}, []
-    asked: list[tuple[str, AlertFilter]] = []
-    if alert.user_id is not None:
-        asked.append(("the same user", AlertFilter(user_id=alert.user_id)))
-    for name in SHARED:
-        if name in alert.context:
-            value = str(alert.context[name])
-            asked.append((f"the same {name.removesuffix('_id')} {value}", AlertFilter(text=value)))
+    asked = [] if alert.user_id is None else [("user", alert.user_id)]
+    asked += [(name.removesuffix("_id"), str(alert.context[name])) for name in SHARED if name in alert.context]
     if alert.source is not UNSET:
-        asked.append((f"the same {alert.source.type} {alert.source.id}", AlertFilter(text=alert.source.id)))
+        asked.append((str(alert.source.type), alert.source.id))
     async with visit.services.store.reading() as connection:
-        for what, wanted in asked:
-            page = await reads.alerts(connection, wanted, None, RELATED_MAX + 1)
-            fresh = [one for one in page.items if one.alert_id not in seen][:RELATED_MAX]
+        for what, id_ in asked:
+            wanted = AlertFilter(user_id=id_) if what == "user" else AlertFilter(text=id_)
+            page = await reads.alerts(connection, wanted, None, SEARCHED_MAX)
+            fresh = [one for one in page.items if one.alert_id not in seen and _has(one, what, id_)][:RELATED_MAX]
             seen.update(one.alert_id for one in fresh)
             if fresh:
-                found.append((what, fresh))
+                found.append((f"the same {what} {id_}" if what != "user" else "the same user", fresh))
     return found
+
+
+def _has(alert: Alert, what: str, id_: str) -> bool:
+    """Whether that very id is in it: a search for `10.0.0.1` finds `10.0.0.12` too."""
+    if what == "user":
+        return alert.user_id == id_
+    if alert.source is not UNSET and (alert.source.type, alert.source.id) == (what, id_):
+        return True
+    return id_ in (alert.context.get(what), alert.context.get(f"{what}_id"))
 
 
 def _map(alert: Alert) -> worldmap.Map | None:

@@ -5,9 +5,9 @@ from urllib.parse import quote
 import pytest
 
 from core.clock import rfc3339
-from core.records import Counterfactual, Reason, Travel
+from core.records import Counterfactual, Reason, Source, Travel
 from tests.argus.api.running import Running
-from tests.argus.store.records import NOW_MS, alert, case, decision, lock, rows
+from tests.argus.store.records import NOW_MS, alert, case, decision, lock, rows, source_alert
 from tests.console.surfing import Surfer
 from tests.kafka.until import until
 
@@ -105,6 +105,16 @@ def test_an_alert_tells_all_that_is_known_of_it(served: Running, ann: Surfer) ->
     assert "&#34;extra&#34;: [" in ann.html, "the event as it was sent"
     assert "/alerts/mine" in ann.html, "another alert of the same user"
     assert '<a href="/rules/impossible_travel">' in ann.html
+
+
+def test_what_only_looks_alike_is_not_the_same(served: Running, ann: Surfer) -> None:
+    at = {"name": "10.7.0.1", "longer": "10.7.0.12", "again": "10.7.0.1"}
+    told = [alert(f"at-{name}", user_id=f"at-{name}", context={"ip": ip}) for name, ip in at.items()]
+    served.write(rows("alerts", [*told, source_alert("at-source", Source("ip", "10.7.0.1"), ["bob"])]))
+    ann.get("/alerts/at-name")
+    assert "With the same ip 10.7.0.1" in ann.text
+    related = [name for name in ("at-longer", "at-again", "at-source") if f"/alerts/{name}" in ann.html]
+    assert related == ["at-again", "at-source"]
 
 
 def test_a_fresh_alert_is_escalated_once_it_has_come_to_where_cases_are(served: Running, ann: Surfer) -> None:
