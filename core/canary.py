@@ -8,6 +8,8 @@ of all counts. It is known by a header of its record *and* by its user's id: no 
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from core.clock import rfc3339
+
 HEADER: Final = "argus-canary"
 HEADERS: Final = ((HEADER, b"1"),)
 USER_PREFIX: Final = "argus-canary-"
@@ -27,7 +29,7 @@ def canary_event(user_id: str, sent_ms: int) -> dict[str, Any]:
         "event_id": f"{user_id}-{sent_ms}",
         "type": "page_view",
         "user_id": user_id,
-        "time": sent_ms,
+        "time": rfc3339(sent_ms),
         "path": "/argus-canary",
     }
 

@@ -11,6 +11,7 @@ from argus.api.once import HEADER
 from argus.api.problems import Problem, not_found
 from argus.api.route import Call, Reply
 from argus.store import reads
+from core.clock import rfc3339
 from core.records import Command, Outcome, encode
 
 
@@ -41,7 +42,7 @@ async def ask(call: Call, type_: str, user_id: str, *, step: str = "", **fields:
         user_id=user_id,
         by=call.caller.user,
         role=call.caller.role,
-        time=services.now_ms(),
+        time=rfc3339(services.now_ms()),  # type: ignore[arg-type]
         **fields,
     )
     output = Output(services.settings.topic("commands"), services.placing(user_id), user_id.encode(), encode(command))

@@ -105,7 +105,8 @@ async def known(call: Call) -> tuple[UserView, UserOverview | None]:
 
 async def lock(call: Call) -> Reply:
     body: LockRequest = call.body or LockRequest()
-    until = when_ms("until", body.until)
+    until_ms = when_ms("until", body.until)
+    until = None if until_ms is None else rfc3339(until_ms)
     scope = list(body.scope) if body.scope else None
     return replied(await ask(call, "lock", call.path["user_id"], scope=scope, until=until, reason=body.reason))
 

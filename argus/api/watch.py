@@ -48,7 +48,7 @@ def _send(services: Services, request: web.Request, user: str, outcome: str) -> 
         event_id=f"api-{uuid.uuid4().hex}",
         type="login",
         user_id=user[:ID_MAX_CHARS] or "api:unknown",
-        time=services.now_ms(),
+        time=rfc3339(services.now_ms()),  # type: ignore[arg-type]
         outcome=outcome,  # type: ignore[arg-type]
         ip=ip if ip is not None and net.network_of(ip) is not None else None,
         user_agent=_text(request.headers.get("User-Agent", ""))[:TEXT_MAX_CHARS] or None,

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from argus.api.problems import invalid
 from argus.api.simulated import PREFIX
+from core.clock import rfc3339
 
 DEFAULTS: Final = {
     "type": "transaction",
@@ -50,7 +51,7 @@ def read_event(form: EventForm, now_ms: int) -> dict[str, Any]:
         else:
             event[name] = text
     time = form.get("time", "")
-    event["time"] = int(time) if time.isdecimal() and len(time) < 15 else time or now_ms
+    event["time"] = int(time) if time.isdecimal() and len(time) < 15 else time or rfc3339(now_ms)
     return event
 
 

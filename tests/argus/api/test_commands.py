@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -45,7 +46,12 @@ def last(api: Running) -> Command:
             {"reason": "Seen", "scope": ["payout"]},
             {"type": "lock", "scope": ["payout"]},
         ),
-        ("admin", "/v1/users/bob/lock", {"until": "2027-01-01T00:00:00Z"}, {"until": 1_798_761_600_000}),
+        (
+            "admin",
+            "/v1/users/bob/lock",
+            {"until": "2027-01-01T00:00:00Z"},
+            {"until": datetime(2027, 1, 1, tzinfo=UTC)},
+        ),
         ("admin", "/v1/users/bob/unlock", None, {"type": "unlock", "user_id": "bob", "by": "admin"}),
         ("member", f"/v1/users/{MEMBER}/otp", None, {"type": "otp_request", "user_id": MEMBER, "by": MEMBER}),
         (
@@ -69,6 +75,7 @@ def test_a_post_is_a_command_and_answers_with_its_outcome(
     assert (answer.status, answer.json["status"], answer.json["command_id"]) == (200, "done", sent.command_id)
     assert {name: getattr(sent, name) for name in command} == command
     assert sent.role == role
+    assert isinstance(sent.time, datetime), "as text"
 
 
 def test_a_code_travels_only_as_its_keyed_hash(api: Running) -> None:

@@ -1,6 +1,7 @@
 """Logins of browsers, and what the API makes of wrong ones."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from argus.api import accounts
 from argus.api.passwords import WeakPassword, hashed, matches, nobodys
 from argus.store.store import Store
+from core.clock import rfc3339, to_ms
 from tests.argus.api.running import MEMBER, PASSWORD, Running
 from tests.argus.store.records import run
 from tests.kafka.until import until
@@ -91,6 +93,7 @@ def test_wrong_logins_and_forged_tokens_are_events_that_argus_watches(api: Runni
         event = failures(api, user)[-1]
         assert (event["type"], event["ip"]) == ("login", "127.0.0.1")
         assert "wrong" not in str(event)
+        assert event["time"] == rfc3339(to_ms(datetime.fromisoformat(event["time"])))
 
 
 def test_a_browsers_name_that_is_no_text_hides_no_wrong_login(api: Running) -> None:

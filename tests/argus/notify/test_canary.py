@@ -12,6 +12,7 @@ from argus.measure import Metrics
 from argus.notify.canary import SEEN_WITHIN_S, Canaries
 from argus.notify.meter import NotifyMeter
 from core.canary import is_canary
+from core.clock import rfc3339
 from core.notices import CanarySeen
 from tests.argus.notify.desk import Desk
 
@@ -57,6 +58,7 @@ async def test_an_event_goes_to_every_partition_again_and_again() -> None:
     events = [msgspec.json.decode(output.value or b"") for output in nest.sent]
     assert all(is_canary(output.headers, event["user_id"]) for output, event in zip(nest.sent, events, strict=True))
     assert [Placing(2)(event["user_id"]) for event in events[:2]] == [0, 1]
+    assert {event["time"] for event in events} == {rfc3339(NOW_MS)}
     assert nest.value("argus_canary_sent_total") == len(nest.sent)
 
 
