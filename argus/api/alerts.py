@@ -38,7 +38,8 @@ TIME: Final = (
 When = Annotated[str, Meta(pattern=TIME, description="RFC 3339, or milliseconds since the epoch")]
 SEVERAL: Final = Meta(min_length=1, max_length=VALUES_MAX)
 Text = Annotated[str, Meta(max_length=200)]
-NoteText = Annotated[str, Meta(max_length=2_000)]
+NOTE_CHARS_MAX: Final = 2_000
+NoteText = Annotated[str, Meta(max_length=NOTE_CHARS_MAX)]
 
 
 class AlertQuery(Struct, frozen=True, forbid_unknown_fields=True):

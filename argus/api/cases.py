@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from argus.api.alerts import SEVERAL, Cursor, Limit, NoteText
+from argus.api.alerts import NOTE_CHARS_MAX, SEVERAL, Cursor, Limit, NoteText
 from argus.api.commands import Pending, ask, replied
 from argus.api.problems import Problem, invalid, not_found
 from argus.api.route import Call, Reply
@@ -17,6 +17,7 @@ from core.restored import subject_of
 # The changed case is told on another topic than the answer, at about the same time.
 SHOWN_WITHIN_S: Final = 10.0
 NOBODY: Final = "none"
+NOTES_MAX: Final = 20
 
 
 class CaseQuery(Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,12 +41,13 @@ class CasePage(Struct, frozen=True):
 class CaseChange(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What is to change, done in the order acknowledge, assign, escalate, resolve. status investigating without an
     assignee assigns to oneself, and so does a note alone where nobody has the case. resolved takes a resolution.
-    version: refused where the case has another one meanwhile."""
+    notes: as `note`, or several, which become one. version: refused where the case has another one meanwhile."""
 
     status: Literal["acknowledged", "investigating", "resolved"] | None = None
     assignee: Id | UnsetType = UNSET
     resolution: Literal["confirmed_fraud", "false_positive", "inconclusive"] | None = None
     note: NoteText | None = None
+    notes: NoteText | Annotated[list[NoteText], Meta(max_length=NOTES_MAX)] | None = None
     escalate: bool = False
     # Without a fraction: to JSON, 3 and 3.0 are the same.
     version: Annotated[float, Meta(ge=0, le=2**53, multiple_of=1)] | None = None
@@ -82,13 +84,14 @@ def newest(call: Call, stored: Case) -> Case:
 async def change(call: Call) -> Case | Reply:
     """Each command is answered before the next is sent; the first that is refused ends it."""
     case, wanted = await one(call), call.body
-    steps = _steps(wanted, case, call.caller.user)
+    remark = _remark(wanted)
+    steps = _steps(wanted, remark, case, call.caller.user)
     if not steps:
         raise invalid("The request changes nothing")
     if wanted.version is not None and wanted.version != case.version:
         raise Problem(409, "changed", f"The case has been changed meanwhile: it is at version {case.version}")
     for number, (type_, fields) in enumerate(steps):
-        note = wanted.note if number == len(steps) - 1 else None
+        note = remark if number == len(steps) - 1 else None
         answer = await ask(call, type_, subject_of(case), step=type_, case_id=case.case_id, reason=note, **fields)
         if isinstance(answer, Pending):
             return replied(answer)
@@ -109,7 +112,16 @@ def _shows(case: Case, steps: list[tuple[str, dict[str, Any]]]) -> bool:
     )
 
 
-def _steps(wanted: CaseChange, case: Case, by: str) -> list[tuple[str, dict[str, Any]]]:
+def _remark(wanted: CaseChange) -> str | None:
+    """All that is to be noted, a line each."""
+    notes = [wanted.notes] if isinstance(wanted.notes, str) else wanted.notes or []
+    told = "\n".join(text for text in (wanted.note, *notes) if text)
+    if len(told) > NOTE_CHARS_MAX:
+        raise invalid(f"at most {NOTE_CHARS_MAX} characters together", "notes")
+    return told or None
+
+
+def _steps(wanted: CaseChange, remark: str | None, case: Case, by: str) -> list[tuple[str, dict[str, Any]]]:
     """The commands that it takes."""
     if (wanted.status == "resolved") != (wanted.resolution is not None):
         raise invalid("status resolved and a resolution go together", "resolution")
@@ -124,6 +136,6 @@ def _steps(wanted: CaseChange, case: Case, by: str) -> list[tuple[str, dict[str,
         steps.append(("escalate", {}))
     if wanted.status == "resolved":
         steps.append(("resolve", {"resolution": wanted.resolution}))
-    if not steps and wanted.note:
+    if not steps and remark:
         steps.append(("assign", {"assignee": case.assignee or by}))
     return steps

@@ -149,11 +149,27 @@ def test_a_case_changes_by_commands_and_is_shown_changed(api: Running) -> None:
         ({"status": "open"}, 400),
         ({"owner": "ann"}, 400),
         ({"assignee": None}, 400),
+        ({"notes": []}, 400),
+        ({"notes": ["x" * 1_000, "x" * 1_000]}, 400),
+        ({"status": "acknowledged", "notes": ["x" * 1_000, "x" * 1_000]}, 400),
         ({"status": "acknowledged", "version": 99}, 409),
     ],
 )
 def test_a_change_of_a_case_that_makes_no_sense_is_refused(api: Running, change: Any, status: int) -> None:
     assert api.request("PATCH", "/v1/cases/c1", change, role="analyst").status == status
+
+
+@pytest.mark.parametrize(
+    ("change", "noted"),
+    [
+        ({"notes": "Called her"}, "Called her"),
+        ({"notes": ["Called her", "No answer"]}, "Called her\nNo answer"),
+        ({"note": "Called her", "notes": ["No answer"]}, "Called her\nNo answer"),
+    ],
+)
+def test_notes_may_be_called_as_a_case_calls_them(api: Running, change: Any, noted: str) -> None:
+    assert api.request("PATCH", "/v1/cases/c1", change, role="analyst").status == 200
+    assert last(api).reason == noted
 
 
 def test_a_note_alone_leaves_the_case_with_whom_it_is(api: Running) -> None:
