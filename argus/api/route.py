@@ -69,7 +69,6 @@ class Route(Struct, frozen=True, kw_only=True):
     errors: Mapping[int, str] = {}
     once: bool = False
     large: bool = False
-    tag: str = ""
 
     @property
     def public(self) -> bool:

@@ -10,6 +10,7 @@ from argus.api.alerts import NoteText, When, concerns, for_member, when_ms
 from argus.api.commands import ask, replied
 from argus.api.problems import not_found
 from argus.api.route import Call, Reply
+from argus.api.services import Services
 from argus.store import reads
 from argus.store.reads import UserOverview
 from core import health as accounts_health
@@ -75,12 +76,9 @@ async def known(call: Call) -> tuple[UserView, UserOverview | None]:
     user_id, now_ms = call.path["user_id"], call.services.now_ms()
     async with call.services.store.reading() as connection:
         found = await reads.user(connection, user_id)
-    told = call.services.locks.get(user_id)
-    if found is None and told is None and call.caller.role != "member":
+    lock = newest_lock(call.services, user_id, found.lock if found is not None else None)
+    if found is None and lock is None and call.caller.role != "member":
         raise not_found("Nothing is known of such a user")
-    lock = found.lock if found is not None else None
-    if told is not None and (lock is None or told.version > lock.version):
-        lock = told
     alerts = found.alerts if found is not None else []
     decisions = found.decisions if found is not None else []
     if call.caller.role == "member":
@@ -124,6 +122,12 @@ async def verify(call: Call) -> Reply:
     user_id = call.path["user_id"]
     hashed = otp_hash(call.services.otp_key, user_id, call.body.code)
     return replied(await ask(call, "otp_verify", user_id, otp_hash=hashed))
+
+
+def newest_lock(services: Services, user_id: str, stored: Lock | None) -> Lock | None:
+    """The newest word on a user: what was told, or what the database has, which is a moment behind."""
+    told = services.locks.get(user_id)
+    return told if told is not None and (stored is None or told.version > stored.version) else stored
 
 
 def in_force(lock: Lock, now_ms: int) -> Lock:

@@ -117,8 +117,7 @@ async def _lock(visit: Visit, alert: Alert) -> Lock | None:
         return None
     async with visit.services.store.reading() as connection:
         stored = await reads.lock(connection, alert.user_id)
-    told = visit.services.locks.get(alert.user_id)
-    newest = told if told is not None and (stored is None or told.version > stored.version) else stored
+    newest = users.newest_lock(visit.services, alert.user_id, stored)
     return None if newest is None else users.in_force(newest, visit.services.now_ms())
 
 

@@ -1,6 +1,6 @@
 """A case's deadlines as people see them: what is left, and how much of the time has gone."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -39,12 +39,6 @@ def next_clock(case: Case, now: datetime) -> Clock:
     """What is to be done next, or was last."""
     first, last = clocks(case, now)
     return first if first.done is None and last.done is None else last
-
-
-def left_s(case: Case) -> float:
-    """To order cases by: the end of the next clock, in seconds since the epoch."""
-    clock = next_clock(case, datetime.now(UTC))
-    return datetime.fromisoformat(clock.by).timestamp()
 
 
 def spoken(seconds: float) -> str:

@@ -15,7 +15,7 @@ from msgspec import UNSET, Struct
 from argus.api import alerts as api_alerts
 from argus.api import users
 from argus.api.alerts import Dispute
-from argus.api.users import Code, health_of, in_force
+from argus.api.users import Code, health_of, in_force, newest_lock
 from argus.console import member_words as words
 from argus.console.flash import Flash
 from argus.console.page import Page, Visit
@@ -28,7 +28,7 @@ from core.clock import rfc3339, to_ms
 from core.events import Action
 from core.health import Health
 from core.outcomes import Answer, Answered
-from core.records import Alert, Command, Decision, Feedback, Lock, Outcome
+from core.records import Alert, Command, Decision, Feedback, Outcome
 from core.rules.entry import Severity
 
 EVENTS_SHOWN: Final = 30
@@ -79,7 +79,7 @@ async def shown(visit: Visit) -> web.StreamResponse:
     services, user_id, now_ms = visit.services, visit.caller.user, visit.services.now_ms()
     async with services.store.reading() as connection:
         known = await reads.user(connection, user_id)
-    lock = _lock(visit, known)
+    lock = newest_lock(services, user_id, known.lock if known is not None else None)
     raised = _raised(known, user_id) if known is not None else []
     health = health_of(lock, raised, now_ms) if known is not None or lock is not None else Health(100, [], [])
     outcomes = _outcomes(visit, known)
@@ -171,15 +171,6 @@ UNLOCKED: Final = _said(Answer.UNLOCKED)
 CONFIRMED: Final = _said(Answer.CONFIRMED)
 VOID: Final = _said(Answer.CODE_VOID)
 OVER: Final = (_said(Answer.CODE_EXPIRED), _said(Answer.ADMIN_LOCK))
-
-
-def _lock(visit: Visit, known: UserOverview | None) -> Lock | None:
-    """The newest word: what was just told, or what the database has."""
-    stored = known.lock if known is not None else None
-    told = visit.services.locks.get(visit.caller.user)
-    if told is not None and (stored is None or told.version > stored.version):
-        return told
-    return stored
 
 
 def _raised(known: UserOverview, user_id: str) -> list[Alert]:

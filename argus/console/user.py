@@ -67,7 +67,7 @@ async def listed(visit: Visit) -> web.StreamResponse:
     except BadCursor as error:
         raise invalid(str(error), "cursor") from None
     now_ms = visit.services.now_ms()
-    locks = {row.user_id: visit.services.locks.get(row.user_id) or row.lock for row in page.items}
+    locks = {row.user_id: users.newest_lock(visit.services, row.user_id, row.lock) for row in page.items}
     states = {user_id: users.in_force(lock, now_ms).state for user_id, lock in locks.items() if lock is not None}
     return visit.render("users.html", users=page.items, states=states, text=query.text, next=page.next)
 

@@ -201,15 +201,6 @@ async def audited(connection: AsyncConnection, subjects: Sequence[str], limit: i
     return [_audit(record) for record in await _records(connection, query.limit(limit))]
 
 
-async def locks_in_force(connection: AsyncConnection, now_ms: int) -> list[Lock]:
-    """Locks and challenges whose end has not come."""
-    table = tables.locks.c
-    query = select(table.record).where(
-        table.state != "unlocked", table.until_ms.is_(None) | (table.until_ms > now_ms)
-    )
-    return [_lock(record) for record in await _records(connection, query)]
-
-
 async def _records(connection: AsyncConnection, query: Select[Any]) -> list[str]:
     return list((await connection.scalars(query)).all())
 

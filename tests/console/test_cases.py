@@ -8,8 +8,9 @@ from argus.console.cases import COLUMN_MAX
 from core.clock import rfc3339
 from core.records import Note
 from tests.argus.api.running import Running
-from tests.argus.store.records import NOW_MS, audit, case, rows
+from tests.argus.store.records import NOW_MS, audit, case, decision, lock, rows
 from tests.console.surfing import Surfer
+from tests.kafka.until import until
 
 pytestmark = pytest.mark.broker
 
@@ -123,6 +124,17 @@ def test_users_are_found_by_how_their_ids_begin(served: Running, ann: Surfer) ->
     assert "Nobody's id begins like that" in ann.text
     assert ann.get("/users?cursor=x").status == 400
     assert ann.get("/users/nobody-is-called-this").status == 404
+
+
+def test_the_list_of_users_has_the_newest_word_on_each_lock(served: Running, ann: Surfer) -> None:
+    """What was told may be older than what the database has: at a start it begins with what came before."""
+    served.produce("locks", lock("relocked", version=1, until=None))
+    until(lambda: served.services.locks.get("relocked"), what="the first lock")
+    opened = lock("relocked", version=2, state="unlocked", until=None)
+    served.write([*rows("decisions", [decision("seen", user_id="relocked")]), *rows("locks", [opened])])
+    ann.get("/users?text=relocked")
+    assert "relocked" in ann.text
+    assert 'data-state="locked"' not in ann.html
 
 
 def test_a_user_page_has_all_sides(served: Running, ann: Surfer) -> None:

@@ -167,19 +167,3 @@ def test_a_user_is_shown_with_everything_that_is_known_and_one_who_is_not_known_
         assert (other.last_ms, [alert.alert_id for alert in other.alerts]) == (None, ["a2"])
 
     run(url, story)
-
-
-def test_locks_in_force_are_those_whose_end_has_not_come(url: str) -> None:
-    async def story(store: Store) -> None:
-        locks = [
-            make.lock("u1", until=rfc3339(NOW_MS + 10)),
-            make.lock("u2", until=None, state="challenged"),
-            make.lock("u3", until=rfc3339(NOW_MS)),
-            make.lock("u4", state="unlocked", until=None),
-        ]
-        await store.write(rows("locks", locks))
-        async with store.reading() as connection:
-            held = await reads.locks_in_force(connection, NOW_MS)
-        assert {lock.user_id for lock in held} == {"u1", "u2"}
-
-    run(url, story)
