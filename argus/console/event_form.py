@@ -30,7 +30,8 @@ DEFAULTS: Final = {
 NUMBERS: Final = ("lat", "lon", "amount")
 PAYMENTS: Final = ("transaction", "payout", "deposit")
 OF_PAYMENTS: Final = ("amount", "currency", "merchant_id", "card_id", "payee_id")
-PREFIXED: Final = ("user_id", "event_id")
+# What other users may share with them: the address alone is as it was typed.
+PREFIXED: Final = ("user_id", "event_id", "device_id", "session_id", "merchant_id", "card_id", "payee_id")
 
 EventForm = dict[str, str]
 

@@ -1,6 +1,7 @@
 """The simulator: made-up events and whole attacks, sent the way that `POST /v1/events` sends them.
 
-All that is sent is about users whose ids begin with `sim-`: nobody can be made to look like a thief from here.
+All that is sent is about users, devices, cards, payees and merchants whose ids begin with `sim-`, or are made up at
+random: none that exists can be given a bad name from here. An address can: it is as it was typed.
 """
 
 import asyncio

@@ -46,6 +46,13 @@ def test_nobody_who_exists_can_be_made_to_do_something(served: Running, ann: Sur
     assert event["event_id"] == "sim-mine"
 
 
+def test_nothing_that_real_users_may_share_is_theirs() -> None:
+    named = dict.fromkeys(("device_id", "session_id", "merchant_id", "card_id", "payee_id"), "real")
+    event = read_event({**DEFAULTS, **named}, 5)
+    assert {event[name] for name in named} == {"sim-real"}
+    assert read_event({**DEFAULTS, "device_id": "sim-mine"}, 5)["device_id"] == "sim-mine"
+
+
 def test_a_wrong_event_is_not_sent_and_says_why(served: Running, ann: Surfer) -> None:
     ann.get("/simulator")
     assert ann.submit("/simulator/event", user_id="sim-wrong", lat="120").status == 400
