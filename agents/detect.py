@@ -13,7 +13,7 @@ from msgspec import Struct, field
 from agents.intake import Rejections
 from agents.outputs import canary_outputs, verdict_outputs
 from agents.placing import Placing
-from agents.services import Services
+from agents.services import Services, report_alerts
 from agents.shard import Output
 from agents.users import Draft, UserWork
 from core.canary import is_canary
@@ -196,13 +196,7 @@ def report(services: Services, judged: Judged, taken: Taken) -> None:
     meter.decisions(Counter(decision.decision for decision in judged.decisions))
     meter.latencies([now_ms - at_ms for at_ms in arrived.values()])
     meter.skews([taken.read_ms - action.time_ms for action in taken.actions])
-    for alert in judged.alerts:
-        if alert.mode == "live":
-            latency_ms = now_ms - arrived.get(alert.event_id, now_ms)
-            meter.alert(alert.rule_id, alert.severity, latency_ms / 1_000, alert.alert_id)
-    shadows = sum(alert.mode == "shadow" for alert in judged.alerts)
-    meter.suppressed("grouped", judged.suppressed)
-    meter.suppressed("shadow", shadows)
+    report_alerts(meter, judged.alerts, judged.suppressed, lambda alert: now_ms - arrived.get(alert.event_id, now_ms))
     if judged.locks:
         newest = {action.user_id: arrived[action.event_id] for action in taken.actions}
         for lock in judged.locks:

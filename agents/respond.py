@@ -7,6 +7,7 @@ from agents.detect import FORWARDED_HEADER
 from agents.intake import Rejections
 from agents.outputs import verdict_outputs
 from agents.placing import Placing, partition_of
+from agents.services import report_alerts
 from agents.shard import Output
 from agents.users import Draft, UserWork
 from core.commands import answered_by
@@ -97,10 +98,12 @@ class Respond:
                 latency_ms = done_ms - arrived.get(lock.user_id, done_ms)
                 meter.lock(lock.state, lock.by, latency_ms / 1_000)
             meter.rule_hits(judged.hits)
-            for alert in judged.alerts:
-                latency_ms = done_ms - arrived.get(alert.user_id or "", done_ms)
-                meter.alert(alert.rule_id, alert.severity, latency_ms / 1_000, alert.alert_id)
-            meter.suppressed("grouped", judged.suppressed)
+            report_alerts(
+                meter,
+                judged.alerts,
+                judged.suppressed,
+                lambda alert: done_ms - arrived.get(alert.user_id or "", done_ms),
+            )
 
         return Draft(outputs, writes, users, 0, report, obeyed.judged.signals)
 

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from core.events import Locate
 from core.policy import Policy
+from core.records import Alert
 from core.reputation import Reputation
 from core.rules.book import RuleBook
 from core.rules.custom import CustomRules
@@ -113,6 +114,16 @@ class Meter(Protocol):
     def case_acknowledged(self, severity: str, seconds: float) -> None: ...
     def case_resolved(self, severity: str, seconds: float) -> None: ...
     def case_breach(self, kind: str, severity: str) -> None: ...
+
+
+def report_alerts(meter: Meter, alerts: Sequence[Alert], grouped: int, age_ms: Callable[[Alert], int]) -> None:
+    """Count what a step has told. grouped: hits that went into an alert which stands; age_ms: since the broker had
+    what an alert is about. Alerts of rules in shadow count as suppressed: nobody is told."""
+    live = [alert for alert in alerts if alert.mode == "live"]
+    for alert in live:
+        meter.alert(alert.rule_id, alert.severity, age_ms(alert) / 1_000, alert.alert_id)
+    meter.suppressed("grouped", grouped)
+    meter.suppressed("shadow", len(alerts) - len(live))
 
 
 class Services(Struct, kw_only=True):

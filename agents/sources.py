@@ -10,7 +10,7 @@ import msgspec
 from agents.eviction import Rounds
 from agents.keyed import KeyedWork, Kind, Missed, Step
 from agents.placing import partition_of
-from agents.services import Services
+from agents.services import Services, report_alerts
 from agents.shard import Output, Shard
 from agents.signalling import Signals
 from core.cases import subject_of
@@ -92,12 +92,8 @@ class SourceWork(KeyedWork[SourceState]):
             meter, topic = services.meter, services.topics.signals
             meter.failed(topic, [error for _, error in judged.failed])
             meter.rule_hits(judged.hits)
-            meter.suppressed("grouped", judged.suppressed)
-            meter.suppressed("shadow", sum(alert.mode == "shadow" for alert in judged.alerts))
             age_ms = services.now_ms() - records[0].timestamp
-            for alert in judged.alerts:
-                if alert.mode == "live":
-                    meter.alert(alert.rule_id, alert.severity, age_ms / 1_000, alert.alert_id)
+            report_alerts(meter, judged.alerts, judged.suppressed, lambda _: age_ms)
 
         return Step(dict(states), {}, self._outputs(judged), clock_ms, origins, report)
 

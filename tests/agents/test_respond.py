@@ -9,6 +9,7 @@ from agents.placing import partition_of
 from agents.users import UserWork
 from core.clock import DAY
 from core.otp import code, otp_hash
+from core.rules.book import RuleBook
 from tests.agents.household import (
     KEY,
     MINUTE_MS,
@@ -190,6 +191,21 @@ def test_a_guesser_is_told_of_like_by_any_other_alert(tmp_path: Path) -> None:
         assert (alert["rule_id"], alert["event_id"]) == ("otp_guessing", "c6")
         assert town.sent(TOPICS.decisions) == []
         assert town.reports["rule_hits"][-1] == ({"otp_guessing": 1},)
+
+    run(story())
+
+
+def test_an_alert_of_a_rule_in_shadow_counts_as_suppressed(tmp_path: Path) -> None:
+    async def story() -> None:
+        town = Town(tmp_path, book=RuleBook(modes={"otp_guessing": "shadow"}))
+        work = await town.users()
+        guesses = [command(number, "otp_verify", otp_hash="0" * 64) for number in range(2, 7)]
+        await give(town, work, command(1, "otp_request"), *guesses)
+        (alert,) = town.sent(TOPICS.alerts)
+        assert alert["mode"] == "shadow"
+        assert town.reports["alert"] == []
+        assert ("shadow", 1) in town.reports["suppressed"]
+        await work.stop(gracefully=True)
 
     run(story())
 
