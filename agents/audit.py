@@ -11,9 +11,10 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from agents.keyed import KeyedWork, Kind, Missed, Step
+from agents.keyed import KeyedWork, Kind, Step
 from agents.services import Services
 from agents.shard import Output, Shard
+from agents.steps import Missed
 from core.audit import Chain, Detail, Entry
 from core.audited import APPROVED, Read, approvals, told
 from core.canary import has_header

@@ -13,10 +13,11 @@ import msgspec
 from msgspec import Struct
 
 from agents.journal import TooLarge
-from agents.keyed import KeyedWork, Kind, Missed, Step
+from agents.keyed import KeyedWork, Kind, Step
 from agents.placing import Placing
 from agents.services import Services
 from agents.shard import Output, Shard
+from agents.steps import Missed
 from agents.timers import TAKEN_MOST, Timers
 from core.case_commands import concerns_cases, take_command
 from core.case_state import CaseState
@@ -61,7 +62,7 @@ class CaseWork(KeyedWork[CaseState]):
         topics: Topics,
         place: Placing,
         cached: int,
-        missed: Missed | None = None,
+        missed: Missed,
     ) -> None:
         super().__init__(services, shard, KIND, cached, missed)
         self.timers = Timers(shard.store)

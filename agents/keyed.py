@@ -1,29 +1,21 @@
 """A table's partition that keeps one record for each key: decode, load, decide, commit.
 
-What is decided, and from what, is the subclass's; a step that is too large for one changelog batch is forgotten and
-taken again as two halves. State of keys that come often is in memory, all of it on disk.
+What is decided, and from what, is the subclass's. State of keys that come often is in memory, all of it on disk.
 """
 
-import logging
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
-from agents.intake import unseen
 from agents.journal import TooLarge
 from agents.services import Services
 from agents.shard import Meta, Output, Shard
+from agents.steps import Missed, take_unseen
 from tables.versions import Codec, Versioned
 
-logger = logging.getLogger(__name__)
-
-MISSED_RECORDS = 500
-
 State = TypeVar("State", bound=Versioned)
-# Reads records that were skipped in delivery: topic, partition, first offset, end.
-Missed = Callable[[str, int, int, int], AsyncIterator[Sequence[Any]]]
 
 
 class Kind(Struct, Generic[State], frozen=True):
@@ -52,10 +44,8 @@ class Step(Struct, Generic[State]):
 class KeyedWork(ABC, Generic[State]):
     """One partition of such a table while this worker owns it (see `agents.lanes.Work`)."""
 
-    def __init__(
-        self, services: Services, shard: Shard, kind: Kind[State], cached: int, missed: Missed | None = None
-    ) -> None:
-        """cached: how many states are kept in memory. missed: None where skipped records are not read again."""
+    def __init__(self, services: Services, shard: Shard, kind: Kind[State], cached: int, missed: Missed) -> None:
+        """cached: how many states are kept in memory."""
         self.services = services
         self.shard = shard
         self._kind = kind
@@ -78,12 +68,7 @@ class KeyedWork(ABC, Generic[State]):
 
     async def apply(self, topic: str, records: list[Any]) -> None:
         async with self.shard.lock:
-            applied = self.shard.meta.applied.get(topic)
-            fresh = unseen(records, applied)
-            if self._missed is not None and applied is not None and fresh and fresh[0].offset > applied:
-                await self._catch_up(self._missed, topic, applied, fresh[0].offset)
-            if fresh:
-                await self._step(topic, fresh)
+            await take_unseen(self.shard, self._missed, self._step, topic, records)
 
     async def tick(self) -> None:
         async with self.shard.lock:
@@ -94,7 +79,7 @@ class KeyedWork(ABC, Generic[State]):
             await self.shard.release()
         self.shard.store.close()
 
-    def load(self, keys: Iterable[str]) -> dict[str, State]:
+    def load(self, keys: Collection[str]) -> dict[str, State]:
         """The states of those keys that have one."""
         found = {key: state for key in keys if (state := self._cache.get(key)) is not None}
         missing = [key for key in dict.fromkeys(keys) if key not in found]
@@ -127,24 +112,8 @@ class KeyedWork(ABC, Generic[State]):
         self._keep(step.states)
         step.after()
 
-    async def _catch_up(self, missed: Missed, topic: str, start: int, end: int) -> None:
-        """Read what delivery skipped: a rebalance at the wrong moment can move a consumer past unread records."""
-        partition = self.shard.partition
-        logger.warning("%s[%d]: delivery skipped from %d to %d, reading it", topic, partition, start, end)
-        async for records in missed(topic, partition, start, end):
-            for first in range(0, len(records), MISSED_RECORDS):
-                await self._step(topic, records[first : first + MISSED_RECORDS])
-
     async def _step(self, topic: str, records: Sequence[Any]) -> None:
-        step = self.decide(topic, records)
-        try:
-            await self.commit(step, self.shard.meta.applied | {topic: records[-1].offset + 1})
-        except TooLarge:
-            if len(records) == 1:
-                raise
-            middle = len(records) // 2
-            await self._step(topic, records[:middle])
-            await self._step(topic, records[middle:])
+        await self.commit(self.decide(topic, records), self.shard.meta.applied | {topic: records[-1].offset + 1})
 
     def _keep(self, states: dict[str, State | None]) -> None:
         for key, state in states.items():

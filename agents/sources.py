@@ -8,11 +8,12 @@ from typing import Any, Final
 import msgspec
 
 from agents.eviction import Rounds
-from agents.keyed import KeyedWork, Kind, Missed, Step
+from agents.keyed import KeyedWork, Kind, Step
 from agents.placing import partition_of
 from agents.services import Services, report_alerts
 from agents.shard import Output, Shard
 from agents.signalling import Signals
+from agents.steps import Missed
 from core.cases import subject_of
 from core.records import encode
 from core.reputation import encode_reputation
@@ -32,7 +33,7 @@ _decode = msgspec.msgpack.Decoder(Signals).decode
 class SourceWork(KeyedWork[SourceState]):
     """One partition of the sources table while this worker owns it (see `agents.lanes.Work`)."""
 
-    def __init__(self, services: Services, shard: Shard, cached_sources: int, missed: Missed | None = None) -> None:
+    def __init__(self, services: Services, shard: Shard, cached_sources: int, missed: Missed) -> None:
         super().__init__(services, shard, KIND, cached_sources, missed)
         self._rounds = Rounds(shard.store, SOURCE_PREFIX)
         self._new = 0

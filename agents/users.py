@@ -1,17 +1,14 @@
 """The users table's partition at work: events and feedback in; decisions, alerts, locks and signals out.
 
-A step is decided from the state in memory and on disk, committed by the shard, and only then learnt from. A step too
-large for one changelog batch is forgotten and taken again as two halves.
+A step is decided from the state in memory and on disk, committed by the shard, and only then learnt from.
 """
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
 
 from agents.eviction import Eviction
-from agents.intake import unseen
 from agents.journal import TooLarge
 from agents.keyed import nothing
 from agents.labels import PartitionLabels
@@ -21,6 +18,7 @@ from agents.placing import Placing
 from agents.services import Services
 from agents.shard import Meta, Output, Shard
 from agents.signalling import Signalling, signal_outputs
+from agents.steps import Missed, take_unseen
 from agents.timers import Timers
 from core.records import Lock, encode
 from core.respond import expire
@@ -29,10 +27,7 @@ from core.state import UserState
 from models.ensemble import Ensemble
 from tables.user_table import UserTable
 
-logger = logging.getLogger(__name__)
-
 IDLE_MS = 5_000
-MISSED_RECORDS = 500
 
 
 class Draft(Struct):
@@ -61,10 +56,10 @@ class UserWork:
         services: Services,
         shard: Shard,
         decide: Mapping[str, Decide],
-        missed: Callable[[str, int, int, int], Any],
+        missed: Missed,
         features: Sequence[str],
     ) -> None:
-        """decide: by topic. missed(topic, partition, start, end): reads records that were skipped in delivery."""
+        """decide: by topic."""
         self.services = services
         self.shard = shard
         self.partition = self.shard.partition
@@ -101,12 +96,7 @@ class UserWork:
 
     async def apply(self, topic: str, records: list[Any]) -> None:
         async with self.shard.lock:
-            applied = self.shard.meta.applied.get(topic)
-            fresh = unseen(records, applied)
-            if applied is not None and fresh and fresh[0].offset > applied:
-                await self._catch_up(topic, applied, fresh[0].offset)
-            if fresh:
-                await self._step(topic, fresh)
+            await take_unseen(self.shard, self._missed, self._step, topic, records)
             await self.models.keep()
             await self.labels.keep()
 
@@ -156,28 +146,14 @@ class UserWork:
         self.labels.close()
         self.shard.store.close()
 
-    async def _catch_up(self, topic: str, start: int, end: int) -> None:
-        """Read what delivery skipped: a rebalance at the wrong moment can move a consumer past unread records."""
-        logger.warning("%s[%d]: delivery skipped from %d to %d, reading it", topic, self.partition, start, end)
-        async for records in self._missed(topic, self.partition, start, end):
-            for first in range(0, len(records), MISSED_RECORDS):
-                await self._step(topic, records[first : first + MISSED_RECORDS])
-
     async def _step(self, topic: str, records: Sequence[Any]) -> None:
         draft = self._decide[topic](self, records)
-        applied = dict(self.shard.meta.applied)
-        applied[topic] = records[-1].offset + 1
         try:
-            await self._commit(draft, applied)
+            await self._commit(draft, self.shard.meta.applied | {topic: records[-1].offset + 1})
         except TooLarge:
             self.users.forget(draft.users)
             self.timers = Timers(self.shard.store)
-            if len(records) == 1:
-                raise
-            middle = len(records) // 2
-            await self._step(topic, records[:middle])
-            await self._step(topic, records[middle:])
-            return
+            raise
         draft.after()
 
     async def _commit(self, draft: Draft, applied: dict[str, int]) -> None:

@@ -6,10 +6,10 @@ import msgspec
 
 from agents.attach import Shards, Table
 from agents.cases import CaseWork, Topics
-from agents.keyed import Missed
 from agents.lanes import Gather
 from agents.placing import Placing
 from agents.services import Services
+from agents.steps import Missed
 from argus.measure import Metrics
 from argus.meter import WorkerMeter
 from argus.settings import Settings

@@ -127,7 +127,7 @@ class Town:
 
     async def sources(self, partition: int = 0, *, disk: str = "a", max_entries: int = 1_000_000) -> SourceWork:
         """A started process with the sources of a partition."""
-        work = SourceWork(self.services(), self.shard("sources", partition, disk, max_entries), 100)
+        work = SourceWork(self.services(), self.shard("sources", partition, disk, max_entries), 100, self._missed)
         await work.start()
         return work
 
