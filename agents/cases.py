@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from agents.journal import TooLarge
 from agents.keyed import KeyedWork, Kind, Step
-from agents.placing import Placing
+from agents.placing import Placing, partition_of
 from agents.services import Services
 from agents.shard import Output, Shard
 from agents.steps import Missed
@@ -183,16 +183,13 @@ class CaseWork(KeyedWork[CaseState]):
         return {subject: found.get(subject) or CaseState(subject=subject) for subject in wanted}
 
     def _outputs(self, worked: Worked) -> list[Output]:
-        topics, place = self._topics, self._place
-        outputs = [
-            Output(topics.cases, place(case.case_id), case.case_id.encode(), encode(case)) for case in worked.cases
-        ]
+        topics, partitions = self._topics, self.services.partitions
+        told = [(topics.cases, case.case_id.encode(), encode(case)) for case in worked.cases]
+        told += [(topics.outcomes, outcome.command_id.encode(), encode(outcome)) for outcome in worked.outcomes]
+        outputs = [Output(topic, partition_of(key, partitions), key, record) for topic, key, record in told]
         outputs += [
-            Output(topics.outcomes, place(outcome.command_id), outcome.command_id.encode(), encode(outcome))
-            for outcome in worked.outcomes
-        ]
-        outputs += [
-            Output(topics.feedback, place(user_id), user_id.encode(), record) for user_id, record in worked.feedback
+            Output(topics.feedback, self._place(user_id), user_id.encode(), record)
+            for user_id, record in worked.feedback
         ]
         return outputs
 

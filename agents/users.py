@@ -58,8 +58,9 @@ class UserWork:
         decide: Mapping[str, Decide],
         missed: Missed,
         features: Sequence[str],
+        place: Placing,
     ) -> None:
-        """decide: by topic."""
+        """decide: by topic. place: of sources, shared by all partitions."""
         self.services = services
         self.shard = shard
         self.partition = self.shard.partition
@@ -72,7 +73,7 @@ class UserWork:
         self._missed = missed
         self._clock_read_ms = services.now_ms()
         self._tidy_at = services.monotonic()
-        self._place = Placing(services.partitions)
+        self._place = place
         self._signalling = self._open_signalling()
 
     def _open_signalling(self) -> Signalling:

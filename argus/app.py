@@ -155,7 +155,7 @@ def build(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Work
 
     def open_users(partition: int) -> UserWork:
         shard = shards.open("users", topics.users_changelog, partition)
-        return UserWork(services, shard, decide, clients.reader.read, FEATURES)
+        return UserWork(services, shard, decide, clients.reader.read, FEATURES, place)
 
     def open_sources(partition: int) -> SourceWork:
         shard = shards.open("sources", topics.sources_changelog, partition)

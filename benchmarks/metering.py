@@ -176,8 +176,9 @@ def work_of(settings: Settings, directory: Path, meter: Any, plan: ModelPlan = A
         recheck_s=1e9,
         meter=meter,
     )
-    detect = Detect(Placing(1), Rejections(topics.rejected))
-    return UserWork(services, shard, {topics.events: detect}, nowhere.missed, FEATURES)
+    place = Placing(1)
+    detect = Detect(place, Rejections(topics.rejected))
+    return UserWork(services, shard, {topics.events: detect}, nowhere.missed, FEATURES, place)
 
 
 def now_ms() -> int:

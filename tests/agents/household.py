@@ -121,6 +121,7 @@ class Town:
             },
             self._missed,
             FEATURES,
+            PLACE,
         )
         await work.start()
         return work
