@@ -20,7 +20,7 @@ from core.reputation import encode_reputation
 from core.signal import LABELS
 from core.source_state import SourceState
 from core.sources import JudgedSources, Signal, judge_sources
-from tables.sources import SOURCES, decode_source
+from tables.sources import SOURCES
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class SourceWork(KeyedWork[SourceState]):
         outputs = []
         new, self._new = self._new, 0
         for key, record in self._rounds.next(new):
-            state = decode_source(record)
+            state = SOURCES.decode(record)
             reputation = state.reputation
             if state.clock_ms >= meta.clock_ms - dormant_ms:
                 continue

@@ -3,10 +3,6 @@
 from typing import Final
 
 from core.source_state import VERSION, SourceState
-from tables.versions import Codec, NewerVersion, Unreadable
-
-__all__ = ["SOURCES", "NewerVersion", "Unreadable", "decode_source", "encode_source"]
+from tables.versions import Codec
 
 SOURCES: Final = Codec(SourceState, VERSION, "a source's state", oldest=1)
-encode_source = SOURCES.encode
-decode_source = SOURCES.decode

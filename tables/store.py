@@ -7,7 +7,7 @@ loses power loses the tail, offset included, and recovery reads that tail again.
 
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -94,12 +94,10 @@ class Store:
             raise self._failure(error) from error
         return values
 
-    def write(
-        self, changes: Mapping[bytes, bytes | None] | Iterable[tuple[bytes, bytes | None]], offset: int
-    ) -> None:
+    def write(self, changes: Mapping[bytes, bytes | None], offset: int) -> None:
         """Put and (None) delete, all or nothing, and remember `offset` as the next to read on from."""
         batch, deletes = WriteBatch(raw_mode=True), 0
-        for key, value in changes.items() if isinstance(changes, Mapping) else changes:
+        for key, value in changes.items():
             if value is None:
                 batch.delete(key)
                 deletes += 1

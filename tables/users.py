@@ -12,20 +12,9 @@ import msgspec
 from core.bounds import RECEIPTS_BYTES
 from core.receipts import keep_receipt
 from core.state import VERSION, UserState
+from tables.versions import NewerVersion, Unreadable
 
 USER_MAX_BYTES: Final = 8 * 1024
-
-
-class NewerVersion(Exception):
-    """The record was written by a newer Argus: stop, and start that one. version: the record's."""
-
-    def __init__(self, version: int) -> None:
-        super().__init__(f"a user's state has version {version}, this Argus reads up to {VERSION}")
-        self.version = version
-
-
-class Unreadable(Exception):
-    """The bytes are no user's state."""
 
 
 def _from_0(items: list[Any]) -> list[Any]:
@@ -116,7 +105,7 @@ def _upgraded(raw: bytes) -> UserState:
     if not isinstance(version, int) or isinstance(version, bool) or version < 0:
         raise Unreadable("a user's state begins with its version")
     if version > VERSION:
-        raise NewerVersion(version)
+        raise NewerVersion("a user's state", version, VERSION)
     while version < VERSION:
         items = UPGRADES[version](items)
         version += 1

@@ -14,7 +14,7 @@ from core.clock import DAY, HOUR
 from core.reputation import decode_reputation
 from core.ring import DEVICE, EVENT, PAYEE, PREFIX, TAKEN_BACK, key_of
 from core.state import mark
-from tables.sources import decode_source
+from tables.sources import SOURCES
 from tests.agents.household import NOON_MS, PARTITIONS, PLACE, TOPICS, Town, event, users_of
 
 THIEF, MULE, BUYER = users_of(0, 3)
@@ -109,7 +109,7 @@ def test_what_is_told_of_rings_is_stored_and_read_again(town: Town) -> None:
     async def story() -> None:
         await ring(town)
         work = await town.sources(PLACE(PHONE), disk="b")
-        stored = decode_source(work.shard.store.get(SOURCE_PREFIX + PHONE.encode()) or b"")
+        stored = SOURCES.decode(work.shard.store.get(SOURCE_PREFIX + PHONE.encode()) or b"")
         assert stored.ring == town.reputations[PHONE].ring
         assert stored.rings == {}
 

@@ -14,7 +14,7 @@ from agents.signalling import Signals, encode_signals
 from agents.sources import SOURCE_PREFIX, merged
 from core.reputation import BAD, decode_reputation
 from core.signal import ALL, FAILED, FAILED_LOGIN, LEGIT, SIGNUP, UNFAMILIAR, Signal
-from tables.sources import decode_source, encode_source
+from tables.sources import SOURCES
 from tests.agents.household import NOON_MS, PLACE, TOPICS, Record, Town, event, users_of
 
 SIGNALS = "signals"
@@ -112,7 +112,7 @@ def test_a_spray_from_everywhere_is_about_every_address_and_makes_strange_logins
 
 
 def states(town: Town, wire: list[Output], state: bytes | None) -> tuple[object, ...]:
-    decoded = decode_source(state or b"")
+    decoded = SOURCES.decode(state or b"")
     return [(output.topic, output.key, output.value) for output in wire], decoded
 
 
@@ -149,7 +149,7 @@ def test_a_step_that_is_too_large_is_taken_in_parts_and_says_the_same(town: Town
         await work.apply(SIGNALS, records(values))
         state = work.shard.store.get(SOURCE_PREFIX + SOURCE.encode())
         await work.stop(gracefully=True)
-        return {(alert["alert_id"], alert["count"]) for alert in town.sent("alerts")}, decode_source(
+        return {(alert["alert_id"], alert["count"]) for alert in town.sent("alerts")}, SOURCES.decode(
             state or b""
         ).rings
 
@@ -172,7 +172,7 @@ def test_what_is_not_in_memory_is_read_from_disk(tmp_path: Path) -> None:
             value = told(offset + 1, {f"ip:10.0.0.{host}": [Signal(SIGNUP, NOON_MS + offset, "u", f"e{offset}")]})
             await work.apply(SIGNALS, [Record(SIGNALS, 0, offset, b"0", value)])
             assert len(work._cache) <= 2
-        state = decode_source(work.shard.store.get(SOURCE_PREFIX + b"ip:10.0.0.1") or b"")
+        state = SOURCES.decode(work.shard.store.get(SOURCE_PREFIX + b"ip:10.0.0.1") or b"")
         assert len(state.rings[SIGNUP]) == 2
         await work.stop(gracefully=True)
 
@@ -187,7 +187,7 @@ def test_a_signal_that_cannot_be_judged_is_said_and_costs_no_other(
         bad = Signal(FAILED_LOGIN, NOON_MS, "u", "bad", IP, 0)
         poison = msgspec.msgpack.encode([0, 1, {SOURCE: [["fraud", NOON_MS, "u", "bad", "", 0, float("nan")]]}])
         await work.apply(SIGNALS, records([poison, told(2, {SOURCE: [bad]})]))
-        state = decode_source(work.shard.store.get(SOURCE_PREFIX + SOURCE.encode()) or b"")
+        state = SOURCES.decode(work.shard.store.get(SOURCE_PREFIX + SOURCE.encode()) or b"")
         assert len(state.rings["logins"]) == 1
         await work.stop(gracefully=True)
 
@@ -254,7 +254,7 @@ def test_a_reputation_that_still_counts_keeps_its_source(town: Town) -> None:
         lasting = msgspec.structs.replace(state.reputation, until_ms=clock_ms + 1_000)
         state = msgspec.structs.replace(state, reputation=lasting)
         meta = msgspec.structs.replace(work.shard.meta, clock_ms=clock_ms)
-        await work.shard.commit({SOURCE_PREFIX + SOURCE.encode(): encode_source(state)}, [], meta)
+        await work.shard.commit({SOURCE_PREFIX + SOURCE.encode(): SOURCES.encode(state)}, [], meta)
         await work.tick()
         assert [state.key for state in work.stored()] == [SOURCE]
         await work.stop(gracefully=True)

@@ -14,7 +14,7 @@ from core.rules.tally import SOURCE_RINGS_MAX
 from core.signal import CUSTOM, FAILED, FAILED_LOGIN, FRAUD, LEGIT, LOCKED, LOGIN, PAYMENT, UNFAMILIAR, Out, Signal
 from core.source_state import RING_MAX, STATE_MAX_BYTES, SourceState
 from core.sources import JudgedSources, judge_sources, source_of
-from tables.sources import encode_source
+from tables.sources import SOURCES
 from tests.core.story import MONDAY_MS
 
 BOOK = RuleBook()
@@ -112,7 +112,7 @@ def test_stuffing_is_found_in_whatever_order_its_failures_come(told: list[Signal
 def test_no_signal_raises_and_no_state_outgrows_its_bound(told: list[Signal], key: str) -> None:
     states: dict[str, SourceState] = {}
     run({key: told}, states)
-    assert len(encode_source(states[key])) <= STATE_MAX_BYTES if told else True
+    assert len(SOURCES.encode(states[key])) <= STATE_MAX_BYTES if told else True
 
 
 def test_the_fullest_state_stays_within_its_bytes() -> None:
@@ -136,13 +136,13 @@ def test_the_fullest_state_stays_within_its_bytes() -> None:
             f"{n:064d}:{'x' * 32}": Group(b"x" * 16, 3, far, far, far, far, 0, ["\U0001f600" * 128])
             for n in range(24)
         }
-        assert len(encode_source(states[key])) <= STATE_MAX_BYTES
+        assert len(SOURCES.encode(states[key])) <= STATE_MAX_BYTES
 
 
 def test_a_usual_address_is_small() -> None:
     states: dict[str, SourceState] = {}
     run({IP: failures(4, users=3)}, states)
-    assert len(encode_source(states[IP])) < 300
+    assert len(SOURCES.encode(states[IP])) < 300
 
 
 def test_a_busy_carrier_s_address_stays_quiet() -> None:
@@ -286,7 +286,7 @@ def test_a_busy_merchant_s_state_is_small() -> None:
     states: dict[str, SourceState] = {}
     told = [Signal(PAYMENT, MONDAY_MS + n * MINUTE, f"u{n}", f"p{n}") for n in range(60 * 24 * 40)]
     run({"merchant:m1": told}, states)
-    assert len(encode_source(states["merchant:m1"])) < 1_600
+    assert len(SOURCES.encode(states["merchant:m1"])) < 1_600
 
 
 def test_a_kind_of_signal_that_is_not_known_yet_is_left_alone() -> None:

@@ -119,7 +119,7 @@ def test_a_body_that_swells_is_refused_before_it_fills_the_memory() -> None:
 def test_bytes_are_a_users_state_or_refused(raw: bytes) -> None:
     try:
         state = users.decode_user(raw)
-    except (users.NewerVersion, users.Unreadable):
+    except (NewerVersion, Unreadable):
         return
     assert isinstance(state, UserState)
     assert users.decode_user(users.encode_user(state)) is not None

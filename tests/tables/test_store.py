@@ -19,7 +19,7 @@ def test_a_write_puts_deletes_and_remembers_the_offset_together(tmp_path: Path) 
     store = opened(tmp_path / "0")
     assert store.next_offset == 0
     store.write({b"a": b"1", b"b": b"2"}, 7)
-    store.write([(b"a", None), (b"c", b"")], 9)
+    store.write({b"a": None, b"c": b""}, 9)
     assert store.get_many([b"a", b"b", b"c", b"never"]) == [None, b"2", b"", None]
     assert (store.get(b"b"), store.get(b"a"), store.next_offset) == (b"2", None, 9)
 
@@ -28,7 +28,7 @@ def test_a_write_that_cannot_be_built_changes_nothing(tmp_path: Path) -> None:
     store = opened(tmp_path / "0")
     store.write({b"a": b"1"}, 7)
     with pytest.raises(ValueError, match="bytes"):
-        store.write([(b"a", b"2"), (b"b", 3)], 8)  # type: ignore[list-item]
+        store.write({b"a": b"2", b"b": 3}, 8)  # type: ignore[dict-item]
     assert (store.get(b"a"), store.get(b"b"), store.next_offset) == (b"1", None, 7)
 
 

@@ -18,7 +18,8 @@ from core.respond import LockFacts, remember_challenged
 from core.rules.book import RuleBook
 from core.rules.trial import story_action
 from core.state import VERSION, UserState, record_hit
-from tables.users import USER_MAX_BYTES, NewerVersion, Unreadable, decode_user, encode_user
+from tables.users import USER_MAX_BYTES, decode_user, encode_user
+from tables.versions import NewerVersion, Unreadable
 
 BOOK = RuleBook()
 START_MS = 1_772_442_000_000
