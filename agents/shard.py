@@ -151,12 +151,16 @@ class Shard:
             progress(end - recovery.next_offset)
         return count
 
-    async def commit(self, writes: Mapping[bytes, bytes | None], outputs: Sequence[Output], meta: Meta) -> None:
-        """Make one step durable, then visible. The caller holds `lock` and has decided from the current state.
+    async def commit(
+        self, writes: Mapping[bytes, bytes | None], outputs: Sequence[Output], meta: Meta | None = None
+    ) -> None:
+        """Make one step durable, then visible. The caller holds `lock` and has decided from the current state. meta:
+        the progress that it makes, none by default; it is given its sequence here.
 
         Raises `journal.TooLarge` before anything has happened; the caller takes a smaller step. After any other
         exception it is unknown what others will see: end the process, the next owner finds out.
         """
+        meta = msgspec.structs.replace(self.meta) if meta is None else meta
         meta.sequence = self.meta.sequence + 1
         entries = dict(writes)
         entries[META_KEY] = _encode(meta)

@@ -13,8 +13,8 @@ TAKEN_MOST: Final = 64
 
 
 class Timers:
-    """What is due when. Entries are (time_ms, user_id), or another subject's key; one that is no longer true when it
-    comes due does no harm."""
+    """What is due when. Entries are (time_ms, subject), which is a user's id or what a case is about; one that is no
+    longer true when it comes due does no harm."""
 
     def __init__(self, store: Store) -> None:
         self._heap = [
@@ -31,20 +31,20 @@ class Timers:
         return bool(self._heap) and self._heap[0][0] <= clock_ms
 
     def take(self, clock_ms: int, writes: dict[bytes, bytes | None], most: int = TAKEN_MOST) -> list[str]:
-        """The first users whose time has come; their entries leave the state with `writes`."""
-        users: list[str] = []
-        while self.due(clock_ms) and len(users) < most:
-            time_ms, user_id = heappop(self._heap)
-            writes[key(time_ms, user_id)] = None
-            users.append(user_id)
-        return users
+        """The first subjects whose time has come; their entries leave the state with `writes`."""
+        subjects: list[str] = []
+        while self.due(clock_ms) and len(subjects) < most:
+            time_ms, subject = heappop(self._heap)
+            writes[key(time_ms, subject)] = None
+            subjects.append(subject)
+        return subjects
 
-    def add(self, time_ms: int, user_id: str, writes: dict[bytes, bytes | None]) -> None:
+    def add(self, time_ms: int, subject: str, writes: dict[bytes, bytes | None]) -> None:
         """Remember one more."""
-        heappush(self._heap, (time_ms, user_id))
-        writes[key(time_ms, user_id)] = b""
+        heappush(self._heap, (time_ms, subject))
+        writes[key(time_ms, subject)] = b""
 
 
-def key(time_ms: int, user_id: str) -> bytes:
+def key(time_ms: int, subject: str) -> bytes:
     """In byte order of time."""
-    return PREFIX + time_ms.to_bytes(TIME_BYTES, "big") + user_id.encode()
+    return PREFIX + time_ms.to_bytes(TIME_BYTES, "big") + subject.encode()

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from agents.services import Services
-from agents.shard import Meta, Output, Shard
+from agents.shard import Output, Shard
 from core.model_records import ModelVersion
 from core.records import encode
 from models.protocol import State
@@ -150,13 +150,9 @@ async def write(shard: Shard, key: bytes, value: bytes | None, outputs: Sequence
     last."""
     batches = cut(shard.store.get, key, value)
     for number, writes in enumerate(batches):
-        before = shard.meta
-        meta = Meta(clock_ms=before.clock_ms, applied=before.applied, origins=before.origins)
-        await shard.commit(writes, outputs if number == len(batches) - 1 else (), meta)
+        await shard.commit(writes, outputs if number == len(batches) - 1 else ())
 
 
 async def tell(shard: Shard, output: Output) -> None:
     """Send a record, in a step of its own."""
-    before = shard.meta
-    meta = Meta(clock_ms=before.clock_ms, applied=before.applied, origins=before.origins)
-    await shard.commit({}, [output], meta)
+    await shard.commit({}, [output])
