@@ -1,5 +1,6 @@
 """Field mapping: an event made of whatever a log line holds."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -109,9 +110,11 @@ def _shaped(field: str, value: Any) -> Any:
 
 
 def _number(value: Any) -> float | None:
+    """None for what is no finite number, which is left as it came for the event's schema to refuse."""
     if isinstance(value, bool):
         return None
     try:
-        return float(value)
-    except (TypeError, ValueError):
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
         return None
+    return number if math.isfinite(number) else None

@@ -79,7 +79,7 @@ class Reader(Struct, frozen=True):
             fields.setdefault("event_id", self._id(line))
             try:
                 raw = encode(fields)
-            except (TypeError, ValueError, UnicodeEncodeError) as error:
+            except (TypeError, ValueError, OverflowError, RecursionError) as error:
                 raise Rejected("invalid", str(error)) from None
         action = decode_action(raw, now_ms=now_ms, locate=nowhere)
         return raw, action.user_id
@@ -92,13 +92,13 @@ class Reader(Struct, frozen=True):
                     raise Rejected("invalid", "the line is no JSON object")
                 return apply(self.mapping, told)
             parts = syslog.parse(line.text.decode("utf-8", "strict"), datetime.fromtimestamp(now_ms / 1_000, UTC))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError) as error:
             raise Rejected("not_json" if self.format == "json" else "invalid", str(error)) from None
         except syslog.NotSyslog as error:
             raise Rejected("invalid", str(error)) from None
         if not self.mapping:
             return syslog.sshd_event(parts)
-        with suppress(msgspec.DecodeError):
+        with suppress(msgspec.DecodeError, RecursionError):
             inner = msgspec.json.decode(parts.get("message", ""))
             parts = {**inner, **parts} if isinstance(inner, dict) else parts
         return apply(self.mapping, {"time": parts["time"], **parts})

@@ -29,7 +29,7 @@ class NotSyslog(ValueError):
 
 
 def parse(line: str, now: datetime) -> dict[str, Any]:
-    """The parts of a line: time (RFC 3339), host, app, message and, where known, pid, msgid, facility, severity, and
+    """The parts of a line: time (RFC 3339) and, where known, host, app, message, pid, msgid, facility, severity, and
     structured data as `data`. now: aware; says which year a time without one is in. Raises `NotSyslog`."""
     found = _5424.match(line) or _3164.match(line)
     if found is None:
@@ -48,7 +48,7 @@ def parse(line: str, now: datetime) -> dict[str, Any]:
 
 def sshd_event(parts: dict[str, Any]) -> dict[str, Any] | None:
     """The login that an sshd line tells of, as an event without its id; None for every other line."""
-    if parts["app"] not in ("sshd", "sshd-session"):
+    if parts.get("app") not in ("sshd", "sshd-session"):
         return None
     found = _SSHD.match(parts.get("message", ""))
     if found is None or not found["user"]:

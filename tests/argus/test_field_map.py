@@ -47,6 +47,7 @@ def test_a_file_may_translate_words(tmp_path: Path) -> None:
         (1_772_442_000_123, 1_772_442_000_123),
         ("2026-03-02T09:00:00Z",) * 2,
         (True, True),
+        *((odd, odd) for odd in ("nan", "-inf", 10**400)),
     ],
 )
 def test_times_in_seconds_become_milliseconds(value: object, time: object) -> None:

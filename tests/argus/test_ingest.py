@@ -92,6 +92,35 @@ def test_json_within_syslog_can_be_mapped() -> None:
     )
 
 
+def test_syslog_from_a_program_without_a_name_is_of_no_concern() -> None:
+    _, counts = ingest([b"<13>1 2026-03-02T08:59:00Z web - - - - hi"], Reader("syslog", (), "x"))
+    assert (counts.sent, counts.rejected, counts.skipped) == (0, 0, 1)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"<13>1 2026-03-02T08:59:00Z web shop - - - " + b"[" * 50_000,
+        b"<13>1 0001-01-01T00:00:00+23:59 web shop - - - hi",
+    ],
+    ids=["deep", "before_time"],
+)
+def test_mapped_syslog_of_any_depth_and_time_is_an_event_or_rejected(line: bytes) -> None:
+    reader = Reader("syslog", read_mapping("user_id=who,type='login',time=time"), "x")
+    good = b'<13>1 2026-03-02T08:59:00Z web shop - - - {"who":"anna"}'
+    _, counts = ingest([line, good], reader)
+    assert (counts.sent, counts.rejected) == (1, 1)
+
+
+@pytest.mark.parametrize("number", [b'"nan"', b'"inf"', b"1" * 400])
+@pytest.mark.parametrize("field", [b"at", b"sum", b"place"])
+def test_a_number_beyond_all_bounds_rejects_its_line_only(field: bytes, number: bytes) -> None:
+    reader = Reader("json", read_mapping("user_id=who,type='login',time=at,amount=sum,lat=place"), "x")
+    good = b'{"who":"anna","at":1772441999}'
+    _, counts = ingest([good[:-1] + b',"' + field + b'":' + number + b"}", good], reader)
+    assert (counts.sent, counts.rejected) == (1, 1)
+
+
 @pytest.mark.parametrize("text", [b"1", b"[]", b'"x"', b'{"who":"\\ud800"}', b'{"who":1e999}'])
 def test_json_that_cannot_be_mapped_is_rejected(text: bytes) -> None:
     _, counts = ingest([text], Reader("json", read_mapping("user_id=who,type='login'"), "x"))
