@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import ssl
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -60,15 +61,15 @@ def simulator_child(argus: tuple[str, ...], settings: Settings, bootstrap: str) 
     return Spec("simulator", (*argus, "simulate", "--broker", bootstrap), environment(settings))
 
 
-async def healthy(host: str, port: int) -> None:
+async def healthy(host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
     """Until /health there answers 200."""
-    while not await _answers(host, port):  # noqa: ASYNC110 - it is another process
+    while not await _answers(host, port, tls):  # noqa: ASYNC110 - it is another process
         await asyncio.sleep(POLL_S)
 
 
-async def _answers(host: str, port: int) -> bool:
+async def _answers(host: str, port: int, tls: ssl.SSLContext | None) -> bool:
     with contextlib.suppress(OSError):
-        reader, writer = await asyncio.open_connection(host, port)
+        reader, writer = await asyncio.open_connection(host, port, ssl=tls)
         try:
             writer.write(f"GET /health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
             return b" 200 " in await reader.readline()

@@ -20,6 +20,7 @@ from argus import broker as embedded
 from argus import monitoring
 from argus.alerts_view import Tail
 from argus.broker import BrokerError
+from argus.certificates import of_own_api
 from argus.children import (
     ARGUS,
     api_child,
@@ -102,6 +103,7 @@ class Up:
     def __init__(self, plan: Plan, run_dir: Path) -> None:
         self._plan = plan
         self._settings = plan.settings
+        self._own_api = of_own_api(plan.settings)
         self._run_dir = run_dir
         self._terminal = Terminal(as_json=plan.as_json)
         self._stop = asyncio.Event()
@@ -252,11 +254,11 @@ class Up:
     async def _ready(self) -> None:
         """Returns when every worker and the API say that they are healthy, or when they have had their time."""
         settings = self._settings
-        places = [(settings.metrics_host, port) for port in self._metrics_ports]
-        places.append((settings.api_host, settings.api_port))
+        asked = [healthy(settings.metrics_host, port) for port in self._metrics_ports]
+        asked.append(healthy(settings.api_host, settings.api_port, self._own_api))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(READY_WITHIN_S):
-                await asyncio.gather(*(healthy(host, port) for host, port in places))
+                await asyncio.gather(*asked)
 
     def _greet(self, bootstrap: str) -> None:
         if self._greeted:

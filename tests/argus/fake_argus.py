@@ -10,6 +10,9 @@ from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
 
+from argus.certificates import of_api
+from argus.settings import load_settings
+
 ALERT = b'{"alert_id":"%d","severity":"HIGH","title":"Made up","time":"2026-03-01T12:00:00.000Z","user_id":"u1"}'
 
 
@@ -44,6 +47,8 @@ def main() -> None:
         asyncio.run(alert(options["--broker"]))
     if command == "serve":
         server = HTTPServer(("127.0.0.1", int(options["--port"])), Healthy)
+        if tls := of_api(load_settings(os.environ)):
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
     while True:
         signal.pause()

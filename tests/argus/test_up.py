@@ -19,6 +19,7 @@ from argus.ports import LOOPBACK, pick
 from argus.store.store import Store
 from tests.argus.store import records as make
 from tests.argus.store.records import rows
+from tests.kafka.certificates import certificates
 from tests.kafka.until import until
 
 pytestmark = pytest.mark.broker
@@ -124,6 +125,11 @@ def test_it_is_ready_then_alerts_come_and_after_its_duration_nothing_is_left(sta
     assert all(gone(pid) for pid in pids)
     assert not list((up.data_dir / "run").glob("*.pid"))
     assert up.data_dir.stat().st_mode & 0o077 == 0
+
+
+def test_an_api_with_a_certificate_of_its_own_is_found_ready(start: Callable[..., Running], tmp_path: Path) -> None:
+    up = start(simulate=False, duration_s=30.0, settings={"api_cert_file": str(certificates(tmp_path).broker)})
+    assert up.record()["ready"]["api"].startswith("https://")
 
 
 def test_without_simulation_there_is_no_simulator(start: Callable[..., Running]) -> None:
