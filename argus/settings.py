@@ -4,6 +4,7 @@ A value comes from (the first that has it) the command line, `ARGUS_<NAME>` or a
 settings file (`--config`, `ARGUS_CONFIG`; YAML or TOML, one `name: value` a line), the profile, the default.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -76,6 +77,8 @@ EMBEDDED: Final[Mapping[str, Any]] = {
     "rebalance_timeout_s": 6.0,
     "heartbeat_interval_s": 1.0,
 }
+
+SERVER: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+(?:%\w+)?\]|[^\s:/@\[\]]+)(?::(?P<port>[0-9]{1,5}))?")
 
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 Positive = Annotated[int, Meta(ge=1)]
@@ -339,6 +342,7 @@ def settings_of(rows: Iterable[InForce]) -> Settings:
         policy = Policy(**fields.pop("policy"))
         running(fields["models"])
         _check_policy(policy)
+        _check_broker(fields["broker"])
         # The book knows what a threshold may be at most.
         RuleBook(fields["thresholds"], fields["modes"])
     except (TypeError, ValueError) as error:
@@ -353,6 +357,14 @@ def _check_policy(policy: Policy) -> None:
         raise ValueError(f"model_weights: there is no model {strange[0]}; `argus models list` names all")
     if policy.tail_quantile >= policy.tail_full_quantile:
         raise ValueError("tail_quantile must be below tail_full_quantile")
+
+
+def _check_broker(broker: str) -> None:
+    """Raises ValueError for what no client could connect to."""
+    for server in broker.split(","):
+        found = SERVER.fullmatch(server)
+        if found is None or not 0 < int(found["port"] or 9_092) < 65_536:
+            raise ValueError(f"broker: {server!r} is no host:port (IPv6: [host]:port); commas go between several")
 
 
 def in_force(

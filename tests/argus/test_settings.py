@@ -93,6 +93,13 @@ def test_a_file_may_be_toml_or_yaml(tmp_path: Path, name: str, text: str) -> Non
         ({"ARGUS_RULE_LOGIN_BRUTE_FORCE_WARN_FAILURES": "77000"}, "rule_login_brute_force_warn_failures is 77000"),
         ({"ARGUS_MODEL_WEIGHTS": "{"}, "ARGUS_MODEL_WEIGHTS"),
         ({"ARGUS_DATA_DIR": ""}, "expected a path"),
+        ({"ARGUS_BROKER": ""}, "broker: '' is no host:port"),
+        ({"ARGUS_BROKER": "127.0.0.1:abc"}, "broker: '127.0.0.1:abc' is no host:port"),
+        ({"ARGUS_BROKER": "::1"}, "(IPv6: [host]:port)"),
+        ({"ARGUS_BROKER": "[::1:9092"}, "broker: '[::1:9092'"),
+        ({"ARGUS_BROKER": "kafka://a:9092"}, "broker: 'kafka://a:9092'"),
+        ({"ARGUS_BROKER": "a:9092,b:70000"}, "broker: 'b:70000'"),
+        ({"KAFKA_BOOTSTRAP_SERVERS": "a:9092,"}, "commas go between several"),
         ({"ARGUS_CONFIG": "/no/such/file"}, "cannot read the settings file"),
         ({"FRAUD_SCORE_THRESHOLD": "high"}, "FRAUD_SCORE_THRESHOLD"),
         ({"FRAUD_SCORE_THRESHOLD": "2000"}, "expected float <= 101"),
@@ -124,6 +131,11 @@ def test_a_wrong_file_is_one_line_that_names_it(tmp_path: Path, text: str) -> No
     with pytest.raises(SettingsError, match=r"argus\.yaml") as caught:
         load_settings({}, file)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("broker", ["kafka", "kafka-1.eu:9092", "10.0.0.1:9092,b:1,[::1]:9092", "[fe80::1%eth0]:65535"])
+def test_a_broker_is_named_in_each_way_that_clients_take(broker: str) -> None:
+    assert load_settings({"ARGUS_BROKER": broker}).broker == broker
 
 
 def test_a_secret_may_come_from_a_file_and_is_never_shown(tmp_path: Path) -> None:
