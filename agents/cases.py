@@ -20,7 +20,7 @@ from agents.shard import Output, Shard
 from agents.steps import Missed
 from agents.timers import TAKEN_MOST, Timers
 from core.case_commands import concerns_cases, take_command
-from core.case_state import CaseState
+from core.case_state import COMPLIANCE, CaseState
 from core.cases import Worked, due_ms, is_over, subject_of, take_alert, take_time
 from core.clock import SECOND
 from core.events import Rejected, read_command
@@ -45,11 +45,11 @@ class Topics(Struct, frozen=True):
 
 
 class OpenCase(Struct, gc=False):
-    """What the figures about open cases need of one."""
+    """What the figures about open cases need of one. waits: for somebody to acknowledge it, who is paged if need be."""
 
     severity: str
     opened_ms: int
-    acknowledged: bool
+    waits: bool
 
 
 class CaseWork(KeyedWork[CaseState]):
@@ -195,8 +195,9 @@ class CaseWork(KeyedWork[CaseState]):
 
     def _note(self, state: CaseState) -> None:
         for case in state.open_cases():
-            acknowledged = case.acknowledged_ms is not None
-            self._open[case.case_id] = OpenCase(SEVERITIES[case.severity], case.opened_ms, acknowledged)
+            # Compliance pages nobody.
+            waits = case.acknowledged_ms is None and case.attack != COMPLIANCE
+            self._open[case.case_id] = OpenCase(SEVERITIES[case.severity], case.opened_ms, waits)
 
     def _count(self, worked: Worked) -> None:
         meter = self.services.meter
@@ -211,7 +212,7 @@ class CaseWork(KeyedWork[CaseState]):
         now_ms = self.services.now_ms()
         oldest_s: dict[str, float] = {}
         for case in self._open.values():
-            if not case.acknowledged:
+            if case.waits:
                 age_s = max(0, now_ms - case.opened_ms) / SECOND
                 oldest_s[case.severity] = max(oldest_s.get(case.severity, 0.0), age_s)
         counts = Counter(case.severity for case in self._open.values())

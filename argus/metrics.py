@@ -265,7 +265,9 @@ METRICS: Final = (
     SINK.gauge("argus_active_locks", "Users held up now, by the database", "state"),
     WORKER.gauge("argus_cases_open", "Cases that are not resolved", "severity"),
     WORKER.gauge(
-        "argus_case_oldest_unacked_seconds", "Age of the oldest case that nobody has acknowledged", "severity"
+        "argus_case_oldest_unacked_seconds",
+        "Age of the oldest case that nobody has acknowledged; those of COMPLIANCE, which page nobody, are left out",
+        "severity",
     ),
     WORKER.histogram("argus_case_ack_seconds", CASE_S, "From opening a case to its acknowledgement", "severity"),
     WORKER.histogram("argus_case_resolution_seconds", CASE_S, "From opening a case to its resolution", "severity"),

@@ -35,6 +35,7 @@ _PRIORITY_OF_MISSED: Final = 5
 _PRIORITY_OF_ALERTS_MAX: Final = 5
 
 TAKEOVER: Final = "takeover"
+COMPLIANCE: Final = "compliance"
 # What belongs together in one investigation, by MITRE ATT&CK and OWASP ids (a sub-technique goes with its technique).
 # A takeover is told by many rules, from the guessed password to the money that leaves: it is one case.
 _OF_TECHNIQUE: Final = {
@@ -55,7 +56,7 @@ _OF_TECHNIQUE: Final = {
     "T1595": "probing",
 }
 _OF_KIND: Final[dict[Kind, str]] = {
-    "COMPLIANCE": "compliance",
+    "COMPLIANCE": COMPLIANCE,
     "INVENTORY": "inventory",
     "SYSTEM": "system",
 }

@@ -285,6 +285,18 @@ def test_figures_follow_open_cases(desks: Desks) -> None:
     play(story)
 
 
+def test_a_compliance_case_is_open_and_pages_nobody(desks: Desks) -> None:
+    async def story() -> None:
+        work = await desks.open()
+        await work.apply("alerts", alerts(alert("a", "CRITICAL", user_id=USER, kind="COMPLIANCE")))
+        desks.town.now_ms += MINUTE_MS
+        await work.tick()
+        assert desks.figures() == ({"CRITICAL": 1}, {})
+        await work.stop(gracefully=True)
+
+    play(story)
+
+
 def test_whoever_has_been_quiet_for_long_is_forgotten(desks: Desks) -> None:
     async def story() -> None:
         town, work = desks.town, await desks.open()
