@@ -54,14 +54,18 @@ class Topic(Struct, frozen=True):
     def new(self, settings: Settings) -> NewTopic:
         """What the broker is asked for."""
         config = {"cleanup.policy": self.cleanup, **dict(self.config)}
-        if self.retention_days is not None:
-            config["retention.ms"] = str(int(self.retention_days * DAY_MS))
+        if self.retention_ms is not None:
+            config["retention.ms"] = self.retention_ms
         if settings.replication > 2:
             # One broker may be away, and what was acknowledged is on two all the same.
             config["min.insync.replicas"] = "2"
         return NewTopic(
             settings.topic(self.name), self.partition_count(settings), settings.replication, topic_configs=config
         )
+
+    @property
+    def retention_ms(self) -> str | None:
+        return None if self.retention_days is None else str(int(self.retention_days * DAY_MS))
 
     def partition_count(self, settings: Settings) -> int:
         return self.partitions or settings.partitions
@@ -181,22 +185,28 @@ async def _differences(admin: AIOKafkaAdminClient, topics: dict[str, Topic], set
         declared = topics[name].partition_count(settings)
         if count != declared:
             different.append(Difference(name, "number of partitions", str(declared), str(count)))
-    for name, policy in (await _cleanup_policies(admin, list(topics))).items():
-        if policy != topics[name].cleanup:
-            different.append(Difference(name, "cleanup.policy", topics[name].cleanup, policy))
+        odd = {len(partition["replicas"]) for partition in found["partitions"]} - {settings.replication}
+        if odd:
+            different.append(Difference(name, "number of replicas", str(settings.replication), str(min(odd))))
+    for name, config in (await _configs(admin, list(topics))).items():
+        wanted = {"cleanup.policy": topics[name].cleanup, "retention.ms": topics[name].retention_ms}
+        different += [
+            Difference(name, key, value, config[key])
+            for key, value in wanted.items()
+            if value is not None and config.get(key, value) != value
+        ]
     return different
 
 
-async def _cleanup_policies(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, str]:
-    """By topic, where the broker tells; the embedded one knows only what a topic was created with."""
-    policies = {}
+async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+    """By topic, as far as the broker tells; the embedded one knows only what a topic was created with."""
+    configs = {}
     resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
     for response in await admin.describe_configs(resources):
         for code, _, _, name, entries in response.resources:
-            found = {entry[0]: entry[1] for entry in entries}
-            if not code and "cleanup.policy" in found:
-                policies[name] = found["cleanup.policy"]
-    return policies
+            if not code:
+                configs[name] = {entry[0]: entry[1] for entry in entries}
+    return configs
 
 
 def run(settings: Settings, echo: Callable[[str], object] = click.echo) -> int:

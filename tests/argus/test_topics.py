@@ -89,6 +89,19 @@ def test_another_shape_is_reported_and_left_alone(bootstrap: str) -> None:
 
 
 @pytest.mark.broker
+def test_replicas_and_retention_are_compared_too(bootstrap: str) -> None:
+    settings = settings_of_its_own()
+    asyncio.run(ensure_topics(bootstrap, settings, [Topic("alerts", "delete", 1), Topic("rules", "compact")]))
+    more = msgspec.structs.replace(settings, replication=3)
+    report = asyncio.run(ensure_topics(bootstrap, more, [Topic("alerts", "delete", 30), Topic("rules", "compact")]))
+    assert sorted(str(difference) for difference in report.different) == [
+        f"{settings.topic('alerts')}: number of replicas is 1, Argus wants 3",
+        f"{settings.topic('alerts')}: retention.ms is 86400000, Argus wants 2592000000",
+        f"{settings.topic('rules')}: number of replicas is 1, Argus wants 3",
+    ]
+
+
+@pytest.mark.broker
 def test_the_command_says_each_topic_and_exits_1_on_another_shape(bootstrap: str) -> None:
     settings, said = settings_of_its_own(broker=bootstrap), list[str]()
     assert topics.run(settings, said.append) == 0
