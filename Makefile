@@ -7,10 +7,12 @@ MAKEFLAGS += --no-print-directory
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
-# The first interpreter that works, is 3.11 or newer and can make a venv (a shim on PATH may do none of that).
+# The first interpreter that works, is 3.11 or newer and can make a venv, with its own pip where Debian's python3-venv is
+# not there (a shim on PATH may do none of that).
 FIND_PYTHON = for p in $(PYTHON) python3 python3.11 python3.12 python3.13 python3.14; do \
-	if $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$p; exit; fi; done; \
-	echo "Argus needs Python 3.11 or newer with venv (Debian: apt-get install python3 python3-venv)" >&2; exit 1
+	if $$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && \
+	{ $$p -c 'import ensurepip' || $$p -m pip --version; } >/dev/null 2>&1; then echo $$p; exit; fi; done; \
+	echo "Argus needs Python 3.11 or newer with pip or venv (Debian: apt-get install python3-pip, or python3-venv)" >&2; exit 1
 TESTS ?= tests
 # Of the whole, what takes no minutes; of a part, all but what `make test-faults` is for.
 PICK = $(if $(filter tests,$(TESTS)),-m "not slow and not long")
@@ -102,7 +104,11 @@ clean: ## removes what was built here; `data/` stays
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
-	@python=$$($(FIND_PYTHON)); echo "Setting up $(VENV) with $$($$python --version)"; $$python -m venv $(VENV)
+	@python=$$($(FIND_PYTHON)); echo "Setting up $(VENV) with $$($$python --version)"; \
+	if $$python -c 'import ensurepip' 2>/dev/null; then $$python -m venv $(VENV); exit; fi; \
+	trap 'rm -rf $(VENV)' ERR; $$python -m venv --without-pip $(VENV); \
+	sed -n '/^pip==/,/[^\\]$$/p' requirements-dev.lock > $(VENV)/pip.lock; \
+	$$python -m pip --disable-pip-version-check -q --python $@ install --require-hashes --no-deps --only-binary :all: -r $(VENV)/pip.lock
 
 # The locks are complete, so pip has nothing to resolve.
 $(VENV)/.locked: requirements.lock | $(BIN)/python
