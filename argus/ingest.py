@@ -167,6 +167,7 @@ async def _run(settings: Settings, file: Path | None, follow: bool, reader: Read
             async for lines in _stdin(stop):
                 await deliver(lines, reader, producer, settings, counts, _now_ms())
             return
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         store = position_file(settings, file)
         async for lines in _file(file, load_position(store), follow, stop):
             await deliver(lines, reader, producer, settings, counts, _now_ms())

@@ -20,6 +20,10 @@ class AccountError(Exception):
     """An account that cannot be made; the message says why."""
 
 
+class WrongAccount(AccountError):
+    """None like this can be, whatever accounts there are."""
+
+
 class Account(Struct, frozen=True):
     """user: whose requests are made with it: a member's own user id, anybody else's name."""
 
@@ -41,15 +45,15 @@ async def create(
     store: Store, name: str, role: str, user_id: str | None, password: str, *, replace: bool = False
 ) -> None:
     """replace: an account of that name gets the new role and password, and is logged out everywhere. Raises
-    `AccountError` and `argus.api.passwords.WeakPassword`."""
+    `WrongAccount`, `argus.api.passwords.WeakPassword` and, where there is one already, `AccountError`."""
     if not 1 <= len(name) <= ID_MAX_CHARS or not name.isprintable() or name != name.strip():
-        raise AccountError(f"a name has 1 to {ID_MAX_CHARS} characters that can be printed")
+        raise WrongAccount(f"a name has 1 to {ID_MAX_CHARS} characters that can be printed, and no spaces around them")
     if role not in ROLES:
-        raise AccountError(f"role is none of {', '.join(ROLES)}")
+        raise WrongAccount(f"role is none of {', '.join(ROLES)}")
     if (role == "member") != (user_id is not None):
-        raise AccountError("a member's login needs the user id that it is for, and nobody else's has one")
+        raise WrongAccount("a member's login needs the user id that it is for, and nobody else's has one")
     if user_id is not None and (not 1 <= len(user_id) <= ID_MAX_CHARS or "\0" in user_id):
-        raise AccountError(f"a user id has 1 to {ID_MAX_CHARS} characters")
+        raise WrongAccount(f"a user id has 1 to {ID_MAX_CHARS} characters")
     row = {
         "name": name,
         "role": role,

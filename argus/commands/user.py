@@ -35,6 +35,7 @@ def create(
     import asyncio
     import secrets
 
+    from argus.api.accounts import WrongAccount
     from argus.api.accounts import create as make
     from argus.api.passwords import WeakPassword
     from argus.store.engine import database_url
@@ -55,10 +56,10 @@ def create(
         finally:
             await store.close()
 
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         asyncio.run(run())
-    except WeakPassword as error:
+    except (WeakPassword, WrongAccount) as error:
         raise click.UsageError(str(error)) from None
     if generate:
         click.echo(password)

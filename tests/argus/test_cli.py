@@ -300,6 +300,20 @@ def test_a_password_that_is_too_short_is_wrong_use(tmp_path: Path) -> None:
     assert "12 to 256 characters" in done.stderr
 
 
+def test_a_login_that_cannot_be_is_wrong_use_and_one_that_is_there_is_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data_dir = tmp_path / "data"
+    create = ["user", "create", "--role", "analyst", "--generate", "--data-dir", str(data_dir)]
+    assert run([*create, " ann"]) == 2
+    assert "no spaces around them" in capsys.readouterr().err
+    assert run([*create, "ann"]) == 0
+    assert data_dir.stat().st_mode & 0o077 == 0
+    capsys.readouterr()
+    assert run([*create, "ann"]) == 1
+    assert "already" in capsys.readouterr().err
+
+
 def test_the_rule_book_is_listed_and_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["rules", "list", "--json"]) == 0
     rules = json.loads(capsys.readouterr().out)

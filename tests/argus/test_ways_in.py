@@ -86,6 +86,7 @@ def test_a_followed_file_reaches_the_stream_across_a_restart(settings: Settings,
     first.send_signal(signal.SIGINT)
     _, told = first.communicate(timeout=240)
     assert (first.returncode, told.splitlines()[-1]) == (0, "701 lines: 700 events, 1 rejected, 0 of no concern")
+    assert settings.data_dir.stat().st_mode & 0o077 == 0
     with log.open("a") as file:
         file.write(event(700) + "\n")
     second = start(settings, *args)
