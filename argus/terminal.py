@@ -1,12 +1,13 @@
 """What `argus up` writes: where to look, what happened, and the alerts; as text or as JSON lines."""
 
 import sys
+from collections.abc import AsyncIterator
 
 import msgspec
 from msgspec import Struct
 
-from argus.alerts_view import Lines, Tail
 from argus.settings import Settings
+from argus.watching import Chosen, Wanted, line
 
 
 class Addresses(Struct, frozen=True):
@@ -26,12 +27,12 @@ class Terminal:
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
-        self._lines = Lines()
+        self._chosen = Chosen(Wanted())
 
-    def say(self, line: str) -> None:
+    def say(self, text: str) -> None:
         """Something happened that whoever watches should know."""
         out = sys.stderr if self._as_json else sys.stdout
-        out.write(f"{line}\n")
+        out.write(f"{text}\n")
         out.flush()
 
     def greet(self, addresses: Addresses, settings: Settings, *, embedded: bool, traffic: bool) -> None:
@@ -56,12 +57,13 @@ class Terminal:
             lines.append(f"  traffic  simulated, {settings.simulate_rate:g} events/s, seed {settings.seed}")
         self._write("\n".join([*lines, "Alerts:"]))
 
-    async def show(self, tail: Tail) -> None:
-        """Each alert as it comes; never ends."""
-        async for value in tail.values():
-            line = value.decode(errors="replace") if self._as_json else self._lines.line(value)
-            if line is not None:
-                self._write(line)
+    async def show(self, records: AsyncIterator[bytes]) -> None:
+        """Each alert as it comes, for as long as they do."""
+        async for record in records:
+            if self._as_json:
+                self._write(record.decode(errors="replace"))
+            elif alert := self._chosen.alert(record):
+                self._write(line(alert, color=False))
 
     def _write(self, text: str) -> None:
         sys.stdout.write(f"{text}\n")

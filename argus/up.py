@@ -206,7 +206,7 @@ class Up:
             ready.cancel()
             if not stopped.done():
                 self._greet(bootstrap)
-                tasks.append(asyncio.create_task(self._terminal.show(tail)))
+                tasks.append(asyncio.create_task(self._terminal.show(tail.values())))
                 if self._plan.simulate:
                     children.append(Child(simulator_child(self._plan.argus, settings, bootstrap), self._run_dir))
                     tasks.append(asyncio.create_task(keep(children[-1], say)))

@@ -1,4 +1,5 @@
-"""`argus tail`: alerts in the terminal, filtered, a line each, with a colour for each severity."""
+"""`argus tail`, and the lines of `argus up`: alerts in the terminal, filtered, a line each, with a colour for each
+severity."""
 
 import asyncio
 import contextlib
@@ -15,7 +16,7 @@ import msgspec
 from aiokafka.errors import KafkaError
 from msgspec import UNSET, Struct
 
-from argus.alerts_view import UNPRINTABLE, Tail
+from argus.alerts_view import Tail
 from argus.audit_topic import partitions_of
 from argus.broker import BrokerError
 from argus.kafka_access import access_of
@@ -29,6 +30,7 @@ COLORS: Final[dict[str, dict[str, Any]]] = {
     "CRITICAL": {"fg": "white", "bg": "red", "bold": True},
 }
 REMEMBERED: Final = 10_000
+UNPRINTABLE: Final = dict.fromkeys((*range(32), *range(127, 160)), "\ufffd")
 
 
 class Wanted(Struct, frozen=True, kw_only=True):

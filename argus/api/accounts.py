@@ -47,7 +47,9 @@ async def create(
     """replace: an account of that name gets the new role and password, and is logged out everywhere. Raises
     `WrongAccount`, `argus.api.passwords.WeakPassword` and, where there is one already, `AccountError`."""
     if not 1 <= len(name) <= ID_MAX_CHARS or not name.isprintable() or name != name.strip():
-        raise WrongAccount(f"a name has 1 to {ID_MAX_CHARS} characters that can be printed, and no spaces around them")
+        raise WrongAccount(
+            f"a name has 1 to {ID_MAX_CHARS} characters that can be printed, and no spaces around them"
+        )
     if role not in ROLES:
         raise WrongAccount(f"role is none of {', '.join(ROLES)}")
     if (role == "member") != (user_id is not None):

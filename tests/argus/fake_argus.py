@@ -12,8 +12,10 @@ from aiokafka import AIOKafkaProducer
 
 from argus.certificates import of_api
 from argus.settings import load_settings
+from core.records import encode
+from tests.argus.store.records import alert
 
-ALERT = b'{"alert_id":"%d","severity":"HIGH","title":"Made up","time":"2026-03-01T12:00:00.000Z","user_id":"u1"}'
+ALERT = alert(str(os.getpid()), title="Made up", time="2026-03-01T12:00:00.000Z")
 
 
 class Healthy(BaseHTTPRequestHandler):
@@ -25,11 +27,11 @@ class Healthy(BaseHTTPRequestHandler):
         """Nothing to say."""
 
 
-async def alert(bootstrap: str) -> None:
+async def send_alert(bootstrap: str) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
     await producer.start()
     topic = os.environ.get("ARGUS_TOPIC_PREFIX", "argus.") + "alerts"
-    await producer.send_and_wait(topic, ALERT % os.getpid(), key=b"u1", partition=0)
+    await producer.send_and_wait(topic, encode(ALERT), key=b"u1", partition=0)
     await producer.stop()
 
 
@@ -44,7 +46,7 @@ def main() -> None:
             starts.write(f"{os.getpid()}\n")
         server = HTTPServer(("127.0.0.1", int(options["--metrics-port"])), Healthy)
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        asyncio.run(alert(options["--broker"]))
+        asyncio.run(send_alert(options["--broker"]))
     if command == "serve":
         server = HTTPServer(("127.0.0.1", int(options["--port"])), Healthy)
         if tls := of_api(load_settings(os.environ)):

@@ -133,7 +133,9 @@ def test_a_wrong_file_is_one_line_that_names_it(tmp_path: Path, text: str) -> No
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("broker", ["kafka", "kafka-1.eu:9092", "10.0.0.1:9092,b:1,[::1]:9092", "[fe80::1%eth0]:65535"])
+@pytest.mark.parametrize(
+    "broker", ["kafka", "kafka-1.eu:9092", "10.0.0.1:9092,b:1,[::1]:9092", "[fe80::1%eth0]:65535"]
+)
 def test_a_broker_is_named_in_each_way_that_clients_take(broker: str) -> None:
     assert load_settings({"ARGUS_BROKER": broker}).broker == broker
 

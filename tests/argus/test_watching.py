@@ -41,7 +41,16 @@ def test_an_update_is_shown_where_the_severity_rises_or_when_asked() -> None:
     assert [bool(chosen.alert(one)) for chosen in [Chosen(Wanted())] for one in updates] == [True, False, True, False]
     every = Chosen(Wanted(updates=True))
     assert [bool(every.alert(one)) for one in updates] == [True, True, True, False]
-    assert every.alert(b"nonsense") is None
+
+
+@pytest.mark.parametrize("record", [b"", b"no", b"{}", b"[]", encode(alert()).replace(b"HIGH", b"LOUD")])
+def test_what_is_no_alert_is_not_shown(record: bytes) -> None:
+    assert Chosen(Wanted()).alert(record) is None
+
+
+def test_an_alert_about_a_source_names_it_with_how_often() -> None:
+    spray = source_alert("a", Source("ip", "192.0.2.1"), ["bob"], time="2026-03-01T12:34:56.789Z", count=40)
+    assert line(spray, color=False).startswith("12:34:56 HIGH     ip 192.0.2.1: Impossible travel (x40). ")
 
 
 def test_a_line_ends_with_what_would_have_kept_the_alert_from_firing() -> None:
@@ -50,8 +59,8 @@ def test_a_line_ends_with_what_would_have_kept_the_alert_from_firing() -> None:
 
 
 def test_a_line_has_a_colour_and_nothing_that_steers_the_terminal() -> None:
-    nasty = alert("a", summary="\x1b[2J\nx\x9b")
-    assert line(nasty, color=False).count("\x1b") == 0
+    nasty = alert("a", user_id="\x1b[2J\n\x9bu", title="\x07Bell", summary="\x1b[2J\nx\x9b")
+    assert line(nasty, color=False).isprintable()
     assert line(nasty, color=True).startswith(line(nasty, color=False)[:9] + "\x1b[31mHIGH")
     assert "\n" not in line(nasty, color=True)
 
