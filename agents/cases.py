@@ -45,7 +45,7 @@ class Topics(Struct, frozen=True):
 
 
 class OpenCase(Struct, gc=False):
-    """What the figures about open cases need of one. waits: for somebody to acknowledge it, who is paged if need be."""
+    """What the figures about open cases need of one. waits: for somebody to acknowledge it, paged if need be."""
 
     severity: str
     opened_ms: int
