@@ -215,6 +215,28 @@ def test_nothing_is_fetched_before_there_are_lanes() -> None:
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("turns", range(4))
+def test_fetching_that_is_cancelled_ends_whenever_that_is(turns: int) -> None:
+    class Quiet(Bench):
+        async def _wait_next_records(self, _timeout: float) -> Any:
+            await asyncio.Event().wait()
+
+    target = TopicPartition("events", 0)
+
+    async def story() -> None:
+        consumer = Quiet(Positions({target: 1}), {target: []})
+        consumer.begin()
+        fetching = asyncio.ensure_future(anext(consumer.getmany(1.0)))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        fetching.cancel()
+        for _ in range(4):
+            await asyncio.sleep(0)
+        assert fetching.cancelled()
+
+    asyncio.run(story())
+
+
 def test_what_is_fetched_while_a_rebalance_stops_the_flow_is_fetched_again() -> None:
     here, dropped, elsewhere, gone, unknown = (TopicPartition("events", partition) for partition in range(5))
 
