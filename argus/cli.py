@@ -91,8 +91,8 @@ def run(args: Sequence[str]) -> int:
         result = group.main(list(args), prog_name="argus", standalone_mode=False)
         sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        return 2
+        path = error.ctx.command_path if error.ctx else "argus"
+        return _say(f"{path}: missing command (see `{path} --help`)", 2)
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else "argus"
         return _say(f"{path}: {_one_line(error.format_message())} (see `{path} --help`)", 2)

@@ -44,6 +44,7 @@ def test_help_names_every_command_and_imports_none(capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     "args",
     [
+        [],
         ["nope"],
         ["up", "--nope"],
         ["up", "--workers", "x"],
@@ -58,7 +59,6 @@ def test_help_names_every_command_and_imports_none(capsys: pytest.CaptureFixture
         ["simulate", "--out", "/tmp/x"],
         ["simulate", "--events", "1", "--out", "-", "--attacks", "tickling"],
         ["simulate", "--events", "1", "--out", "-", "--intensity", "fierce"],
-        ["simulate", "--events", "1", "--out", "-", "--rate", "5"],
         ["simulate", "--feedback", "/tmp/feedback.jsonl"],
         ["simulate", "--events", "1", "--out", "/no/such/place/events.jsonl"],
         ["replay", "--events", __file__, "--alerts", "/no/such/place/a", "--decisions", "/dev/null"],
@@ -88,8 +88,12 @@ def test_wrong_use_is_one_line_and_status_2(args: list[str], capsys: pytest.Capt
     told = capsys.readouterr()
     assert status == 2
     assert told.out == ""
-    if args != ["topics"]:
-        assert len(told.err.splitlines()) == 1, told.err
+    assert len(told.err.splitlines()) == 1, told.err
+
+
+def test_a_command_left_out_is_told_with_where_to_look(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["rules"]) == 2
+    assert capsys.readouterr().err == "argus rules: missing command (see `argus rules --help`)\n"
 
 
 def test_an_output_that_is_an_input_or_another_output_is_refused_before_anything_is_written(
