@@ -14,6 +14,7 @@ from argus.kafka_access import access_of
 from argus.progress import bar
 from argus.reach import quiet
 from argus.settings import Settings
+from core.clock import DAY
 from core.records import encode
 from simulation.config import Config
 from simulation.feedback import Desk
@@ -48,7 +49,7 @@ def to_file(config: Config, out: Path | None, labels: Path | None, feedback: Pat
 
 
 def to_broker(settings: Settings, config: Config, labels: Path | None) -> int:
-    """Send live traffic with its feedback until `config.events` are sent, or until Ctrl-C."""
+    """Send live traffic with its feedback until `config.events` or `config.days` are over, or until Ctrl-C."""
     with ExitStack() as stack:
         truth = stack.enter_context(labels.open("w", encoding="utf-8")) if labels else None
         sent = asyncio.run(send(settings, config, truth))
@@ -57,7 +58,8 @@ def to_broker(settings: Settings, config: Config, labels: Path | None) -> int:
 
 
 async def send(settings: Settings, config: Config, labels: TextIO | None = None) -> int:
-    """Send live traffic; how many events were sent. Ends when they are `config.events`, or is cancelled."""
+    """Send live traffic; how many events were sent. Ends when they are `config.events`, after `config.days` (live
+    ones last a day each), or is cancelled."""
     producer = AIOKafkaProducer(
         bootstrap_servers=settings.broker,
         acks="all",
@@ -73,10 +75,11 @@ async def send(settings: Settings, config: Config, labels: TextIO | None = None)
         raise Unreachable(f"no broker at {settings.broker}: {error}") from None
     desk = Desk(config)
     tick_s = min(LONGEST_TICK_S, max(SHORTEST_TICK_S, TICK_EVENTS / settings.simulate_rate))
+    end_ms = None if config.days is None else _now_ms() + config.days * DAY
     sent = 0
     try:
         with bar("Sending", config.events) as progress:
-            for arrived in live(config, settings.simulate_rate, lambda: time.time_ns() // 1_000_000):
+            for arrived in live(config, settings.simulate_rate, _now_ms):
                 if config.events is not None:
                     arrived = arrived[: config.events - sent]
                 for labelled in arrived:
@@ -86,15 +89,21 @@ async def send(settings: Settings, config: Config, labels: TextIO | None = None)
                     # Of a repeat too: the event itself may have come in before this run began.
                     if labels is not None:
                         labels.write(label_line(labelled))
-                for said in desk.due(time.time_ns() // 1_000_000):
+                for said in desk.due(_now_ms()):
                     await producer.send(settings.topic("feedback"), encode(said), key=said["user_id"].encode())
                 sent += len(arrived)
                 if progress is not None:
                     progress(len(arrived))
                 if config.events is not None and sent >= config.events:
                     break
+                if end_ms is not None and _now_ms() >= end_ms:
+                    break
                 await asyncio.sleep(tick_s)
     finally:
         with suppress(KafkaError):
             await producer.stop()
     return sent
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -11,7 +11,9 @@ STDOUT = Path("-")
 
 @click.command("simulate")
 @click.option("--users", type=click.IntRange(1, 5_000_000), help="Simulated users.")
-@click.option("--days", type=click.FloatRange(0, min_open=True), help="How many days of life.")
+@click.option(
+    "--days", type=click.FloatRange(0, min_open=True), help="How many days of life; to the broker they take as long."
+)
 @click.option("--events", type=click.IntRange(1), help="How many events, instead of days.")
 @click.option("--rate", type=click.FloatRange(0, min_open=True), help="Events a second, to the broker.")
 @click.option("--seed", type=int, help="The same seed gives the same file.")
@@ -51,12 +53,8 @@ def command(
         raise click.UsageError("give --days or --events, not both")
     if out is not None and days is None and events is None:
         raise click.UsageError("a file needs an end: give --days or --events")
-    if out is None and days is not None:
-        raise click.UsageError("--days is for a file; to the broker give --events and --rate")
     if out is None and feedback is not None:
         raise click.UsageError("--feedback is for a file; on the broker it goes to its own topic")
-    if out is not None and rate is not None:
-        raise click.UsageError("--rate is for the broker; a file is written at full speed")
     files_apart({"--out": None if out == STDOUT else out, "--labels": labels, "--feedback": feedback})
     named = None if attacks is None else tuple(name.strip() for name in attacks.split(",") if name.strip() != "none")
     # A file's world has the simulation's own size unless one is given.
@@ -75,4 +73,6 @@ def command(
         raise click.UsageError(str(error)) from None
     if out is None:
         return simulate.to_broker(settings, config, labels)
+    if rate is not None:
+        click.echo("--rate is for the broker: the file is written at full speed", err=True)
     return simulate.to_file(config, None if out == STDOUT else out, labels, feedback)

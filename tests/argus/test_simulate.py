@@ -48,6 +48,13 @@ def test_named_attacks_are_the_only_ones(tmp_path: Path) -> None:
     assert {json.loads(line)["label"] for line in labels.read_text().splitlines()} == {"legit"}
 
 
+def test_a_file_is_written_at_full_speed_whatever_the_rate_and_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["simulate", "--events", "200", "--users", "50", "--out", str(tmp_path / "e"), "--rate", "5"]) == 0
+    assert "--rate is for the broker: the file is written at full speed" in capsys.readouterr().err
+
+
 def test_attacks_are_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["simulate", "--list"]) == 0
     assert "credential_stuffing" in capsys.readouterr().out.split()

@@ -118,3 +118,10 @@ def test_simulated_life_reaches_the_stream_at_its_rate(settings: Settings, tmp_p
     assert sent.returncode == 0, told
     ids = {json.loads(record.value)["event_id"] for record in read(settings, "events", 300)}
     assert ids == {json.loads(line)["event_id"] for line in labels.read_text().splitlines()}
+
+
+def test_simulated_life_ends_after_its_days(settings: Settings) -> None:
+    sent = start(settings, "simulate", "--days", "0.00001", "--rate", "300", "--users", "100")
+    _, told = sent.communicate(timeout=240)
+    assert sent.returncode == 0, told
+    assert told.splitlines()[-1].endswith(f" events to {settings.topic('events')}")
