@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from msgspec import UNSET, Meta, Struct
 from msgspec.structs import replace
 
+from agents.shard import Output
 from argus.api.commands import ask, replied
 from argus.api.problems import Problem, invalid, not_found
 from argus.api.query import VALUES_MAX
@@ -18,6 +19,7 @@ from argus.store.reads import AlertFilter
 from core.case_commands import NO_ALERT
 from core.clock import MINUTE, to_ms
 from core.events import EARLIEST_MS, LATEST_MS
+from core.feedback import label_record
 from core.records import Alert, Id, Kind, SeverityName
 from core.rules.rings import RING_MEMBER
 
@@ -146,7 +148,25 @@ async def dispute(call: Call) -> Reply:
     """Whoever disputes an alert speaks for the own account, also where the alert is about many."""
     alert = await visible(call)
     note = call.body.note if call.body is not None else None
-    return replied(await ask(call, "dispute", call.caller.user, alert_id=alert.alert_id, reason=note))
+    answer = await ask(call, "dispute", call.caller.user, alert_id=alert.alert_id, reason=note)
+    if alert.user_id is None:
+        await _label_own(call, alert, answer.command_id)
+    return replied(answer)
+
+
+async def _label_own(call: Call, alert: Alert, command_id: str) -> None:
+    """Labels the caller's events in an alert about many, as far as they are at hand. Its alerts are worked on by its
+    source, where nobody knows whose event is whose; of an alert about one user the label is made there."""
+    services, user_id = call.services, call.caller.user
+    told = dict.fromkeys((alert.event_id, *alert.event_ids))
+    own = await services.lately.named(user_id, told)
+    async with services.store.reading() as connection:
+        own |= {name for name in told if name not in own and await reads.decision(connection, user_id, name)}
+    topic, partition, key = services.settings.topic("feedback"), services.placing(user_id), user_id.encode()
+    now_ms = services.now_ms()
+    labels = [label_record("dispute", command_id, user_id, name, "fraud", now_ms) for name in told if name in own]
+    if labels:
+        await services.producing.send([Output(topic, partition, key, label) for label in labels])
 
 
 async def case_work(call: Call, type_: str, **fields: str) -> Reply:

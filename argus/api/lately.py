@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
 
 import msgspec
@@ -82,6 +82,11 @@ class Lately:
         """One event as it was sent, None where it is not among the newest or the topic cannot be read now."""
         found = await self.of_user(user_id, KEPT) or []
         return next((past.raw for past in found if _named(past.raw) == event_id), None)
+
+    async def named(self, user_id: str, event_ids: Collection[str]) -> set[str]:
+        """Which of some events are among a user's newest."""
+        found = await self.of_user(user_id, KEPT) or []
+        return {name for past in found if (name := _named(past.raw)) is not None and name in event_ids}
 
     async def newest(self, most: int) -> list[Past] | None:
         """The newest events of all users, in order of arrival; None where the topic cannot be read now."""

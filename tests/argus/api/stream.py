@@ -10,18 +10,19 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from argus.settings import Settings
 from core.case_commands import NO_ALERT
 from core.clock import rfc3339
-from core.records import Case, Command, Decision, Event, Outcome, encode
+from core.records import Case, Command, Decision, Event, Feedback, Outcome, encode
 
 
 class Stream:
-    """events, commands: all that came, with their partition. mute: it reads and says nothing. unknowing: how many
-    commands more it refuses since it knows of no such alert yet. cases: what it knows, each command about one raises
-    its version, and an alert that joined it just before has raised it as well."""
+    """events, commands, feedback: all that came, events with their partition. mute: it reads and says nothing.
+    unknowing: how many commands more it refuses since it knows of no such alert yet. cases: what it knows, each
+    command about one raises its version, and an alert that joined it just before has raised it as well."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.events: list[tuple[int, bytes, bytes]] = []
         self.commands: list[Command] = []
+        self.feedback: list[Feedback] = []
         self.cases: dict[str, Case] = {}
         self.mute = False
         self.refuses: str | None = None
@@ -30,7 +31,7 @@ class Stream:
 
     async def run(self, ready: asyncio.Event) -> None:
         settings = self._settings
-        topics = [settings.topic(name) for name in ("events", "commands")]
+        topics = [settings.topic(name) for name in ("events", "commands", "feedback")]
         consumer = AIOKafkaConsumer(bootstrap_servers=settings.broker, fetch_max_wait_ms=10, enable_auto_commit=False)
         producer = AIOKafkaProducer(bootstrap_servers=settings.broker)
         await consumer.start()
@@ -56,6 +57,9 @@ class Stream:
         if topic == self._settings.topic("events"):
             self.events.append((record.partition, record.key, record.value))
             return [] if self.mute else self._decide(record.value)
+        if topic == self._settings.topic("feedback"):
+            self.feedback.append(msgspec.json.decode(record.value, type=Feedback))
+            return []
         command = msgspec.json.decode(record.value, type=Command)
         self.commands.append(command)
         return [] if self.mute else self._obey(command)

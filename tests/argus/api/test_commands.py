@@ -11,9 +11,9 @@ from argus.secret import derived_key
 from core.case_commands import NO_ALERT
 from core.clock import rfc3339
 from core.otp import otp_hash
-from core.records import Command
+from core.records import Command, Source
 from tests.argus.api.running import MEMBER, SECRET, Running
-from tests.argus.store.records import NOW_MS, alert, outcome, rows
+from tests.argus.store.records import NOW_MS, alert, decision, outcome, rows, source_alert
 from tests.kafka.until import until
 
 pytestmark = pytest.mark.broker
@@ -293,3 +293,19 @@ def test_an_old_alert_without_a_case_is_refused_at_once(api: Running) -> None:
     answer = api.post("/v1/alerts/mine/acknowledge", role="analyst")
     assert (answer.status, answer.json["outcome"]["reason"]) == (409, NO_ALERT)
     assert api.stream.unknowing == 0
+
+
+def test_a_dispute_of_an_alert_about_many_labels_the_members_own_events(api: Running) -> None:
+    """By the source, where such an alert is worked on, nobody knows whose event is whose."""
+    own, kept, theirs = (f"{name}-{uuid.uuid4().hex}" for name in ("own", "kept", "theirs"))
+    for user, event_id in ((MEMBER, own), ("bob", theirs)):
+        event = {"event_id": event_id, "type": "login", "user_id": user, "time": api.services.now_ms()}
+        assert api.post("/v1/events", event, role="service").status == 202
+    source = source_alert(
+        own, Source("ip", "192.0.2.8"), [MEMBER, "bob"], event_id=theirs, event_ids=[theirs, own, kept]
+    )
+    api.write([*rows("alerts", [source]), *rows("decisions", [decision(kept, user_id=MEMBER, decision="block")])])
+    assert api.post(f"/v1/alerts/{own}/dispute", role="member").status == 200
+    until(lambda: len(api.stream.feedback) == 2, what="the labels")
+    told = [(one.user_id, one.event_id, one.label, one.source) for one in api.stream.feedback]
+    assert told == [(MEMBER, own, "fraud", "dispute"), (MEMBER, kept, "fraud", "dispute")]
