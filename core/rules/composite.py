@@ -22,6 +22,7 @@ SAME_STORY: Final[Mapping[str, str]] = {
     "new_country_login": "new_device_login",
     "distributed_brute_force": "login_brute_force",
     "slow_brute_force": "login_brute_force",
+    "success_after_attack": "login_brute_force",
     "card_testing": "failed_payments",
     "cards_per_user": "failed_payments",
     "large_amount": "amount_spike",
@@ -110,10 +111,10 @@ RULES: Final = (
         attack=("T1078",),
         suggest=("Look at the user's last day as a whole", "Ask for a second factor"),
         words="3 different rules on one user within 24 hours, whatever their severity. Rules about the same "
-        "thing (a new device and its new country) count once, reporting duties and what a rule lowered to "
-        "LOW not at all. It informs where the last of them came from a device and network that have been "
-        "the user's for a day. HIGH takes a strange device and network of a user known for a day, no VPN, "
-        "and a fourth rule or a new country; else MEDIUM.",
+        "thing (a new device and its new country, guesses and the login that comes of them) count once, "
+        "reporting duties and what a rule lowered to LOW not at all. It informs where the last of them came "
+        "from a device and network that have been the user's for a day. HIGH takes a strange device and network "
+        "of a user known for a day, no VPN, and a fourth rule or a new country; else MEDIUM.",
         default_source="asked for in SigmaHQ/pySigma#317",
         gaps="Rules that need reputation or models don't count; the 8 newest are remembered.",
         examples=(
@@ -126,6 +127,15 @@ RULES: Final = (
             Example(
                 name="two of them",
                 events=(event("login", 0, **_HOME), event("login", 86_000, **_NEW), *_BURST[:2], *_PROBES),
+                hit=False,
+            ),
+            Example(
+                name="guesses from a new device, and in",
+                events=(
+                    event("login", 0, **_HOME),
+                    *(event("login", 2 * 86_400 + n, outcome="failure", **_NEW) for n in range(8)),
+                    event("login", 2 * 86_400 + 60, **_NEW),
+                ),
                 hit=False,
             ),
             Example(
