@@ -36,11 +36,13 @@ class _Seen(Struct):
     user_id: str | None = None
     count: int = 1
     alert_id: str | None = None
+    time: str = ""
 
 
 class _Locked(Struct):
-    """What is needed of a lock."""
+    """What is needed of a lock. since: the time of the event that it came of."""
 
+    since: str
     alert_id: str | None = None
 
 
@@ -126,9 +128,9 @@ async def _watch(
     """Until every event has its decision, and for a moment more, for alerts that take longer."""
     decisions_topic, locks_topic = home.settings.topic("decisions"), home.settings.topic("locks")
     found = Latencies([], [], [], [])
-    # A lock names its alert, and the alert the event that tipped it; they come in any order.
-    tipped: dict[str, int] = {}
-    locked_s: dict[str, float] = {}
+    # By alert and time of the event: a lock names both, and so does the alert's record that comes of the same event.
+    tipped: dict[tuple[str | None, str], int] = {}
+    locked_s: dict[tuple[str | None, str], float] = {}
     deadline = Deadline(STALL_S)
     complete_s: float | None = None
     while complete_s is None or time.monotonic() < complete_s + ALERT_WAIT_S:
@@ -136,9 +138,8 @@ async def _watch(
         now_s = time.monotonic()
         for record in records:
             if record.topic == locks_topic:
-                alert_id = _read_lock(record.value).alert_id
-                if alert_id is not None:
-                    locked_s.setdefault(alert_id, now_s)
+                lock = _read_lock(record.value)
+                locked_s.setdefault((lock.alert_id, lock.since), now_s)
                 continue
             seen = _read(record.value)
             number = due.get(seen.event_id)
@@ -149,9 +150,10 @@ async def _watch(
                 found.decisions.append(latency_ms)
             elif seen.user_id is None:
                 found.sources.append(latency_ms)
-            elif seen.count == 1:
-                found.alerts.append(latency_ms)
-                tipped[seen.alert_id or ""] = number
+            else:
+                tipped[seen.alert_id, seen.time] = number
+                if seen.count == 1:
+                    found.alerts.append(latency_ms)
         if records:
             deadline.moved()
         if complete_s is None and len(found.decisions) >= len(due):
@@ -162,7 +164,7 @@ async def _watch(
     if not found.alerts:
         raise BenchError("no event of the run raised an alert: take more events")
     found.locks = [
-        (at_s - start_s - tipped[alert] / rate) * 1_000 for alert, at_s in locked_s.items() if alert in tipped
+        (at_s - start_s - tipped[event] / rate) * 1_000 for event, at_s in locked_s.items() if event in tipped
     ]
     for values in (found.decisions, found.alerts, found.locks, found.sources):
         values.sort()
