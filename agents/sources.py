@@ -17,7 +17,7 @@ from agents.steps import Missed
 from core.cases import subject_of
 from core.records import encode
 from core.reputation import encode_reputation
-from core.signal import LABELS
+from core.signal import LABEL_KINDS
 from core.source_state import SourceState
 from core.sources import JudgedSources, Signal, judge_sources
 from tables.sources import SOURCES
@@ -84,7 +84,7 @@ class SourceWork(KeyedWork[SourceState]):
         )
         self._new += len(states) - known
         # A label comes by the clock of who says it, which is far ahead where old events are read in.
-        happened = (signal.time_ms for told in batch.values() for signal in told if signal.kind not in LABELS)
+        happened = (signal.time_ms for told in batch.values() for signal in told if signal.kind not in LABEL_KINDS)
         clock_ms = max(happened, default=0)
 
         def report() -> None:

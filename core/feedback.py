@@ -37,8 +37,10 @@ def label_signals(feedback: Feedback, state: UserState | None, out: Out) -> bool
     state: the user's, None if nothing is known of the user. The label's own time tells when it was known; a label
     never changes what was decided before it came.
     """
-    paid = find_receipt(state.receipts, event_key(feedback.event_id)) if state is not None else None
-    if state is None or paid is None or not paid[1] or doubt_of_payment(feedback, state) is not None:
+    if state is None or doubt_of_payment(feedback, state) is not None:
+        return False
+    paid = find_receipt(state.receipts, event_key(feedback.event_id))
+    if paid is None or not paid[1]:
         return False
     time_s, merchant = paid
     time_ms = feedback.time if isinstance(feedback.time, int) else to_ms(feedback.time)

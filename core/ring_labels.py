@@ -16,8 +16,10 @@ def tie_signals(feedback: Feedback, state: UserState | None, out: Out) -> None:
     state: the user's, None if nothing is known of the user. A word that is not believed (`core.belief`) tells
     nothing.
     """
-    named = find_origin(state, event_key(feedback.event_id)) if state is not None else None
-    if state is None or named is None or doubt_of_payment(feedback, state) is not None:
+    if state is None or doubt_of_payment(feedback, state) is not None:
+        return
+    named = find_origin(state, event_key(feedback.event_id))
+    if named is None:
         return
     time_ms = feedback.time if isinstance(feedback.time, int) else to_ms(feedback.time)
     user_id, event_id = feedback.user_id, feedback.event_id

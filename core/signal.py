@@ -25,7 +25,7 @@ NEW_CARD: Final = "new_card"
 PAYMENT: Final = "payment"
 FRAUD: Final = "fraud"
 LEGIT: Final = "legit"
-LABELS: Final = frozenset({FRAUD, LEGIT})
+LABEL_KINDS: Final = frozenset({FRAUD, LEGIT})
 LOCKED: Final = "locked"
 CUSTOM: Final = "custom"
 # Of rings, see `core.ring_growth`. TIE: a thing leads to a confirmed fraud; MET: a user touched it; CONFIRMED and

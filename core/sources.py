@@ -31,7 +31,7 @@ from core.signal import (
     FAILED,
     FAILED_LOGIN,
     FRAUD,
-    LABELS,
+    LABEL_KINDS,
     LEGIT,
     LOCKED,
     LOGIN,
@@ -146,13 +146,13 @@ def _take_in(state: SourceState, signal: Signal) -> None:
     """Place a signal in the state."""
     kind, time_ms = signal.kind, signal.time_ms
     # A label comes by the clock of who says it. Without another, that is better than none: the source is not old.
-    if time_ms > state.clock_ms and (kind not in LABELS or not state.clock_ms):
+    if time_ms > state.clock_ms and (kind not in LABEL_KINDS or not state.clock_ms):
         state.clock_ms = time_ms
     if kind == PAYMENT:
         add(state, PAYMENTS, (time_ms, 0, digest(signal.event_id), 0))
         tally_day(state, time_ms)
         return
-    if kind in LABELS:
+    if kind in LABEL_KINDS:
         relabel(state, signal.event_id, signal.user_id, int(signal.value), kind == FRAUD)
         return
     about = digest(signal.about) if signal.about else 0
@@ -196,7 +196,7 @@ class _Bench:
             # Of a newer Argus beside this one, in the middle of an upgrade.
             return
         _take_in(state, signal)
-        if kind not in LABELS and time_ms < state.clock_ms - self._late_ms:
+        if kind not in LABEL_KINDS and time_ms < state.clock_ms - self._late_ms:
             return
         for bound in self._asked(kind, ALL if state.key == ALL else source.type):
             if kind in _FLOODS and self._goes_on(state, signal, bound):
@@ -210,7 +210,7 @@ class _Bench:
                     self._accuse(state, source, signal, bound.rule, hit)
         if kind == LEGIT and state.reputation is not None and state.reputation.level > CLEAN:
             self._reconsider(state, state.reputation, signal)
-        if kind in LABELS:
+        if kind in LABEL_KINDS:
             self._record(state, signal)
 
     def grow(self, state: SourceState, signal: Signal) -> None:
