@@ -21,6 +21,20 @@ def test_users_come_and_go_and_are_about_as_many_at_any_time() -> None:
     assert not by_day[days[0]] & by_day[days[-1]]
 
 
+def test_who_signs_up_leaves_again() -> None:
+    joined_ms: dict[str, int] = {}
+    stays_ms: dict[str, int] = {}
+    for event in islice(life(200), 40_000):
+        time_ms = decode_action(msgspec.json.encode(event), now_ms=None, locate=nowhere).time_ms
+        user_id = event["user_id"].partition(".")[0]
+        if event["type"] == "signup":
+            joined_ms[user_id] = time_ms
+        if user_id in joined_ms:
+            stays_ms[user_id] = time_ms - joined_ms[user_id]
+    assert max(stays_ms.values()) > LIFETIME_MS / 2
+    assert max(stays_ms.values()) < LIFETIME_MS
+
+
 def test_an_identity_is_one_for_its_time_and_then_another() -> None:
     names = {at_the_time("u1", time_ms) for time_ms in range(0, 4 * LIFETIME_MS, LIFETIME_MS // 8)}
     assert len(names) == 5

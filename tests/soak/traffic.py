@@ -20,6 +20,7 @@ from agents.placing import Placing
 from benchmarks.events import SEED, START_MS
 from core.clock import DAY
 from simulation.config import Config, Fields
+from simulation.schedule import NEVER
 from simulation.stream import generate
 
 # How long an identity lasts; then the same person is somebody new, with other devices, cards and payees.
@@ -31,15 +32,20 @@ TICK_S = 0.02
 
 
 def life(users: int, year: int = 0) -> Iterator[Fields]:
-    """Events without end, each once, in order of arrival. At any time there are as many users as there were at first;
-    each leaves after `LIFETIME_MS`, and another comes. Years share no event."""
+    """Events without end, each once, in order of arrival. At any time there are about as many users as there were at
+    first: each leaves after `LIFETIME_MS`, and another comes. Whoever signs up in between leaves as soon, and nobody
+    comes for them. Years share no event."""
     start_ms = START_MS + year * 365 * DAY
     config = Config(
         users=users, days=ENDLESS_DAYS, seed=SEED + year, start_ms=start_ms, attack_share=ATTACK_SHARE, run=f"y{year}"
     )
+    leave_ms: dict[str, int] = {}
     for labelled in generate(config):
-        if not labelled.repeat:
-            yield renamed(labelled.event, labelled.time_ms)
+        event, time_ms = labelled.event, labelled.time_ms
+        if event["type"] == "signup":
+            leave_ms.setdefault(event["user_id"], time_ms + LIFETIME_MS)
+        if not labelled.repeat and time_ms < leave_ms.get(event["user_id"], NEVER):
+            yield renamed(event, time_ms)
 
 
 def renamed(event: Fields, time_ms: int) -> Fields:
