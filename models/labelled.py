@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
+from core.belief import doubt
 from core.clock import DAY, HOUR, to_ms
 from core.events import event_key
 from core.judged import Case, Scores
@@ -155,7 +156,7 @@ class Labelled:
         place = kept.find(int.from_bytes(event_key(feedback.event_id), "big"), mark(feedback.user_id))
         time_ms = feedback.time if isinstance(feedback.time, int) else to_ms(feedback.time)
         if place is None:
-            return self._wait(feedback, time_ms)
+            return self._wait(feedback, time_ms, state)
         heard = join(kept, place, feedback, time_ms, state)
         if heard in ("joined", "changed"):
             self._told = True
@@ -166,9 +167,13 @@ class Labelled:
                 self.missed.append(self.trust.missed(scored, raised))
         return heard
 
-    def _wait(self, feedback: Feedback, time_ms: int) -> Heard:
+    def _wait(self, feedback: Feedback, time_ms: int, state: UserState | None) -> Heard:
         if time_ms <= self.clock_ms:
             return "gone"
+        # When the event has come the account may be free again; where the event came from is asked then.
+        why = doubt(feedback, state, 0, 0, ())
+        if why is not None:
+            return why
         self._early[int.from_bytes(event_key(feedback.event_id), "big")] = feedback
         if len(self._early) > EARLY_MOST:
             del self._early[next(iter(self._early))]

@@ -87,6 +87,24 @@ def test_whoever_holds_an_account_that_may_be_taken_over_is_not_believed(state: 
     assert taught.tell(label(3, "legit", source="analyst", time=START_MS + DAY), state) != why
 
 
+@pytest.mark.parametrize(
+    ("source", "state", "heard"),
+    [
+        ("otp", UserState(lock=LOCKED), "locked"),
+        ("dispute", UserState(clock_ms=START_MS, alarm_ms=START_MS), "taken_over"),
+        ("analyst", UserState(lock=LOCKED), "early"),
+        ("otp", UserState(), "early"),
+    ],
+)
+def test_a_word_ahead_of_its_event_is_doubted_by_what_the_account_is_then(
+    source: str, state: UserState, heard: str
+) -> None:
+    taught = kept()
+    assert taught.tell(label(10, "legit", source=source), state) == heard
+    taught.keep([case(10, QUIET)])
+    assert said(taught, 10) == (LEGIT if heard == "early" else UNKNOWN)
+
+
 def test_who_says_that_events_from_a_fraudsters_device_were_theirs_is_not_believed_then_or_before() -> None:
     taught = learner()
     taught.keep([case(at, QUIET, user="u1", device="bad" if at < 3 else "good") for at in range(6)])
