@@ -139,8 +139,8 @@ class CaseWork(KeyedWork[CaseState]):
             due = due_ms(state, policy)
             # A timer that comes too early does no harm; one is enough.
             if due is not None and (not state.timer_ms or due < state.timer_ms):
+                self.timers.add(due, subject, writes, instead_of_ms=state.timer_ms)
                 state.timer_ms = due
-                self.timers.add(due, subject, writes)
 
         def after() -> None:
             for case in worked.cases:

@@ -39,8 +39,11 @@ class Timers:
             subjects.append(subject)
         return subjects
 
-    def add(self, time_ms: int, subject: str, writes: dict[bytes, bytes | None]) -> None:
-        """Remember one more."""
+    def add(self, time_ms: int, subject: str, writes: dict[bytes, bytes | None], instead_of_ms: int = 0) -> None:
+        """Remember one more. instead_of_ms: the time of an entry of the subject's that this one makes needless; it
+        leaves the state, where hours of such would pile up, and only here it comes due once more."""
+        if instead_of_ms:
+            writes[key(instead_of_ms, subject)] = None
         heappush(self._heap, (time_ms, subject))
         writes[key(time_ms, subject)] = b""
 

@@ -10,6 +10,7 @@ import pytest
 
 from agents.cases import KIND, CaseWork, Topics
 from agents.journal import TooLarge
+from agents.timers import PREFIX
 from core.case_state import case_id_of
 from core.records import Alert, Source, encode
 from tables.cases import CASES
@@ -310,6 +311,25 @@ def test_whoever_has_been_quiet_for_long_is_forgotten(desks: Desks) -> None:
             assert [value is not None for value in work.shard.store.get_many(keys)] == kept
         # Nothing waits for the open case any more: all its deadlines were told.
         assert len(work.timers) == 0
+        await work.stop(gracefully=True)
+
+    play(story)
+
+
+def test_of_each_subject_one_timer_is_in_the_state(desks: Desks) -> None:
+    async def story() -> None:
+        # A severity that rises brings the deadlines nearer.
+        town, work = desks.town, await desks.open()
+        for at, user in enumerate(users_of(0, 3)):
+            told = [alert(f"{user}{severity}", severity, user_id=user) for severity in ("LOW", "CRITICAL")]
+            for number, one in enumerate(told):
+                await work.apply("alerts", alerts(one, first=2 * at + number))
+            closing = ask(f"c{at}", "false_positive", alert_id=told[0].alert_id, user_id=user)
+            await work.apply("commands", commands(closing, first=at))
+            assert len(list(work.shard.store.scan(PREFIX))) == at + 1
+        town.now_ms += 90 * DAY_MS
+        await work.tick()
+        assert list(work.shard.store.scan(PREFIX)) == list(work.shard.store.scan(KIND.prefix)) == []
         await work.stop(gracefully=True)
 
     play(story)
