@@ -12,6 +12,7 @@ opens no alert, and with nothing else stays below a challenge.
 
 from typing import Final
 
+from core.bounds import ODD_MS
 from core.clock import DAY, HOUR
 from core.events import Action
 from core.seen import FAMILIAR_S, PAYMENT_TYPES, Seen
@@ -43,11 +44,14 @@ Z_FROM: Final = 2.5
 Z_WEIGHT: Final = 0.12
 Z_MOST: Final = 0.4
 # Of a payment that names neither device nor network, the sum is all there is to rank it by: it weighs from the first
-# figure times the mean on, and at the second all that it ever does.
+# figure times the mean on, and at the second all that it ever does; and what is not sent to somebody by its size.
 TIMES_FROM: Final = 2.0
 TIMES_FULL: Final = 5.0
 TIMES_MOST: Final = 0.4
-# Each further odd sum in the user's last day, at most so much.
+SIZE_FROM_USD: Final = 150.0
+SIZE_FULL_USD: Final = 300.0
+SIZE_MOST: Final = 0.4
+# Each odd sum in the day before, at most so much; where the sum is all there is, in as long as they are kept.
 ODD_WEIGHT: Final = 0.15
 ODD_MOST: Final = 0.45
 # A large payment, or one declined, in an account's first day.
@@ -119,19 +123,40 @@ def _payment(action: Action, state: UserState, seen: Seen) -> float:
     clear = 1.0
     if seen.unplaced:
         clear *= 1.0 - UNPLACED_WEIGHT
-    if seen.z > Z_FROM and seen.payee_age_s < FAMILIAR_S:
-        clear *= 1.0 - min(Z_MOST, Z_WEIGHT * (seen.z - Z_FROM))
-        since_ms = action.time_ms - DAY
-        again = len([1 for at_ms in state.odd if since_ms < at_ms <= action.time_ms]) - 1
-        if again > 0:
-            clear *= 1.0 - min(ODD_MOST, ODD_WEIGHT * again)
-    if seen.usual > 0 and seen.payee_age_s < FAMILIAR_S and seen.device_age_s < 0 and seen.network_age_s < 0:
-        times = (seen.usd / seen.usual - TIMES_FROM) / (TIMES_FULL - TIMES_FROM)
-        if times > 0:
-            clear *= 1.0 - TIMES_MOST * min(1.0, times)
+    if seen.payee_age_s < FAMILIAR_S:
+        placed = seen.device_age_s >= 0 or seen.network_age_s >= 0
+        if seen.z > Z_FROM:
+            clear *= 1.0 - min(Z_MOST, Z_WEIGHT * (seen.z - Z_FROM))
+            if placed:
+                clear *= _series(state, action.time_ms, DAY)
+        if not placed:
+            clear *= _by_sum(action, state, seen)
     if seen.known_s < FAMILIAR_S and state.signup_ms and (seen.usd >= YOUNG_USD or action.failed):
         clear *= 1.0 - YOUNG_WEIGHT
     return clear
+
+
+def _series(state: UserState, time_ms: int, length_ms: int) -> float:
+    """1 less what the odd sums weigh that were paid in so long before."""
+    before = len([1 for at_ms in state.odd if time_ms - length_ms < at_ms < time_ms])
+    return 1.0 - min(ODD_MOST, ODD_WEIGHT * before)
+
+
+def _by_sum(action: Action, state: UserState, seen: Seen) -> float:
+    """1 less what the sum weighs of a payment of which little else is known."""
+    clear = 1.0
+    times = seen.usd / seen.usual if seen.usual > 0 else 0.0
+    if times > TIMES_FROM:
+        clear *= 1.0 - TIMES_MOST * _part(times, TIMES_FROM, TIMES_FULL)
+        clear *= _series(state, action.time_ms, ODD_MS)
+    if action.type == "transaction":
+        clear *= 1.0 - SIZE_MOST * _part(seen.usd, SIZE_FROM_USD, SIZE_FULL_USD)
+    return clear
+
+
+def _part(figure: float, begins: float, full: float) -> float:
+    """0..1: how far a figure has come from where it begins to weigh to where it weighs in full."""
+    return min(1.0, max(0.0, (figure - begins) / (full - begins)))
 
 
 def raise_suspicion(state: UserState, action: Action, seen: Seen | None, weight: float) -> None:
