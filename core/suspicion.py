@@ -13,7 +13,7 @@ opens no alert, and with nothing else stays below a challenge.
 from typing import Final
 
 from core.bounds import ODD_MS
-from core.clock import DAY, HOUR
+from core.clock import DAY, HOUR, SECOND
 from core.events import Action
 from core.seen import FAMILIAR_S, PAYMENT_TYPES, Seen
 from core.state import UserState, mark, short
@@ -27,6 +27,9 @@ TAKEOVER_MS: Final = DAY
 CULPRIT_SHARE: Final = 0.9
 STRANGE_SHARE: Final = 0.3
 FAMILIAR_SHARE: Final = 0.04
+# So much of an alarm must be left for the user to come back after it, to what was the user's for so long before.
+ALARM_LEAST: Final = 0.25
+BEFORE_S: Final = 12 * HOUR // SECOND
 # What circumstances weigh that are no rule's business: most strangers are honest people with a new phone. OUTSIDER:
 # a failed login from none of the user's places; abroad, or without the device that the user always has, it is less
 # likely to be a typing error; on an account that was never seen, a leaked list.
@@ -83,7 +86,7 @@ def alarm_weight(action: Action, state: UserState, seen: Seen) -> float:
     device_age_s, network_age_s = seen.device_age_s, seen.network_age_s
     at_home = device_age_s >= FAMILIAR_S or (device_age_s < 0 and network_age_s >= FAMILIAR_S)
     nowhere = device_age_s < 0 and network_age_s < 0
-    share = FAMILIAR_SHARE if at_home or nowhere else STRANGE_SHARE
+    share = FAMILIAR_SHARE if at_home or nowhere or is_back(action, state, seen) else STRANGE_SHARE
     if _from_culprit(action, state, seen, at_home):
         share = CULPRIT_SHARE
     return share * lingering(state, action.time_ms)
@@ -106,6 +109,17 @@ def clear_of(action: Action, state: UserState, seen: Seen) -> float:
         unlikely = seen.abroad or (action.device_id is None and bool(state.devices))
         clear *= 1.0 - (OUTSIDER_ABROAD_WEIGHT if unlikely else OUTSIDER_WEIGHT)
     return clear
+
+
+def is_back(action: Action, state: UserState, seen: Seen) -> bool:
+    """Whether it is the user who comes back after an alarm: from a device, or else a network, that the user had well
+    before it, and that it did not come from."""
+    if lingering(state, action.time_ms) < ALARM_LEAST:
+        return False
+    least_s = max(0, action.time_ms - state.suspicion_ms) // SECOND + BEFORE_S
+    if seen.device_age_s >= least_s:
+        return short(seen.device_mark) != state.culprit_device
+    return seen.network_age_s >= least_s and short(seen.network_mark) != state.culprit_network
 
 
 def _from_culprit(action: Action, state: UserState, seen: Seen, at_home: bool) -> bool:
@@ -167,7 +181,7 @@ def raise_suspicion(state: UserState, action: Action, seen: Seen | None, weight:
         state.suspicion = max(state.suspicion, weight)
         return
     left = lingering(state, time_ms)
-    if weight >= left:
+    if weight >= left and not (seen is not None and is_back(action, state, seen)):
         state.culprit_device = short(mark(action.device_id)) if action.device_id is not None else 0
         state.culprit_session = short(mark(action.session_id)) if action.session_id is not None else 0
         state.culprit_network = short(seen.network_mark) if seen is not None else 0

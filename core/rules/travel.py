@@ -11,6 +11,7 @@ from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, e
 from core.rules.unless import at_most, otherwise
 from core.seen import FAMILIAR_S, Seen
 from core.state import UserState
+from core.suspicion import is_back
 from core.wording import duration
 
 # No figure says more than that.
@@ -28,6 +29,7 @@ def impossible(action: Action, state: UserState, seen: Seen, t: Thresholds) -> A
     if seen.device_age_s >= FAMILIAR_S and seen.network_age_s >= FAMILIAR_S:
         return None
     own = seen.network_age_s >= FAMILIAR_S or (seen.device_age_s >= FAMILIAR_S and not seen.abroad)
+    own = own or is_back(action, state, seen)
     quiet = seen.vpn or own
     why = ", one end behind a VPN" if seen.vpn else ", on a device or in a network of the user's" if own else ""
     speed = f"{speed_kmh:,.0f} km/h" if speed_kmh < AIRBORNE_KMH else "faster than any aircraft"
@@ -94,8 +96,8 @@ RULES: Final = (
         "The same address is skipped, and 500 km is more than what mobile networks and look-ups of "
         "addresses err by. Where either end is behind a VPN (attribute vpn), or the network has been the "
         "user's for a day, it only informs, and so it does on a device of a day or more in a country of "
-        "the user's. A user who is on a device and in a network of a day or more is at home, and it was "
-        "the other place that was strange.",
+        "the user's, and where a user comes back after an alarm. A user who is on a device and in a network "
+        "of a day or more is at home, and it was the other place that was strange.",
         default_source="Panther; Elastic has 800 km/h",
         gaps="Only the newest place is kept. Where events tell only countries, the distance is that of their "
         "borders, roughly, so neighbours never count. A VPN that nobody marks is told once, then its network is "

@@ -1,6 +1,6 @@
 import pytest
 
-from core.clock import DAY, HOUR
+from core.clock import DAY, HOUR, SECOND
 from core.events import Action
 from core.seen import FAMILIAR_S, Seen
 from core.state import UserState, mark, short
@@ -10,6 +10,7 @@ from core.suspicion import (
     HALF_LIFE_MS,
     STRANGE_SHARE,
     clear_of,
+    is_back,
     lingering,
     raise_suspicion,
 )
@@ -44,6 +45,25 @@ def test_an_alarm_halves_with_time_and_is_forgotten() -> None:
     assert lingering(state, START) == 0.8
     assert lingering(state, START + HALF_LIFE_MS) == pytest.approx(0.4)
     assert lingering(state, START + 2 * DAY) == 0.0
+
+
+def test_who_comes_back_after_an_alarm_is_not_taken_for_whoever_raised_it() -> None:
+    def age(hours: float) -> int:
+        return int(hours * HOUR) // SECOND
+
+    state = alarmed(0.8, device_id="thief")
+    later = START + 2 * HOUR
+    own = Seen(device_age_s=age(14.5), network_age_s=age(1), device_mark=mark("owner"))
+    assert is_back(action(later, device_id="owner"), state, own)
+    assert not is_back(action(later), state, Seen(device_age_s=age(13.5), device_mark=mark("owner")))
+    assert not is_back(action(later), state, Seen(device_age_s=age(14.5), device_mark=mark("thief")))
+    assert is_back(action(later), state, Seen(device_age_s=0, network_age_s=age(14.5), network_mark=mark("home")))
+    assert not is_back(action(later + 12 * HOUR), state, own)  # too little is left of the alarm
+    # What rules say of the way back accuses nobody else.
+    raise_suspicion(state, action(later, device_id="owner", session_id="back"), own, 0.9)
+    assert (state.suspicion, state.culprit_device) == (pytest.approx(0.9), short(mark("thief")))
+    assert clear_of(action(later, device_id="owner", session_id="back"), state, own) > 0.9
+    assert clear_of(action(later, device_id="thief"), state, STRANGER) < 0.3
 
 
 def test_nothing_lingers_before_it_was_raised_or_where_nothing_was() -> None:

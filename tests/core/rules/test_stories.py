@@ -145,6 +145,17 @@ def test_a_takeover_is_seen_by_several_rules_and_locks() -> None:
     assert said["amount_spike"] == Severity.MEDIUM
 
 
+def test_the_way_back_from_where_an_alarm_came_only_informs() -> None:
+    def travelled(began: int) -> list[Severity | None]:
+        story = (act("login", 0, **HOME), act("login", began, **AWAY), act("login", began + HOUR, **HOME))
+        told = answers(BOOK, BOOK.by_id["impossible_travel"], Example(name="", events=story, hit=True))
+        return [answer.severity if isinstance(answer, Hit) else None for answer in told]
+
+    assert travelled(12 * HOUR) == [None, Severity.HIGH, Severity.LOW]
+    # Who was there first is not known yet.
+    assert travelled(11 * HOUR) == [None, Severity.HIGH, Severity.HIGH]
+
+
 def test_a_known_payee_is_news_only_for_a_large_sum_from_elsewhere() -> None:
     def paid(amount: float, **place: Any) -> Severity | None:
         change = act("mfa_change", LATER, **place)
