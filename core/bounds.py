@@ -17,7 +17,7 @@ FAILURES_MAX: Final = 20
 FAILURES_MS: Final = 8 * DAY
 DENIALS_MAX: Final = 10
 DENIALS_MS: Final = DAY + 12 * HOUR
-PAID_MAX: Final = 24
+PAID_MAX: Final = 20
 PAID_MS: Final = DAY + HOUR
 MONEY_MAX: Final = 10
 MONEY_MS: Final = DAY + 6 * HOUR
@@ -38,4 +38,4 @@ PROBES_MS: Final = HOUR
 # A silence that is worth remembering once it ends.
 IDLE_MS: Final = 30 * DAY
 # Four payments a day for a week and more: a label comes days late at best.
-RECEIPTS_BYTES: Final = 464
+RECEIPTS_BYTES: Final = 504
