@@ -37,5 +37,5 @@ PROBES_MAX: Final = 5
 PROBES_MS: Final = HOUR
 # A silence that is worth remembering once it ends.
 IDLE_MS: Final = 30 * DAY
-# Four payments a day for a week and more: a label comes days late at best.
+# Four payments a day for nine days: a label comes days late at best.
 RECEIPTS_BYTES: Final = 504

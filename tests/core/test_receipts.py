@@ -1,3 +1,4 @@
+from core.bounds import RECEIPTS_BYTES
 from core.receipts import MERCHANT_MAX_BYTES, find_receipt, keep_receipt
 
 
@@ -23,6 +24,13 @@ def test_the_oldest_make_room() -> None:
         assert len(receipts) <= 200
     kept = [number for number in range(100) if find_receipt(receipts, key(number))]
     assert kept == list(range(84, 100))
+
+
+def test_four_payments_a_day_are_remembered_for_nine_days() -> None:
+    receipts = b""
+    for number in range(4 * 9):
+        receipts = keep_receipt(receipts, number, key(number), f"m{number:04}", RECEIPTS_BYTES)
+    assert find_receipt(receipts, key(0)) == (0, "m0000")
 
 
 def test_an_id_too_long_to_keep_is_none() -> None:

@@ -155,7 +155,7 @@ def test_a_setting_that_no_rule_has_is_named() -> None:
 
 
 def test_no_threshold_can_be_set_beyond_what_is_kept() -> None:
-    with pytest.raises(ValueError, match="rule_payment_velocity_critical is 99, but no more than 24"):
+    with pytest.raises(ValueError, match="rule_payment_velocity_critical is 99, but no more than 20"):
         RuleBook({"rule_payment_velocity_critical": 99})
     names = {(rule.id, name) for rule in RULES for name in rule.thresholds}
     assert set(LIMITS) <= names
