@@ -6,8 +6,8 @@ device are the thief's too. So a user's alarms linger, halving every `HALF_LIFE_
 network that they came from: they weigh most on what comes from there, on other places that are not long the user's,
 and hardly on the user's own devices and networks. Then there are circumstances that no rule is about: a device, a
 network and a country that are all new at once; a sum far out of what the user pays; a guess at an account that nobody
-has used. All of it is made of the user's own events, so that a replay and the stream agree. It adds to the risk only and
-opens no alert; with nothing else it stays below a challenge, but for several large and odd payments that name no place.
+has used. All of it is made of the user's own events, so that a replay and the stream agree. It adds to the risk only
+and opens no alert; with nothing else it stays below a challenge, but for several odd payments that name no place.
 """
 
 from typing import Final
