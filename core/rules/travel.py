@@ -28,8 +28,8 @@ def impossible(action: Action, state: UserState, seen: Seen, t: Thresholds) -> A
         return None
     if seen.device_age_s >= FAMILIAR_S and seen.network_age_s >= FAMILIAR_S:
         return None
-    own = seen.network_age_s >= FAMILIAR_S or (seen.device_age_s >= FAMILIAR_S and not seen.abroad)
-    own = own or is_back(action, state, seen)
+    known = seen.network_age_s >= FAMILIAR_S or (seen.device_age_s >= FAMILIAR_S and not seen.abroad)
+    own = known or is_back(action, state, seen)
     quiet = seen.vpn or own
     why = ", one end behind a VPN" if seen.vpn else ", on a device or in a network of the user's" if own else ""
     speed = f"{speed_kmh:,.0f} km/h" if speed_kmh < AIRBORNE_KMH else "faster than any aircraft"
