@@ -68,6 +68,11 @@ class Seen(Struct, gc=False):
     network_mark: int = 0
 
     @property
+    def placed(self) -> bool:
+        """The event names a device or a network."""
+        return self.device_age_s >= 0 or self.network_age_s >= 0
+
+    @property
     def away(self) -> bool:
         """In a network that has not been the user's for a day, and that is no VPN."""
         return 0 <= self.network_age_s < FAMILIAR_S and not self.vpn

@@ -157,8 +157,7 @@ class Bench:
         if tied is not None:
             case.clear *= 1.0 - tied.weight(action.time_ms)
             tell_on(tied, action, case.state, seen, self._rings, self._judged.signals)
-        placed = seen.device_age_s >= 0 or seen.network_age_s >= 0 or seen.unplaced
-        return None if placed or action.type not in PAYMENT_TYPES else yields
+        return None if action.type not in PAYMENT_TYPES or seen.placed or seen.unplaced else yields
 
     def _ask_of_risk(self, case: Case, accused: float, scores: Scores, reasons: list[Reason]) -> list[Reason]:
         """The rules that read the risk, once all others have spoken. Answers the reasons with theirs. What they say

@@ -85,8 +85,7 @@ def alarm_weight(action: Action, state: UserState, seen: Seen) -> float:
         return 0.0
     device_age_s, network_age_s = seen.device_age_s, seen.network_age_s
     at_home = device_age_s >= FAMILIAR_S or (device_age_s < 0 and network_age_s >= FAMILIAR_S)
-    nowhere = device_age_s < 0 and network_age_s < 0
-    share = FAMILIAR_SHARE if at_home or nowhere or is_back(action, state, seen) else STRANGE_SHARE
+    share = FAMILIAR_SHARE if at_home or not seen.placed or is_back(action, state, seen) else STRANGE_SHARE
     if _from_culprit(action, state, seen, at_home):
         share = CULPRIT_SHARE
     return share * lingering(state, action.time_ms)
@@ -138,7 +137,7 @@ def _payment(action: Action, state: UserState, seen: Seen) -> float:
     if seen.unplaced:
         clear *= 1.0 - UNPLACED_WEIGHT
     if seen.payee_age_s < FAMILIAR_S:
-        placed = seen.device_age_s >= 0 or seen.network_age_s >= 0
+        placed = seen.placed
         if seen.z > Z_FROM:
             clear *= 1.0 - min(Z_MOST, Z_WEIGHT * (seen.z - Z_FROM))
             if placed:

@@ -70,6 +70,8 @@ def test_what_labels_taught_outlives_a_kill_and_the_loss_of_the_disk(tansu: str,
             worker.start()
             while not set(FORESTS) <= (await judged(world, numbers, 12.0)).keys():
                 pass  # bounded by the test's time: a forest is grown when its turn comes
+            for name in FORESTS:
+                await world.find("models", lambda found, name=name: found.get("model") == name and found["in_force"])
             # What was put in force since the last snapshot would have to be grown again.
             await world.find("models", lambda found: set(FORESTS) <= set(found.get("speaking", ())))
             worker.kill()
