@@ -135,7 +135,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     stall_s: Annotated[
         Seconds, Meta(description="time that one batch may take before /health and /live say that it hangs")
     ] = 180.0
-    batch_max_records: Annotated[Positive, Meta(description="records of one partition worked on at once")] = 500
+    batch_max_records: Annotated[Positive, Meta(description="records of one partition worked on at once")] = 2_000
     batch_max_bytes: Annotated[Positive, Meta(description="bytes of one partition worked on at once")] = 1_048_576
     fetch_max_wait_ms: Annotated[Positive, Meta(description="how long the broker may hold a fetch back")] = 50
     fetch_max_bytes: Annotated[Positive, Meta(description="bytes of one partition that one fetch brings")] = 4_194_304
