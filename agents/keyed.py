@@ -12,7 +12,7 @@ from msgspec import Struct
 from agents.journal import TooLarge
 from agents.services import Services
 from agents.shard import Meta, Output, Shard
-from agents.steps import Missed, take_unseen
+from agents.steps import Missed, Steps
 from tables.versions import Codec, Versioned
 
 State = TypeVar("State", bound=Versioned)
@@ -50,7 +50,7 @@ class KeyedWork(ABC, Generic[State]):
         self.shard = shard
         self._kind = kind
         self._cached = cached
-        self._missed = missed
+        self._steps = Steps(shard, missed, self._step)
         self._cache: dict[str, State] = {}
 
     @abstractmethod
@@ -68,7 +68,7 @@ class KeyedWork(ABC, Generic[State]):
 
     async def apply(self, topic: str, records: list[Any]) -> None:
         async with self.shard.lock:
-            await take_unseen(self.shard, self._missed, self._step, topic, records)
+            await self._steps.take_unseen(topic, records)
 
     async def tick(self) -> None:
         async with self.shard.lock:

@@ -18,7 +18,7 @@ from agents.placing import Placing
 from agents.services import Services
 from agents.shard import Meta, Output, Shard
 from agents.signalling import Signalling, signal_outputs
-from agents.steps import Missed, take_unseen
+from agents.steps import Missed, Steps
 from agents.timers import Timers
 from core.records import Lock, encode
 from core.respond import expire
@@ -70,7 +70,7 @@ class UserWork:
         self.models = PartitionModels(services, self.shard, features)
         self.labels = PartitionLabels(services, self.shard)
         self._decide = decide
-        self._missed = missed
+        self._steps = Steps(shard, missed, self._step)
         self._clock_read_ms = services.now_ms()
         self._tidy_at = services.monotonic()
         self._place = place
@@ -97,7 +97,7 @@ class UserWork:
 
     async def apply(self, topic: str, records: list[Any]) -> None:
         async with self.shard.lock:
-            await take_unseen(self.shard, self._missed, self._step, topic, records)
+            await self._steps.take_unseen(topic, records)
             await self.models.keep()
             await self.labels.keep()
 
