@@ -232,6 +232,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     api_key_password: Annotated[str | None, Meta(description="what opens that key")] = None
     api_rate_per_s: Annotated[Seconds, Meta(description="requests a second of one token in the long run")] = 200.0
     api_service_rate_per_s: Annotated[Seconds, Meta(description="the same for a token of the role service")] = 2_000.0
+    api_failures_per_min: Annotated[
+        Positive, Meta(description="wrong tokens, and wrong passwords, of one address in a minute; more get 429")
+    ] = 20
     api_body_max_bytes: Annotated[Positive, Meta(description="bytes of the largest body of events")] = 8_388_608
     api_body_within_s: Annotated[Seconds, Meta(description="time that a request has to come in whole")] = 15.0
     api_outcome_wait_s: Annotated[

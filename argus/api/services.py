@@ -42,9 +42,7 @@ BACK: Final = 2_000
 # People wait for these; to ask more often would keep the embedded broker busy.
 ANSWERS_WAIT_MS: Final = 100
 BURST_S: Final = 2.0
-# Wrong tokens, and wrong passwords, of one address: one in three seconds in the long run.
-FAILURES_PER_S: Final = 1 / 3
-FAILURES_BURST: Final = 20
+MINUTE_S: Final = 60.0
 # Failed logins that become events, of all addresses together.
 WATCHED_PER_S: Final = 50.0
 
@@ -84,8 +82,9 @@ class Services:
         self.rates = Rates(settings.api_rate_per_s, settings.api_rate_per_s * BURST_S)
         service_rate = settings.api_service_rate_per_s
         self.service_rates = Rates(service_rate, service_rate * BURST_S)
-        self.wrong_tokens = Rates(FAILURES_PER_S, FAILURES_BURST)
-        self.wrong_passwords = Rates(FAILURES_PER_S, FAILURES_BURST)
+        failures = settings.api_failures_per_min
+        self.wrong_tokens = Rates(failures / MINUTE_S, failures)
+        self.wrong_passwords = Rates(failures / MINUTE_S, failures)
         self.watched = Rates(WATCHED_PER_S, WATCHED_PER_S)
         self.background: set[asyncio.Task[Any]] = set()
         topic, access = settings.topic, access_of(settings)

@@ -35,7 +35,7 @@ def hasty(tansu: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runn
     """A server that waits for nobody, behind a proxy, with another origin's pages let in."""
     changed = {
         "api_body_within_s": 0.5, "api_rate_per_s": 5.0, "api_proxies": 1, "public_url": "https://argus.example",
-        "cors_origins": ("https://shop.example",), "api_live_clients": 1,
+        "cors_origins": ("https://shop.example",), "api_live_clients": 1, "api_failures_per_min": 5,
     }  # fmt: skip
     settings = settings_for(tansu, tmp_path_factory.mktemp("hasty"), f"hasty-{uuid.uuid4().hex[:8]}.", **changed)
     with Running(settings) as running:
@@ -278,8 +278,10 @@ def test_guessing_tokens_is_slowed_down_by_address_and_no_one_else_is(hasty: Run
         return hasty.get("/v1/session", token=token, headers={"X-Forwarded-For": forwarded}).status
 
     statuses = [guess(f"203.0.113.{number}, 198.51.100.1") for number in range(40)]
-    assert statuses[0] == 401
+    # What comes back within the time that the guesses take is far less than as many again.
+    assert statuses[:5] == [401] * 5
     assert statuses[-1] == 429
+    assert statuses.count(401) < 20
     assert guess("198.51.100.2") == 401
     assert guess("198.51.100.2", hasty.token("service")) == 200
     assert guess("198.51.100.1", hasty.token("service")) == 200, "a good token gets in from there too"
@@ -295,7 +297,7 @@ def test_passwords_guessed_all_at_once_are_slowed_down_too_and_right_ones_are_no
     with ThreadPoolExecutor(40) as at_once:
         statuses = list(at_once.map(guess, ["198.51.100.3"] * 40))
     assert set(statuses) == {401, 429}
-    assert statuses.count(401) < 30
+    assert 5 <= statuses.count(401) < 20
     assert {guess("198.51.100.4", PASSWORD) for _ in range(25)} == {200}
 
 
