@@ -90,7 +90,7 @@ def features(action: Action, state: UserState, seen: Seen) -> list[float]:
         1.0 if seen.new_country and seen.had_countries else 0.5 if len(state.countries) > 1 else 0.0,
         new_payee,
         min(1.0, log1p(seen.gap_ms / MINUTE) * SILENCE_SCALE) if seen.gap_ms > 0 else 0.0,
-        _odd_hour(state.hours, time_ms // HOUR % 24),
+        _odd_hour(state, time_ms // HOUR % 24),
         changed,
         travel,
     ]
@@ -101,7 +101,11 @@ def _novelty(age_s: int, had_others: bool) -> float:
     return max(0.0, 1 - age_s / NEW_S) if age_s >= 0 and had_others else 0.0
 
 
-def _odd_hour(hours: bytearray, hour: int) -> float:
+def _odd_hour(state: UserState, hour: int) -> float:
+    # Each event counts for one hour at most.
+    if state.events < HOURS_KNOWN:
+        return 0.0
+    hours = state.hours
     busiest = max(hours)
     if busiest < 2 or (busiest < HOURS_KNOWN and sum(hours) < HOURS_KNOWN):
         return 0.0

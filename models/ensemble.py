@@ -14,6 +14,7 @@ from models.explain import shares_of, swaps_of
 from models.fitting import Awaited, Fitting
 from models.protocol import FEW_ROWS, Matrix, Row, State, Vector
 from models.refits import Refits
+from models.rows import matrix_of
 from models.snapshot import TOLD_CHARS, Header, Snapshot, SnapshotUnreadable, pack, unpack
 from models.watch import Watch
 
@@ -130,7 +131,7 @@ class Ensemble:
 
     def score_matrix(self, rows: Sequence[Row] | Matrix) -> Matrix:
         """(rows, models): what `score` says, without the dicts; 0 of those that are silent."""
-        matrix = np.array(rows, np.float64).reshape(-1, len(self.features))
+        matrix = matrix_of(rows, len(self.features))
         split = self._split
         if len(matrix) <= split:
             return self._bank.score_rows(matrix)
@@ -173,7 +174,7 @@ class Ensemble:
     def _turn(self) -> None:
         """A block is full: on to the next."""
         self._bank, self._next_bank = self._next_bank, self._next_bank.copy()
-        self._next_bank.learn(np.array(self._pending, np.float64).reshape(-1, len(self.features)), self.clock_ms)
+        self._next_bank.learn(matrix_of(self._pending, len(self.features)), self.clock_ms)
         self._pending = []
         self.refits.tend(self._next_bank)
 
@@ -217,7 +218,7 @@ class Ensemble:
             position=self._position,
             learned=self._learned,
         )
-        pending = np.array(self._pending, np.float64).reshape(-1, len(self.features))
+        pending = matrix_of(self._pending, len(self.features))
         return pack(Snapshot(header, pending, self._bank.state(), self._next_bank.state()), key)
 
     @classmethod

@@ -9,7 +9,7 @@ bit less is asked of what comes.
 A value is kept in a byte, as the nearest of 255 steps from 0 to 1: at most 0.002 off, less than any feature means.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from core.judged import Case
 from core.state import mark, short
 from models.protocol import Matrix, Vector
+from models.rows import matrix_of
 
 STEPS: Final = 255
 KEY_BITS: Final = 64
@@ -59,9 +60,9 @@ class Chunk(NamedTuple):
         return Chunk({name: column[which] for name, column in self.facts.items()}, self.rows[which])
 
 
-def to_bytes(rows: Matrix | Sequence[Sequence[float]]) -> Bytes:
+def to_bytes(rows: Matrix) -> Bytes:
     """0..1 to 0..255; what is missing or no number is 0, which stands for nothing of that."""
-    matrix = np.nan_to_num(np.asarray(rows, np.float64), nan=0.0, posinf=1.0, neginf=0.0)
+    matrix = np.nan_to_num(rows, nan=0.0, posinf=1.0, neginf=0.0)
     kept: Bytes = (np.clip(matrix, 0.0, 1.0) * STEPS + 0.5).astype(np.uint8)
     return kept
 
@@ -86,7 +87,7 @@ def chunk_of(cases: Iterable[Case], width: int) -> Chunk:
         "scored": np.zeros(len(heard), np.uint8),
         "raised": np.zeros(len(heard), np.uint8),
     }
-    return Chunk(columns, to_bytes([case.fraud_row or () for case in heard]).reshape(-1, width))
+    return Chunk(columns, to_bytes(matrix_of([case.fraud_row or () for case in heard], width)))
 
 
 def _short(text: str | None) -> int:

@@ -29,6 +29,7 @@ from models.kept import FRAUD, LEGIT, UNKNOWN, Chunk, Index, KeptRows, chunk_of,
 from models.learnt import GROWN, ONLINE, Grown, Online
 from models.lessons import lessons
 from models.protocol import Matrix, State
+from models.rows import matrix_of
 from models.trust import TAIL, Trust
 from models.words import AS_FRAUD, AS_LEGIT, HELD_OUT, NOT_LEARNT, Heard, held_out, join, undisputed
 
@@ -115,7 +116,7 @@ class Labelled:
         if not names:
             self.scored = np.zeros((len(rows), 0))
             return []
-        self.scored = self._shares(to_bytes(rows), names)
+        self.scored = self._shares(to_bytes(matrix_of(rows, len(self.features))), names)
         return [dict(zip(names, one, strict=True)) for one in self.scored.tolist()]
 
     def _shares(self, rows: npt.NDArray[np.uint8], names: Sequence[str]) -> Matrix:
@@ -319,7 +320,7 @@ class Labelled:
         names, held = self.speaking, self._held()
         if not rows or not names or not len(held):
             return told
-        given = to_bytes(rows)
+        given = to_bytes(matrix_of(rows, len(self.features)))
         strange = np.flatnonzero((self._shares(given, names) > TAIL).any(axis=1))
         if not len(strange):
             return told

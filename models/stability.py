@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from core.clock import DAY, HOUR
 from models.protocol import Matrix, Row
+from models.rows import matrix_of
 
 NOTED: Final = 0.1
 MUCH: Final = 0.25
@@ -65,7 +66,7 @@ class Stability:
         self._skip = (self._skip - len(rows)) % EVERY
         while len(self._waiting) >= COUNTED:
             rows, self._waiting = self._waiting[:COUNTED], self._waiting[COUNTED:]
-            matrix = np.nan_to_num(np.array(rows, np.float64), nan=0.0, posinf=1.0, neginf=0.0)
+            matrix = np.nan_to_num(matrix_of(rows, self._width), nan=0.0, posinf=1.0, neginf=0.0)
             self._count(matrix, max(clock_ms, self._clock_ms))
 
     def _count(self, rows: Matrix, clock_ms: int) -> None:

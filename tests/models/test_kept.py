@@ -19,11 +19,11 @@ def kept(rows_most: int, count: int, *, tainted: bool = False, batch: int = 50) 
 
 @given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=20))
 def test_a_value_comes_back_within_half_a_step(row: list[float]) -> None:
-    assert np.abs(to_shares(to_bytes([row])) - [row]).max() <= 0.5 / 255 + 1e-12
+    assert np.abs(to_shares(to_bytes(np.array([row]))) - [row]).max() <= 0.5 / 255 + 1e-12
 
 
 def test_what_is_no_number_is_kept_as_nothing_of_that() -> None:
-    assert to_bytes([[float("nan"), float("inf"), -float("inf"), 2.0, -1.0]]).tolist() == [[0, 255, 0, 255, 0]]
+    assert to_bytes(np.array([[np.nan, np.inf, -np.inf, 2.0, -1.0]])).tolist() == [[0, 255, 0, 255, 0]]
 
 
 def test_all_is_kept_while_there_is_room_with_what_is_known_of_it() -> None:
