@@ -13,6 +13,7 @@ from core.state import UserState
 from tables.users import decode_user
 
 QUIET_POLLS = 4
+LOOK_S = 0.01
 
 
 async def read(
@@ -45,13 +46,22 @@ async def read(
     return sorted(records, key=lambda record: (record.partition, record.offset))
 
 
-async def send(bootstrap: str, topic: str, lines: Iterable[tuple[str, bytes]], per_second: float) -> None:
-    """Key and value, placed as aiokafka places keys, at most so many a second."""
+async def send(
+    bootstrap: str,
+    topic: str,
+    lines: Iterable[tuple[str, bytes]],
+    per_second: float,
+    may: Callable[[int], bool] = lambda sent: True,
+) -> None:
+    """Key and value, placed as aiokafka places keys, at most so many a second. may: whether another one may follow
+    when so many are sent."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=100, max_batch_size=1 << 19, acks="all")
     await producer.start()
     try:
         start = time.monotonic()
         for count, (key, value) in enumerate(lines):
+            while not may(count):  # noqa: ASYNC110 - what it waits for is another process
+                await asyncio.sleep(LOOK_S)
             await producer.send(topic, value, key=key.encode())
             if count % 500 == 499:
                 await asyncio.sleep(max(0.0, start + count / per_second - time.monotonic()))

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import uuid
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -27,6 +28,8 @@ from tests.faults.workers import Worker
 OWN_RULES = {bound.rule.id for bound in RuleBook().rules if bound.rule.scope == "user" and not bound.rule.inputs}
 DECIDED_WITHIN_S = 400.0
 RESTART_S = 0.25
+# Events that are still to come when a fault sets in.
+AHEAD = 500
 
 Lines = Sequence[tuple[str, bytes]]
 
@@ -46,6 +49,7 @@ class Stage:
         self._workers_see = workers_see or bootstrap
         self._tmp_path = tmp_path
         self._kept = False
+        self._let: float = math.inf
 
     def worker(self, data_dir: Path | None = None, **settings: str) -> Worker:
         """Another worker, started. data_dir: None for one of its own; settings: by their environment variables."""
@@ -86,8 +90,10 @@ class Stage:
                 await keeping
             self._kept = False
 
-    async def decided(self, count: int) -> None:
-        """Wait until there are so many decisions."""
+    async def decided(self, count: int, ahead: int = AHEAD) -> None:
+        """Wait until there are so many decisions. Later events are held back for what happens then, but for `ahead`
+        now and as many afterwards."""
+        self._let = count + ahead
 
         def enough(records: list[Any]) -> bool:
             alive = self._kept or any(worker.alive for worker in self.workers)
@@ -95,15 +101,18 @@ class Stage:
             return len(records) >= count
 
         await self._read("decisions", enough)
+        self._let += ahead
 
     async def play(self, faults: Callable[["Stage"], Any], per_second: float) -> None:
         """Send all events while `faults` happen."""
         await ensure_topics(self.bootstrap, self.settings)
+        topic = self.settings.topic("events")
         sending = asyncio.create_task(
-            outside.send(self.bootstrap, self.settings.topic("events"), self.lines, per_second)
+            outside.send(self.bootstrap, topic, self.lines, per_second, lambda sent: sent < self._let)
         )
         try:
             await faults(self)
+            self._let = math.inf
             await sending
         finally:
             sending.cancel()
@@ -128,12 +137,13 @@ class Stage:
         decisions = await self._read("decisions", all_decided)
         assert ids == wanted
         assert not outside.differing_repeats(decisions, lambda decision: decision["event_id"])
-        alerts = await self._read("alerts")
-        assert not outside.differing_repeats(alerts, lambda alert: (alert["alert_id"], alert["count"]))
-        told = [msgspec.json.decode(record.value) for record in alerts]
         due = user_alerts(self.lines, self.settings.partitions)
         assert due
-        assert {alert["alert_id"] for alert in told if alert["rule_id"] in OWN_RULES} == due
+        # Decisions may be out while the alerts of the same step wait for a worker to come back.
+        await self._read("alerts", lambda alerts: own_alerts(alerts) >= due)
+        alerts = await self._read("alerts")
+        assert not outside.differing_repeats(alerts, lambda alert: (alert["alert_id"], alert["count"]))
+        assert own_alerts(alerts) == due
         locks = await self._read("locks")
         assert not outside.differing_repeats(locks, lambda lock: (lock["user_id"], lock["version"]))
         changelog = await self._read("users-changelog")
@@ -141,6 +151,12 @@ class Stage:
         for compacted in (False, True):
             states = outside.states(changelog, compacted)
             assert {user: state.events for user, state in states.items()} == counts
+
+
+def own_alerts(records: Sequence[Any]) -> set[str]:
+    """Ids of the alerts that `OWN_RULES` told."""
+    alerts = [msgspec.json.decode(record.value) for record in records]
+    return {alert["alert_id"] for alert in alerts if alert["rule_id"] in OWN_RULES}
 
 
 def simulated(events: int, users: int, seed: int) -> Lines:

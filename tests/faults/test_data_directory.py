@@ -36,7 +36,7 @@ def test_a_full_disk_stops_the_worker_and_once_there_is_room_nothing_is_lost_or_
 
         async def faults(stage: Stage) -> None:
             worker = stage.worker(disk.path / "worker")
-            await stage.decided(500)
+            await stage.decided(500, ahead=EVENTS)
             disk.fill(worker)
             await until_async(lambda: not worker.alive, 120)
             assert worker.wait() == 70
