@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 AGAIN_S: Final = 0.5
 # A record that the broker has not acknowledged by then is given up, here and in the producer's buffer alike.
 ACKED_WITHIN_S: Final = 5.0
+# How long a record waits for others to share its batch. At each fetch the embedded broker looks through all batches.
+LINGER_MS: Final = 10
 
 
 class Producing:
@@ -48,7 +50,7 @@ class Producing:
                 bootstrap_servers=self._settings.broker,
                 client_id=f"{self._settings.app_id}-serve",
                 acks="all",
-                linger_ms=0,
+                linger_ms=LINGER_MS,
                 request_timeout_ms=int(ACKED_WITHIN_S * 1_000),
                 max_request_size=self._settings.producer_max_bytes,
                 **self._access.options(),
