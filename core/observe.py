@@ -157,6 +157,8 @@ def _session(state: UserState, action: Action, seen: Seen, time_s: int) -> None:
         if session.mark != session_mark:
             continue
         seen.session_gap_s = abs(time_s - session.last_s)
+        if 0 < session.ended_s <= time_s and action.type != "login":
+            seen.session_ended_s = time_s - session.ended_s
         if seen.session_gap_s <= FAMILIAR_S:
             seen.session_holder = holder != session.holder and holder != 0 != session.holder
             seen.session_network = network != session.network and network != 0 != session.network
@@ -166,9 +168,14 @@ def _session(state: UserState, action: Action, seen: Seen, time_s: int) -> None:
             session.holder = holder or session.holder
             session.network = network or session.network
             session.country = country or session.country
+            if action.type == "login":
+                session.ended_s = 0
+        if action.type == "logout":
+            session.ended_s = max(session.ended_s, time_s)
         return
     sessions = state.sessions
-    sessions.append(Session(session_mark, holder, network, country, time_s))
+    ended_s = time_s if action.type == "logout" else 0
+    sessions.append(Session(session_mark, holder, network, country, time_s, ended_s))
     if len(sessions) > 1:
         since_s = state.clock_ms // SECOND - FAMILIAR_S
         kept = [session for session in sessions if session.last_s >= since_s]

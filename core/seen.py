@@ -27,7 +27,8 @@ class Seen(Struct, gc=False):
     is behind one; same_ip: as at the last place; strange: from a device (a network, where none is named) less
     than a day old, of a user who was known for a day when it appeared; abroad: in a country first seen less than
     a day ago, of a user known for longer and from elsewhere, and no VPN; session_gap_s: to the session's newest event
-    before, -1 where there is none; session_*: what changed since then, within a day; *_mark: see `core.state.mark`,
+    before, session_ended_s: since its logout, -1 where there is none; session_holder, session_network,
+    session_country: whether that changed since then, within a day; *_mark: see `core.state.mark`,
     0 where not named.
     """
 
@@ -61,6 +62,7 @@ class Seen(Struct, gc=False):
     strange: bool = False
     abroad: bool = False
     session_gap_s: int = UNKNOWN
+    session_ended_s: int = UNKNOWN
     session_holder: bool = False
     session_network: bool = False
     session_country: bool = False

@@ -43,13 +43,15 @@ class Known(Struct, array_like=True, gc=False):
 
 class Session(Struct, array_like=True, gc=False):
     """Whose a session is. holder: of the device, or of the user agent where there is none; 0 for unknown. All are
-    digests, of 32 bits but for the session's own."""
+    digests, of 32 bits but for the session's own. ended_s: of its newest logout, 0 where none came since a login."""
 
     mark: int
     holder: int
     network: int
     country: str
     last_s: int
+    # Not in records of older releases.
+    ended_s: int = 0
 
 
 class Place(Struct, array_like=True, gc=False):

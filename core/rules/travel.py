@@ -47,6 +47,13 @@ def session_hijack(action: Action, state: UserState, seen: Seen, t: Thresholds) 
         what = "device"
         # A late event of the owner's can come in behind the thief's.
         severity = Severity.MEDIUM if seen.at_home else Severity.HIGH
+    elif seen.session_network and seen.session_ended_s > t["ended_s"] and seen.new_network:
+        return Hit(
+            Severity.MEDIUM,
+            f"The session goes on in another network, {duration(seen.session_ended_s * SECOND)} after its logout",
+            action.session_id or "",
+            otherwise("had the session not been used again after its logout"),
+        )
     elif seen.session_network:
         if action.device_id is not None or action.user_agent is not None:
             if not (seen.session_country and seen.new_network) or seen.vpn:
@@ -170,17 +177,19 @@ RULES: Final = (
             "deposit",
         ),
         check=session_hijack,
-        thresholds={"window_s": _DAY},
+        thresholds={"window_s": _DAY, "ended_s": 60},
         period_s=_DAY,
         weight=0.6,
         attack=("T1539", "T1550.004"),
         suggest=("End the session", "Ask for a new login"),
         words="One session id within 24 hours on two devices (by device_id, else by user agent). A network alone "
         "changes whenever a phone leaves home: it counts only into another country, not through a VPN, MEDIUM where "
-        "the device is the same; and it informs where nothing names the device and the network is new.",
+        "the device is the same; and it informs where nothing names the device and the network is new. MEDIUM also "
+        "where it goes on in a network new to the user a minute after its logout.",
         default_source="Panther",
-        gaps="A thief with the same device id in the same country is not seen here. The 3 newest sessions are "
-        "known. A browser that updates itself within a session looks like another where there is no device_id.",
+        gaps="A thief with the same device id in the same country is seen only after a logout. The 3 newest "
+        "sessions are known. A browser that updates itself within a session looks like another where there is no "
+        "device_id.",
         examples=(
             Example(
                 name="another device",
@@ -205,6 +214,26 @@ RULES: Final = (
                 events=(
                     event("login", 0, session_id="s1", **_HOME),
                     event("page_view", 600, session_id="s1", path="/", **{**_HOME, "ip": "198.51.100.3"}),
+                ),
+                hit=False,
+            ),
+            Example(
+                name="used again after its logout",
+                events=(
+                    event("login", 0, session_id="s1", **_HOME),
+                    event("logout", 600, session_id="s1", **_HOME),
+                    event("page_view", 780, session_id="s1", path="/", **{**_HOME, "ip": "198.51.100.3"}),
+                ),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="logged in once more",
+                events=(
+                    event("login", 0, session_id="s1", **_HOME),
+                    event("logout", 600, session_id="s1", **_HOME),
+                    event("login", 780, session_id="s1", **{**_HOME, "ip": "198.51.100.3"}),
+                    event("page_view", 900, session_id="s1", path="/", **{**_HOME, "ip": "198.51.100.4"}),
                 ),
                 hit=False,
             ),

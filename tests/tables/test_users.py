@@ -167,6 +167,14 @@ def test_what_commands_leave_behind_comes_back_and_stays_small() -> None:
     assert len(encode_user(state)) < bare + 900
 
 
+def test_a_session_from_before_logouts_were_kept_has_not_ended() -> None:
+    items = msgspec.msgpack.decode(encode_user(lived([{"type": "logout", "at": 0, "session_id": "s"}])))
+    at = UserState.__struct_fields__.index("sessions")
+    assert decode_user(msgspec.msgpack.encode(items)).sessions[0].ended_s
+    items[at] = [session[:-1] for session in items[at]]
+    assert decode_user(msgspec.msgpack.encode(items)).sessions[0].ended_s == 0
+
+
 def test_a_newer_version_is_a_clear_error() -> None:
     with pytest.raises(NewerVersion, match="version 99") as caught:
         decode_user(old_record(99))

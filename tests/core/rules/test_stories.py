@@ -210,6 +210,27 @@ def test_what_a_moved_session_is_worth(before: Any, after: Any, severity: Severi
     assert spoken(events).get("session_hijack") == severity
 
 
+@pytest.mark.parametrize(
+    ("after", "severity"),
+    [
+        ([("page_view", 200, "198.51.100.3")], Severity.MEDIUM),
+        ([("page_view", 160, "198.51.100.3")], None),
+        ([("page_view", 161, "198.51.100.3")], Severity.MEDIUM),
+        ([("page_view", 200, "192.0.2.9")], None),
+        ([("page_view", 90, "198.51.100.3")], None),
+        ([("login", 150, "192.0.2.1"), ("page_view", 200, "198.51.100.3")], None),
+        ([("logout", 300, "192.0.2.1"), ("page_view", 200, "198.51.100.3")], None),
+    ],
+)
+def test_a_session_that_has_ended_goes_on_nowhere(after: list[tuple[str, float, str]], severity: Any) -> None:
+    steps = [("login", 0.0, "192.0.2.1"), ("logout", 100.0, "192.0.2.1"), *after]
+    events = [
+        act(type_, at, session_id="s", device_id="d", ip=ip, **({"path": "/"} if type_ == "page_view" else {}))
+        for type_, at, ip in steps
+    ]
+    assert spoken(events).get("session_hijack") == severity
+
+
 def test_a_session_that_returns_to_a_known_network_is_quiet() -> None:
     one, other = {"ip": "192.0.2.1"}, {"ip": "198.51.100.1"}
     events = [
