@@ -47,20 +47,22 @@ def session_hijack(action: Action, state: UserState, seen: Seen, t: Thresholds) 
         what = "device"
         # A late event of the owner's can come in behind the thief's.
         severity = Severity.MEDIUM if seen.at_home else Severity.HIGH
-    elif seen.session_network and seen.session_ended_s > t["ended_s"] and seen.new_network:
-        return Hit(
-            Severity.MEDIUM,
-            f"The session goes on in another network, {duration(seen.session_ended_s * SECOND)} after its logout",
-            action.session_id or "",
-            otherwise("had the session not been used again after its logout"),
-        )
     elif seen.session_network:
-        if action.device_id is not None or action.user_agent is not None:
-            if not (seen.session_country and seen.new_network) or seen.vpn:
+        named = action.device_id is not None or action.user_agent is not None
+        abroad = seen.session_country and not seen.vpn
+        if abroad and not named:
+            severity = Severity.HIGH
+        elif seen.new_network and seen.session_ended_s > t["ended_s"]:
+            return Hit(
+                Severity.MEDIUM,
+                f"The session goes on in another network, {duration(seen.session_ended_s * SECOND)} after its logout",
+                action.session_id or "",
+                otherwise("had the session not been used again after its logout"),
+            )
+        elif named:
+            if not (abroad and seen.new_network):
                 return None
             severity = Severity.MEDIUM
-        elif seen.session_country and not seen.vpn:
-            severity = Severity.HIGH
         elif seen.new_network:
             severity = Severity.LOW
         else:

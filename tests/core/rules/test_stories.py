@@ -231,6 +231,16 @@ def test_a_session_that_has_ended_goes_on_nowhere(after: list[tuple[str, float, 
     assert spoken(events).get("session_hijack") == severity
 
 
+def test_an_ended_session_abroad_is_no_less_than_one_that_has_not_ended() -> None:
+    home, away = {"ip": "192.0.2.1", "country": "DE"}, {"ip": "198.51.100.3", "country": "PT"}
+    events = [
+        act("login", 0, session_id="s", **home),
+        act("logout", 100, session_id="s", **home),
+        act("page_view", 200, session_id="s", path="/", **away),
+    ]
+    assert spoken(events).get("session_hijack") == Severity.HIGH
+
+
 def test_a_session_that_returns_to_a_known_network_is_quiet() -> None:
     one, other = {"ip": "192.0.2.1"}, {"ip": "198.51.100.1"}
     events = [
