@@ -52,7 +52,7 @@ def session_hijack(action: Action, state: UserState, seen: Seen, t: Thresholds) 
         abroad = seen.session_country and not seen.vpn
         if abroad and not named:
             severity = Severity.HIGH
-        elif seen.new_network and seen.session_ended_s > t["ended_s"]:
+        elif seen.new_network and seen.session_ended_s > t["after_logout_s"]:
             return Hit(
                 Severity.MEDIUM,
                 f"The session goes on in another network, {duration(seen.session_ended_s * SECOND)} after its logout",
@@ -179,7 +179,7 @@ RULES: Final = (
             "deposit",
         ),
         check=session_hijack,
-        thresholds={"window_s": _DAY, "ended_s": 60},
+        thresholds={"window_s": _DAY, "after_logout_s": 60},
         period_s=_DAY,
         weight=0.6,
         attack=("T1539", "T1550.004"),
