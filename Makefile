@@ -43,7 +43,7 @@ test-slow: $(VENV)/.installed-dev ## stories on real processes that take many se
 test-faults: $(VENV)/.installed-dev ## tests/faults with its long stories, and 2,000 worlds of the simulator (ARGUS_CRASH_SEEDS)
 	@ARGUS_CRASH_SEEDS=$${ARGUS_CRASH_SEEDS:-2000} $(PYTEST) -q --tb=native -m "" -n 2 --dist loadfile --timeout 3600 tests/faults tests/agents/test_crashes.py
 
-soak: $(VENV)/.installed-dev kafka-jars ## half an hour under load, and the slopes of what a worker holds (SOAK_S=180 SOAK_MOST=1500)
+soak: $(VENV)/.installed-dev kafka-jars ## half an hour under load, and the slopes of what a worker holds (SOAK_S=300 SOAK_MOST=1500)
 	@$(BIN)/python -m tests.soak --seconds $${SOAK_S:-1800} --most $${SOAK_MOST:-3000}
 
 last-version: ## keeps the worker of COMMIT for the tests of upgrades, as NAME

@@ -11,8 +11,8 @@ from tests.soak.verdict import Bound, Verdict, judge
 
 # People and campaigns come in waves, so state does: by a quarter in minutes. What is never forgotten grows by more.
 BOUNDS = (
-    Bound("worker memory beside RocksDB's buffers", "MiB", per_hour=20, noise=32),
-    Bound("worker memory", "MiB", per_hour=30, noise=64),
+    Bound("worker memory beside RocksDB's buffers", "MiB", per_hour=20, noise=32, settling=32),
+    Bound("worker memory", "MiB", per_hour=30, noise=64, settling=32),
     Bound("worker open files", "", per_hour=2, noise=8, in_time=False),
     Bound("worker threads", "", per_hour=1, noise=2, in_time=False),
     Bound("worker disk", "MiB", per_hour=50, noise=80),

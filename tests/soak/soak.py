@@ -20,10 +20,11 @@ from benchmarks.process import BenchError, Child, Deadline, child
 from core.policy import Policy
 from tests.soak.reading import READ, Outside
 from tests.soak.sampling import Processors, Series, sample_disk, sample_gauges, sample_process
+from tests.soak.verdict import SETTLED_S
 
 CAPACITY_SHARE = 0.7
 CALIBRATION_EVENTS, CALIBRATION_USERS = 20_000, 1_000
-WARM_SHARE, WARM_MOST_S = 1 / 3, 600.0
+WARM_SHARE, WARM_MOST_S = 1 / 3, SETTLED_S
 SAMPLE_S = 2.0
 LEAD_S = 3.0
 WITHIN_S = 180.0

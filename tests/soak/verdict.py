@@ -17,6 +17,7 @@ SPELLS_MOST = 60
 SPELL_LEAST_S = 4.0
 # With fewer, the interval says nothing.
 SPELLS_LEAST = 8
+SETTLED_S = 600.0
 CONFIDENCE = 0.95
 HOUR_S = 3_600.0
 
@@ -26,13 +27,16 @@ Samples = Sequence[tuple[float, float]]
 
 class Bound(Struct, frozen=True):
     """How much a quantity may grow. per_hour: as long as it runs, as what has no end by design may; noise, share:
-    once in a run however short, in its unit and as a part of its median: allocators, compactions."""
+    once in a run however short, in its unit and as a part of its median: allocators, compactions. settling: once
+    more in a run that is judged from its start on, and the less of it the longer the warm-up was: heaps grow in steps
+    until each kind of work has been met."""
 
     name: str
     unit: str
     per_hour: float = 0.0
     noise: float = 0.0
     share: float = 0.0
+    settling: float = 0.0
     # Where other work has the processors it says nothing: at all, or once the worker has fallen behind.
     alone: bool = False
     in_time: bool = True
@@ -62,7 +66,8 @@ def judge(bound: Bound, samples: Samples, start_s: float, end_s: float) -> Verdi
     found = theilslopes(values, times, CONFIDENCE)
     slope, low, high = (float(each) * HOUR_S for each in (found.slope, found.low_slope, found.high_slope))
     middle = median(values)
-    once = bound.noise + bound.share * abs(middle)
+    settling = bound.settling * max(0.0, 1.0 - start_s / SETTLED_S)
+    once = bound.noise + bound.share * abs(middle) + settling
     allowed = bound.per_hour + once * HOUR_S / (end_s - start_s)
     word: Word = "grows" if low > allowed else "flat" if high <= allowed else "unclear"
     return Verdict(bound.name, bound.unit, middle, slope, low, high, allowed, word)
