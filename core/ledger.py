@@ -10,7 +10,8 @@ from core.money import rough_dollars
 from core.receipts import keep_receipt
 from core.ring_origins import keep_origin
 from core.seen import FAMILIAR_S, Seen
-from core.state import PRIOR_LOG_SD, UserState, mark, meet, short
+from core.state import PRIOR_LOG_SD, PRIOR_N, UserState, mark, meet, short
+from core.student import normal_deviations
 from core.windows import insert, insert_entry, insert_money
 
 # A payment of this many times the typical is odd, once there are some to compare it with.
@@ -95,7 +96,7 @@ def _compare(state: UserState, action: Action, seen: Seen) -> None:
         mean = share * sent.mean + (1 - share) * SENT_RATIO * mean
     seen.usual = mean
     seen.ratio = seen.usd / typical
-    seen.z = (log(seen.usd) - log_mean) / max(log_sd, LEAST_LOG_SD)
+    seen.z = normal_deviations((log(seen.usd) - log_mean) / max(log_sd, LEAST_LOG_SD), amounts.n + PRIOR_N)
 
 
 def _meet_merchant(merchants: list[int], merchant: int) -> bool:

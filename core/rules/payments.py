@@ -7,14 +7,17 @@ from typing import Final
 
 from core.clock import DAY, SECOND
 from core.events import Action
-from core.ledger import LEAST_LOG_SD
+from core.ledger import LEAST_LOG_SD, ODD_RATIO
 from core.rules.devices import shopping
 from core.rules.entry import NOT_ENOUGH, Answer, Example, Hit, Rule, Severity, Thresholds, event
 from core.rules.unless import Unless, amount, fewer
 from core.seen import FAMILIAR_S, Seen
-from core.state import UserState
+from core.state import PRIOR_N, UserState
+from core.student import error_at
 from core.windows import count_around
 from core.wording import duration
+
+_Told = tuple[Severity, str]
 
 
 def velocity(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -66,54 +69,89 @@ def spike(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer
     usd = seen.usd
     if usd <= 0 or usd < t["least_usd"] or action.failed:
         return None
-    amounts = state.amounts
-    if not seen.usual or amounts.n < t["least_payments"]:
-        if seen.ratio < t["few_ratio"] or seen.z <= t["sigmas"] or usd < t["far_usd"]:
-            return NOT_ENOUGH
-        return Hit(
-            Severity.MEDIUM,
-            f"{seen.ratio:.1f} times the typical payment, of only {amounts.n}",
-            unless=amount(action, seen, max(t["far_usd"], t["few_ratio"] * usd / seen.ratio)),
-        )
+    few = not seen.usual or state.amounts.n < t["least_payments"]
+    told = _run(action, state, seen, t) or (_of_few if few else _of_many)(action, state, seen, t)
+    if told is None:
+        return NOT_ENOUGH if few else None
+    severity, text = told
+    return Hit(severity, text, unless=amount(action, seen, _quiet_usd(action, state, seen, t, few=few)))
+
+
+def _odd(action: Action, state: UserState, within_s: float) -> int:
+    """How many odd payments there were, with this one."""
+    since_ms = action.time_ms - int(within_s * SECOND)
+    return len([1 for at_ms in state.odd if since_ms < at_ms <= action.time_ms])
+
+
+def _run(action: Action, state: UserState, seen: Seen, t: Thresholds) -> _Told | None:
+    if seen.ratio < ODD_RATIO or seen.usd < t["far_usd"] or seen.payee_age_s >= FAMILIAR_S:
+        return None
+    count = _odd(action, state, t["run_s"])
+    if count < t["run"]:
+        return None
+    return Severity.MEDIUM, f"{count} odd payments within {duration(t['run_s'] * SECOND)}, {_times(seen)}"
+
+
+def _of_few(action: Action, state: UserState, seen: Seen, t: Thresholds) -> _Told | None:
+    if seen.ratio < t["few_ratio"] or seen.z <= t["sigmas"] or seen.usd < t["far_usd"]:
+        return None
+    return Severity.MEDIUM, f"{_times(seen)}, of only {state.amounts.n}"
+
+
+def _times(seen: Seen) -> str:
+    return f"{seen.ratio:.1f} times the typical payment"
+
+
+def _of_many(action: Action, state: UserState, seen: Seen, t: Thresholds) -> _Told | None:
+    usd, ratio = seen.usd, seen.usd / seen.usual
     if seen.payee_age_s >= FAMILIAR_S:
         return None
-    ratio = usd / seen.usual
-    if usd <= t["largest_ratio"] * amounts.largest:
+    if usd <= t["largest_ratio"] * state.amounts.largest:
         # The first of a series may just have been learnt.
-        since_ms = action.time_ms - int(t["series_s"] * SECOND)
-        series = len([1 for at_ms in state.odd if since_ms < at_ms <= action.time_ms])
+        series = _odd(action, state, t["series_s"])
         if series < 2 or ratio <= t["series_ratio"] or usd < t["far_usd"]:
             return None
-        return Hit(
-            Severity.MEDIUM,
-            f"{series} odd payments within {duration(t['series_s'] * SECOND)}, {ratio:.1f} times the usual",
-            unless=amount(action, seen, max(t["least_usd"], t["far_usd"], t["series_ratio"] * seen.usual)),
-        )
-    if ratio <= t["least_ratio"] or (seen.z <= t["sigmas"] and ratio <= t["mean_ratio"]):
+        text = f"{series} odd payments within {duration(t['series_s'] * SECOND)}, {ratio:.1f} times the usual"
+        return Severity.MEDIUM, text
+    if ratio <= t["least_ratio"]:
         return None
-    since_ms = action.time_ms - DAY
-    again = len([1 for at_ms in state.odd if since_ms < at_ms <= action.time_ms]) > 1
-    far = seen.z > t["far_sigmas"] or ratio > t["far_ratio"] or (seen.z > t["sigmas"] and (again or seen.strange))
-    return Hit(
-        Severity.MEDIUM if far and usd >= t["far_usd"] else Severity.LOW,
-        f"{ratio:.1f} times the usual payment, {seen.z:.1f} deviations above it",
-        unless=amount(action, seen, _spike_usd(action, state, seen, t)),
-    )
+    suspected = _suspected(action, state, seen)
+    far = seen.z > t["far_sigmas"] or ratio > t["far_ratio"] or (suspected and seen.z > t["suspected_sigmas"])
+    if not far and seen.z <= t["sigmas"] and ratio <= t["mean_ratio"]:
+        return None
+    severity = Severity.MEDIUM if far and usd >= t["far_usd"] else Severity.LOW
+    return severity, f"{ratio:.1f} times the usual payment, {seen.z:.1f} deviations above it"
 
 
-def _spike_usd(action: Action, state: UserState, seen: Seen, t: Thresholds) -> float:
+def _suspected(action: Action, state: UserState, seen: Seen) -> bool:
+    return seen.strange or _odd(action, state, DAY / SECOND) > 1
+
+
+def _quiet_usd(action: Action, state: UserState, seen: Seen, t: Thresholds, *, few: bool) -> float:
     """The sum, in rough dollars, below which a spike would have been none."""
+    typical = seen.usd / seen.ratio
+    if few:
+        quiet_usd = max(t["far_usd"], t["few_ratio"] * typical)
+    else:
+        quiet_usd = _usual_usd(action, state, seen, t)
+        if _odd(action, state, t["series_s"]) > 1:
+            quiet_usd = min(quiet_usd, max(t["far_usd"], t["series_ratio"] * seen.usual))
+    if _odd(action, state, t["run_s"]) >= t["run"]:
+        quiet_usd = min(quiet_usd, max(t["far_usd"], ODD_RATIO * typical))
+    return max(t["least_usd"], quiet_usd)
+
+
+def _usual_usd(action: Action, state: UserState, seen: Seen, t: Thresholds) -> float:
     amounts, usual = state.amounts, seen.usual
     odd_usd = t["least_ratio"] * usual
     if action.type != "payout":
         # Of payouts the deviation is not known here; what is left is necessary, too.
-        far_usd = exp(amounts.log_mean + t["sigmas"] * max(amounts.log_sd, LEAST_LOG_SD))
+        suspected = _suspected(action, state, seen)
+        sigmas = min(t["sigmas"], t["suspected_sigmas"]) if suspected else t["sigmas"]
+        error = error_at(sigmas, amounts.n + PRIOR_N)
+        far_usd = exp(amounts.log_mean + error * max(amounts.log_sd, LEAST_LOG_SD))
         odd_usd = max(odd_usd, min(far_usd, t["mean_ratio"] * usual))
-    quiet_usd = max(t["least_usd"], t["largest_ratio"] * amounts.largest, odd_usd)
-    since_ms = action.time_ms - int(t["series_s"] * SECOND)
-    if len([1 for at_ms in state.odd if since_ms < at_ms <= action.time_ms]) > 1:
-        quiet_usd = min(quiet_usd, max(t["least_usd"], t["far_usd"], t["series_ratio"] * usual))
-    return quiet_usd
+    return max(t["largest_ratio"] * amounts.largest, odd_usd)
 
 
 def large(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -205,16 +243,19 @@ RULES: Final = (
         thresholds={
             "sigmas": 3.0,
             "mean_ratio": 5.0,
-            "far_sigmas": 3.5,
+            "far_sigmas": 3.4,
+            "suspected_sigmas": 2.6,
             "far_ratio": 20.0,
             "far_usd": 200,
             "series_s": 3_600,
-            "series_ratio": 3.5,
+            "series_ratio": 4.0,
+            "run": 3,
+            "run_s": 21_600,
             "least_payments": 10,
             "least_ratio": 2.5,
             "least_usd": 50,
             "largest_ratio": 1.5,
-            "few_ratio": 12.0,
+            "few_ratio": 20.0,
         },
         period_s=_DAY,
         weight=0.2,
@@ -222,11 +263,13 @@ RULES: Final = (
         suggest=("Ask the user whether the payment was theirs",),
         words="A payment over 3 deviations (of logarithms: sums are skewed) and 2.5 times the user's mean, or "
         "over 5 times it, once 10 are known, and clearly above the largest that the user ever made, "
-        "informs: with so many payments, honest ones come so far out too. MEDIUM from 3.5 deviations or "
-        "20 times the mean on, or where it is the second odd payment in a day, or comes from a strange "
-        "device, and only from 200 dollars on; so is the second odd payment within an hour, 3.5 times the "
-        "mean, where only the first was far above the largest. Small sums and payees known for a day "
-        "don't count. While 5 to 9 payments are known, 12 times the typical one is MEDIUM.",
+        "informs: with so many payments, honest ones come so far out too. MEDIUM from 3.4 deviations or "
+        "20 times the mean on, from 2.6 where it is the second odd payment in a day or comes from a strange "
+        "device, and only from 200 dollars on; so is the second odd payment within an hour, 4 times the "
+        "mean, where only the first was far above the largest, and the third within 6 hours, once 5 are "
+        "known. Small sums and payees known for a day don't count. Deviations are Student's: with 10 payments "
+        "known, 3.4 stand for 4.5, with 100 for 3.5. While 5 to 9 payments are known, 20 times the typical one "
+        "is MEDIUM.",
         default_source="Fraud Detection Handbook",
         gaps="Who once bought a car may be robbed of less. A MEDIUM spike isn't learnt, so a real rise in spending "
         "is told again until payments in between close the gap.",
@@ -239,7 +282,7 @@ RULES: Final = (
             ),
             Example(
                 name="little is known, but nothing like that",
-                events=(*shopping(6), event("transaction", 12 * _DAY, amount=700, currency="EUR", **_HOME)),
+                events=(*shopping(6), event("transaction", 12 * _DAY, amount=1_000, currency="EUR", **_HOME)),
                 hit=True,
                 severity=Severity.MEDIUM,
             ),
@@ -247,6 +290,18 @@ RULES: Final = (
                 name="hardly anything is known",
                 events=(*shopping(5), event("transaction", 12 * _DAY, amount=400, currency="EUR", **_HOME)),
                 hit=False,
+            ),
+            Example(
+                name="a third odd payment within 6 hours",
+                events=(
+                    *shopping(7),
+                    *[
+                        event("transaction", 12 * _DAY + n * 3_600, amount=210 + n, currency="EUR", **_HOME)
+                        for n in range(3)
+                    ],
+                ),
+                hit=True,
+                severity=Severity.MEDIUM,
             ),
             Example(
                 name="a little more than usual",

@@ -173,6 +173,7 @@ def test_no_threshold_can_be_set_beyond_what_is_kept() -> None:
         ("several_weak_signals_rules", 9, 8),
         ("several_weak_signals_window_s", 172_801, 172_800),
         ("amount_spike_least_payments", 201, 200),
+        ("amount_spike_run", 7, 6),
     ],
 )
 def test_what_a_source_or_a_memory_of_hits_cannot_hold_is_refused_too(name: str, value: float, most: float) -> None:

@@ -407,6 +407,17 @@ def test_a_series_of_odd_payments_is_told_though_its_first_was_learnt() -> None:
     assert spoken([*habits, first, {**again, "at": again["at"] + 2 * HOUR}])["amount_spike"] == Severity.LOW
 
 
+def test_the_same_sum_is_odder_the_more_is_known() -> None:
+    shop = {"currency": "EUR", "merchant_id": "m1", **HOME}
+
+    def after(known: int) -> Severity | None:
+        habits = [act("transaction", n * DAY, amount=(10, 20, 40, 80)[n % 4], **shop) for n in range(known)]
+        return spoken([*habits, act("transaction", known * DAY, amount=440, **shop)]).get("amount_spike")
+
+    assert after(12) == Severity.LOW
+    assert after(80) == Severity.MEDIUM
+
+
 def last_severity(rule_id: str, threshold: str, value: float, *events: dict[str, Any]) -> Severity | None:
     book = RuleBook({f"rule_{rule_id}_{threshold}": value})
     answer = answers(book, book.by_id[rule_id], Example(name="", events=events, hit=True))[-1]
