@@ -31,6 +31,13 @@ def new_country(action: Action, state: UserState, seen: Seen, t: Thresholds) -> 
     return Hit(Severity.LOW, f"The first login from {action.country}", action.country or "", _KNOWN_COUNTRY)
 
 
+def _notable_usd(seen: Seen, t: Thresholds) -> float:
+    """The sum that stands out by itself, in rough dollars."""
+    if seen.abroad:
+        return t["abroad_usd"]
+    return t["away_usd"] if seen.ratio < 0 and seen.strange and seen.away else t["large_usd"]
+
+
 def large_payment(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
     age_s = seen.device_age_s
     if action.failed or age_s < 0 or age_s > t["new_for_s"] or seen.usd < t["least_usd"]:
@@ -43,7 +50,8 @@ def large_payment(action: Action, state: UserState, seen: Seen, t: Thresholds) -
     if young and state.amounts.n < t["least_payments"]:
         return NOT_ENOUGH
     far, big, against = False, seen.usd > t["large_usd"], ""
-    quiet_usd = t["large_usd"]
+    quiet_usd = _notable_usd(seen, t)
+    notable = seen.usd > quiet_usd
     if seen.ratio >= 0:
         ratio = seen.usd / seen.usual
         if seen.usd <= state.amounts.largest or (ratio <= t["mean_ratio"] and not big):
@@ -52,13 +60,13 @@ def large_payment(action: Action, state: UserState, seen: Seen, t: Thresholds) -
         big = big and ratio > t["mean_ratio"]
         against = f", {ratio:.1f} times the usual"
         quiet_usd = max(state.amounts.largest, min(t["mean_ratio"] * seen.usual, t["large_usd"]))
-    elif not big:
+    elif not notable:
         return None
     proven = second_factor(action, state, seen)
     # From another part of the own country, only what is known of a user's payments says that one is none of theirs.
     settled = seen.abroad or (seen.ratio >= 0 and seen.known_s - age_s >= t["settled_s"])
     if not far and not big:
-        severity = Severity.LOW
+        severity = Severity.MEDIUM if notable and not proven else Severity.LOW
     elif seen.away and settled and not young and not proven:
         severity = Severity.HIGH
     else:
@@ -177,6 +185,8 @@ RULES: Final = (
             "series_usd": 500,
             "sigmas": 3.0,
             "large_usd": 1_000,
+            "away_usd": 500,
+            "abroad_usd": 300,
             "least_usd": 100,
             "least_payments": 10,
             "settled_s": 3 * _DAY,
@@ -193,9 +203,10 @@ RULES: Final = (
         "mean is known, or in a country that is new too, and no second factor passed on the device. Without one "
         "of them it is MEDIUM, and in the user's own network it informs, unless all of that is true of the sum, "
         "or it is over 1,000 dollars and 500 more went within the hour: a new phone is often paid with on its "
-        "first day.",
+        "first day. Without a second factor, over 300 dollars in a country that is new too are MEDIUM, and over "
+        "500 from a strange network while fewer than 5 payments are known.",
         default_source="seeds",
-        gaps="With fewer than 5 payments (10 on the first day) there is no mean, and only the sum of 1,000 counts. "
+        gaps="With fewer than 5 payments (10 on the first day) there is no mean, and only the sum itself counts. "
         "Payments under 100 dollars never count.",
         examples=(
             Example(
@@ -227,6 +238,46 @@ RULES: Final = (
                 ),
                 hit=True,
                 severity=Severity.HIGH,
+            ),
+            Example(
+                name="little is known, the sum is not so large, and the country new",
+                events=(
+                    event("login", 0, **_HOME),
+                    event("login", 4 * _DAY, **_ABROAD),
+                    event("transaction", 4 * _DAY + 60, amount=450, currency="USD", merchant_id="m1", **_ABROAD),
+                ),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="little is known, the sum is not so large, and a code has proved who pays",
+                events=(
+                    event("login", 0, **_HOME),
+                    event("login", 4 * _DAY, **_ABROAD),
+                    event("otp", 4 * _DAY + 30, **_ABROAD),
+                    event("transaction", 4 * _DAY + 60, amount=450, currency="USD", merchant_id="m1", **_ABROAD),
+                ),
+                hit=True,
+                severity=Severity.LOW,
+            ),
+            Example(
+                name="little is known, and network and device are new",
+                events=(
+                    event("login", 0, **_HOME),
+                    event("login", 4 * _DAY, **_NEW),
+                    event("transaction", 4 * _DAY + 60, amount=550, currency="USD", merchant_id="m1", **_NEW),
+                ),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="little is known, and the sum is anybody's",
+                events=(
+                    event("login", 0, **_HOME),
+                    event("login", 4 * _DAY, **_NEW),
+                    event("transaction", 4 * _DAY + 60, amount=450, currency="USD", merchant_id="m1", **_NEW),
+                ),
+                hit=False,
             ),
             Example(
                 name="a new phone at home, and one large payment",
