@@ -67,8 +67,7 @@ def change_then_payout(action: Action, state: UserState, seen: Seen, t: Threshol
         severity = Severity.HIGH
         whom = "a known payee"
     else:
-        settled = seen.abroad or seen.known_s >= t["settled_s"]
-        severity = _how_sure(action, state, seen, unusual, large, device, settled)
+        severity = _how_sure(action, state, seen, t, unusual=unusual, device=device)
         whom = "a payee new to the user" if action.payee_id is not None else "an unnamed payee"
     what = "an MFA change" if change.type == "mfa_change" else "a " + change.type.replace("_", " ")
     text = f"{seen.usd:,.0f} dollars or so went to {whom}, {duration(age_ms)} after {what}"
@@ -83,11 +82,13 @@ INTRUSIONS: Final = ("success_after_attack", "session_hijack", "impossible_trave
 
 
 def _how_sure(
-    action: Action, state: UserState, seen: Seen, unusual: bool, large: bool, device: bool, settled: bool
+    action: Action, state: UserState, seen: Seen, t: Thresholds, *, unusual: bool, device: bool
 ) -> Severity:
     """Of a payment to somebody new after a change. A lock takes signs of a takeover from two sides (a strange device,
     a strange network, what other rules saw), an unusual sum, no second factor passed on the device, and a user of
     whom enough is known for all that to be strange."""
+    large = seen.usd >= t["large_usd"]
+    settled = seen.abroad or seen.known_s >= t["settled_s"]
     intruded = _hit_lately(action, state, INTRUSIONS)
     signs = int(device) + int(seen.away) + int(intruded)
     proven = second_factor(action, state, seen) and not intruded
@@ -97,7 +98,8 @@ def _how_sure(
     elsewhere = seen.abroad and seen.network_age_s < FAMILIAR_S
     if unusual and signs and (large or elsewhere) and not proven:
         return Severity.HIGH
-    if (unusual and signs) or (large and not seen.at_home) or (signs >= 2 and seen.abroad):
+    notable = seen.usd >= t["notable_usd"] or signs >= 2
+    if (unusual and signs and notable) or (large and not seen.at_home) or (signs >= 2 and seen.abroad):
         return Severity.MEDIUM
     return Severity.MEDIUM if large and unusual else Severity.LOW
 
@@ -227,6 +229,7 @@ RULES: Final = (
             "window_s": _DAY,
             "large_usd": 1_000,
             "strange_usd": 100,
+            "notable_usd": 200,
             "usual_ratio": 3.0,
             "settled_s": 3 * _DAY,
         },
@@ -242,7 +245,7 @@ RULES: Final = (
         "and an intrusion that another rule saw within a day. CRITICAL with an unusual sum and two signs, "
         "of a user known for 3 days or in a country new to the user; HIGH if a second factor was passed "
         "since the device appeared. HIGH with one sign and no second factor, for 1,000 dollars or from a "
-        "country new to the user in a network that is no older; MEDIUM for less, and for 1,000 dollars from "
+        "country new to the user in a network that is no older; MEDIUM for 200 dollars, and for 1,000 from "
         "anywhere. Else it informs: people who reset a password go on to pay their friends. A payee known for "
         "a day is news only for a large sum with both signs.",
         default_source="own",
