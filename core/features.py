@@ -52,7 +52,7 @@ def features(action: Action, state: UserState, seen: Seen) -> list[float]:
             amount_size = min(1.0, log1p(usd) * SIZE_SCALE)
             if seen.ratio > 0:
                 amount_ratio = min(1.0, log1p(seen.ratio) * RATIO_SCALE)
-                amount_z = min(1.0, max(0.0, seen.z / 6))
+                amount_z = min(1.0, max(0.0, seen.error / 6))
         odd = len([1 for at_ms in state.odd if time_ms - ODD_MS < at_ms <= time_ms]) / ODD_MAX
         count = count_around(state.paid, time_ms, 10 * MINUTE) if state.paid else 0
         payments = count / (count + 2)

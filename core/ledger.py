@@ -58,6 +58,7 @@ def place_payment(state: UserState, action: Action, seen: Seen) -> None:
             card, card_age_s, payee, seen.payee_age_s,
         )  # fmt: skip
     if action.device_id is None and action.network is None:
+        seen.till = bool(state.devices or state.networks)
         seen.unplaced = state.amounts.n >= ODD_AFTER and state.unplaced * UNPLACED_PART <= state.amounts.n
         state.unplaced += 1
     insert(state.paid, time_ms, bounds.PAID_MAX, clock_ms - bounds.PAID_MS)
@@ -96,7 +97,8 @@ def _compare(state: UserState, action: Action, seen: Seen) -> None:
         mean = share * sent.mean + (1 - share) * SENT_RATIO * mean
     seen.usual = mean
     seen.ratio = seen.usd / typical
-    seen.z = normal_deviations((log(seen.usd) - log_mean) / max(log_sd, LEAST_LOG_SD), amounts.n + PRIOR_N)
+    seen.error = (log(seen.usd) - log_mean) / max(log_sd, LEAST_LOG_SD)
+    seen.z = normal_deviations(seen.error, amounts.n + PRIOR_N)
 
 
 def _meet_merchant(merchants: list[int], merchant: int) -> bool:

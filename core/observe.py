@@ -43,7 +43,9 @@ def observe(state: UserState, action: Action) -> Seen:
     _whose(state, action, seen, time_s)
     if own:
         _activity(state, seen, time_ms)
-        if type_ != "otp" and (action.country is not None or action.lat is not None):
+        # Who looks in for the user, an aggregator of accounts, names no device: it is not where the user is.
+        looked_in = type_ == "page_view" and action.device_id is None
+        if type_ != "otp" and not looked_in and (action.country is not None or action.lat is not None):
             _travel(state, action, seen)
         if action.session_id is not None:
             _session(state, action, seen, time_s)

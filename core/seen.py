@@ -21,15 +21,16 @@ class Seen(Struct, gc=False):
     *_age_s: since it was first met, 0 if new, -1 if not named; had_*: there was one before, without which "new"
     means little; own: made by the user as far as anybody can tell; outsider: a failed login from none of the
     user's places; usd: rough dollars, 0 for none; usual: what the user pays in this way on average, in rough
-    dollars, 0 with too few to compare; ratio: of usd to the typical one, -1 with too few; z: its deviations
-    above the mean, both of logarithms, by how many are known (`core.student`), 0 with too few; unplaced: a
-    payment that names neither device nor network, of a user whose payments do; kilometres, travel_ms: from
-    last_place, -1 if either is not known; vpn: either end is behind one; same_ip: as at the last place;
-    strange: from a device (a network, where none is named) less than a day old, of a user who was known for a
-    day when it appeared; abroad: in a country first seen less than a day ago, of a user known for longer and
-    from elsewhere, and no VPN; session_gap_s: to the session's newest event before, session_ended_s: since its
-    logout, -1 where there is none; session_holder, session_network, session_country: whether that changed since
-    then, within a day; *_mark: see `core.state.mark`, 0 where not named.
+    dollars, 0 with too few to compare; ratio: of usd to the typical one, -1 with too few; error: its deviations
+    above the mean, both of logarithms, 0 with too few; z: the same, by how many are known (`core.student`);
+    unplaced: a payment that names neither device nor network, of a user whose payments do; till: one of a user
+    who has either: paid with the card itself, or by the bank; kilometres, travel_ms: from last_place, -1 if
+    either is not known; vpn: either end is behind one; same_ip: as at the last place; strange: from a device (a
+    network, where none is named) less than a day old, of a user who was known for a day when it appeared;
+    abroad: in a country first seen less than a day ago, of a user known for longer and from elsewhere, and no
+    VPN; session_gap_s: to the session's newest event before, session_ended_s: since its logout, -1 where there
+    is none; session_holder, session_network, session_country: whether that changed since then, within a day;
+    *_mark: see `core.state.mark`, 0 where not named.
     """
 
     late: bool = False
@@ -52,8 +53,10 @@ class Seen(Struct, gc=False):
     usd: float = 0.0
     usual: float = 0.0
     ratio: float = UNKNOWN
+    error: float = 0.0
     z: float = 0.0
     unplaced: bool = False
+    till: bool = False
     kilometres: float = UNKNOWN
     travel_ms: int = UNKNOWN
     last_place: Place | None = None

@@ -59,6 +59,8 @@ def declines(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Ans
         return None
     spread = {(card, merchant) for _, card, merchant, _ in counted}
     several = len(spread) > 1 or 0 in next(iter(spread))
+    # A till takes the card itself, and a limit that is used up declines it wherever it goes.
+    several = several and not (seen.till and len({card for card, _ in spread}) == 1)
     severity = Severity.MEDIUM if several or count > t["same_card_declines"] else Severity.LOW
     unless = fewer(count, t["declines"] + 1, "declined payments", _DAY)
     return Hit(severity, f"{count} declined payments within a day", unless=unless)

@@ -31,6 +31,13 @@ def new_country(action: Action, state: UserState, seen: Seen, t: Thresholds) -> 
     return Hit(Severity.LOW, f"The first login from {action.country}", action.country or "", _KNOWN_COUNTRY)
 
 
+def _device_age_s(action: Action, state: UserState, seen: Seen) -> int:
+    """Of the device that pays; of a tap abroad, the newest one: it may hold the card."""
+    if seen.till and seen.abroad and state.devices:
+        return max(0, action.time_ms // SECOND - max([device.first_s for device in state.devices]))
+    return seen.device_age_s
+
+
 def _notable_usd(seen: Seen, t: Thresholds) -> float:
     """The sum that stands out by itself, in rough dollars."""
     if seen.abroad:
@@ -39,7 +46,7 @@ def _notable_usd(seen: Seen, t: Thresholds) -> float:
 
 
 def large_payment(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
-    age_s = seen.device_age_s
+    age_s = _device_age_s(action, state, seen)
     if action.failed or age_s < 0 or age_s > t["new_for_s"] or seen.usd < t["least_usd"]:
         return None
     if seen.payee_age_s >= FAMILIAR_S:
@@ -278,6 +285,16 @@ RULES: Final = (
                     event("transaction", 4 * _DAY + 60, amount=450, currency="USD", merchant_id="m1", **_NEW),
                 ),
                 hit=False,
+            ),
+            Example(
+                name="taps abroad, on the day of a strange device there",
+                events=(
+                    event("login", 0, **_HOME),
+                    event("login", 4 * _DAY, **_ABROAD),
+                    event("transaction", 4 * _DAY + 600, amount=450, currency="USD", country=_ABROAD["country"]),
+                ),
+                hit=True,
+                severity=Severity.MEDIUM,
             ),
             Example(
                 name="a new phone at home, and one large payment",

@@ -8,7 +8,7 @@ from core.clock import DAY, SECOND
 from core.events import Action
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
 from core.rules.unless import fewer, nearest
-from core.seen import Seen
+from core.seen import FAMILIAR_S, Seen
 from core.state import UserState
 from core.windows import entries_around, most_around
 from core.wording import duration
@@ -17,10 +17,15 @@ from core.wording import duration
 def brute_force(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
     if not action.failed or len(state.failures) < t["warn_failures"]:
         return None
-    count = most_around(state.failures, action.time_ms, int(t["window_s"] * SECOND))
+    failures = max(entries_around(state.failures, action.time_ms, int(t["window_s"] * SECOND)), key=len)
+    count = len(failures)
     if count < t["warn_failures"]:
         return None
-    severity = Severity.HIGH if count >= t["challenge_failures"] else Severity.MEDIUM
+    severity = Severity.MEDIUM
+    if count >= t["challenge_failures"]:
+        severity = Severity.HIGH
+    elif seen.device_age_s >= FAMILIAR_S and not any(strange for *_, strange in failures):
+        severity = Severity.LOW
     return Hit(
         severity,
         f"{count} failed logins within {duration(t['window_s'] * SECOND)}",
@@ -104,13 +109,26 @@ RULES: Final = (
         attack=("T1110.001", "OAT-007"),
         suggest=("Ask for a second factor at the next login", "Look for the same source on other users"),
         words="Counts failed logins of a user in any 10 minutes: 5 warn, 10 challenge logins. Failed logins alone "
-        "never lock, since anybody could then lock anybody out.",
+        "never lock, since anybody could then lock anybody out. Up to 9 on devices and in networks of the user's, "
+        "the last of them on a device of a day or more, only inform: passwords are forgotten.",
         default_source="PCI DSS 4 8.3.4 and Auth0 (10), Keycloak (30 minutes); 5 is own",
         gaps="A program with an old password looks the same. Guessing below 5 in 10 minutes is left to "
         "slow_brute_force.",
         examples=(
             Example(
                 name="5 failures in 4 minutes", events=_failures(5, 60, **_HOME), hit=True, severity=Severity.MEDIUM
+            ),
+            Example(
+                name="5 failures on the user's own device",
+                events=(event("login", -86_400, **_HOME), *_failures(5, 60, **_HOME)),
+                hit=True,
+                severity=Severity.LOW,
+            ),
+            Example(
+                name="5 failures on a device that claims to be the user's, and others from elsewhere",
+                events=(event("login", -86_400, **_HOME), *_failures(4, 60, **_AWAY), *_failures(5, 60, **_HOME)[4:]),
+                hit=True,
+                severity=Severity.MEDIUM,
             ),
             Example(
                 name="10 failures in 9 minutes", events=_failures(10, 60, **_AWAY), hit=True, severity=Severity.HIGH

@@ -7,7 +7,7 @@ from core.clock import DAY, SECOND
 from core.events import Action
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
 from core.rules.unless import fewer
-from core.seen import Seen
+from core.seen import UNKNOWN, Seen
 from core.state import UserState
 from core.wording import duration
 
@@ -17,14 +17,20 @@ def fan_out(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answ
         return None
     hit = None
     if state.deposits and len(state.payees) >= t["payees"]:
-        hit = _fanned(action, state, t, int(t["window_s"] * SECOND), t["share_0_1"], Severity.HIGH)
+        hit = _fanned(action, state, t, int(t["window_s"] * SECOND), t["share_0_1"], t["least_usd"], Severity.HIGH)
         if hit is None and seen.known_s * SECOND >= DAY:
-            hit = _fanned(action, state, t, DAY, t["day_share_0_1"], Severity.MEDIUM)
-    return hit or _drained(action, state, seen, t)
+            hit = _fanned(action, state, t, DAY, t["day_share_0_1"], t["day_usd"], Severity.MEDIUM)
+    return hit or _drained(action, state, seen, t) or _strewn(state, action, seen, t)
 
 
 def _fanned(
-    action: Action, state: UserState, t: Thresholds, window_ms: int, share: float, severity: Severity
+    action: Action,
+    state: UserState,
+    t: Thresholds,
+    window_ms: int,
+    share: float,
+    least_usd: float,
+    severity: Severity,
 ) -> Hit | None:
     since_ms = action.time_ms - window_ms
     came = [(at_ms, usd) for at_ms, usd in state.deposits if since_ms < at_ms <= action.time_ms]
@@ -36,7 +42,7 @@ def _fanned(
         return None
     came_usd = sum([usd for _, usd in came])
     gone_usd = sum([usd for at_ms, usd in state.money if first_ms <= at_ms <= action.time_ms])
-    if came_usd < t["least_usd"] or gone_usd < share * came_usd:
+    if came_usd < least_usd or gone_usd < share * came_usd:
         return None
     return Hit(
         severity,
@@ -49,7 +55,7 @@ def _fanned(
 def _drained(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Hit | None:
     """Large sums to several payees whom the user has never paid before."""
     window_s, least_usd = t["window_s"], t["large_usd"]
-    unknown = not state.signup_ms and seen.known_s * SECOND < DAY
+    unknown = not state.signup_ms and seen.known_s < t["settled_s"]
     least = t["large_payees"] + (t["unknown_payees"] if unknown else 0)
     if seen.usd < least_usd or seen.payee_age_s >= window_s or len(state.payees) < least:
         return None
@@ -66,11 +72,30 @@ def _drained(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Hit
     )
 
 
+def _strewn(state: UserState, action: Action, seen: Seen, t: Thresholds) -> Hit | None:
+    """Sums of any size to payees never paid before, from a device and a network that are strange."""
+    least, window_s = t["strange_payees"], t["window_s"]
+    if seen.device_age_s == UNKNOWN or not (seen.strange and seen.away) or seen.payee_age_s >= window_s:
+        return None
+    since_ms = action.time_ms - int(window_s * SECOND)
+    payees = len([payee for payee in state.payees if payee.first_s * SECOND > since_ms])
+    if payees < least:
+        return None
+    return Hit(
+        Severity.MEDIUM,
+        f"{payees} new payees within {duration(window_s * SECOND)}, from a strange place",
+        unless=fewer(payees, least, "new payees", window_s),
+    )
+
+
 _DAY: Final = 86_400
 
 
 def _out(at: float, amount: float, payee: str = "p1", currency: str = "USD") -> dict[str, object]:
     return event("payout", at, amount=amount, currency=currency, payee_id=payee, ip="192.0.2.10", device_id="d1")
+
+
+_STRANGE: Final = {"ip": "198.51.100.7", "device_id": "d9"}
 
 
 def _in(at: float, amount: float) -> dict[str, object]:
@@ -95,17 +120,22 @@ RULES: Final = (
             "large_payees": 2,
             "unknown_payees": 1,
             "large_usd": 500,
+            "settled_s": 7 * _DAY,
+            "day_usd": 1_000,
+            "strange_payees": 4,
         },
         period_s=_DAY,
         weight=0.6,
         attack=("T1657",),
         suggest=("Hold the payouts", "Ask where the money is from"),
-        words="A deposit, and within an hour at least half of it on to 3 or more payees that were never paid "
-        "before. Within a day, at least four fifths of it, is MEDIUM; so are 2 payments of 500 dollars or more to "
-        "payees that were never paid before, within an hour, wherever the money is from.",
+        words="A deposit, and within an hour at least half of it on to 3 or more payees that were never paid before. "
+        "Within a day, at least four fifths of it, and of 1,000 dollars or more, is MEDIUM; so are 2 payments "
+        "of 500 dollars or more to payees that were never paid before, within an hour, wherever the money is "
+        "from, 3 of a user without a signup who was not known for 7 days (what is paid every month is new in "
+        "the first), and any sums to 4 of them from a device and a network that are strange.",
         default_source="fraudstruct",
         gaps="Mules who wait for days pass. On the first day that Argus sees, every payee is new, so only the hour "
-        "counts, and 3 large payments are needed of a user without a signup. 10 payees and 10 payments are known.",
+        "counts. 10 payees and 10 payments are known.",
         examples=(
             Example(
                 name="4,000 in, three times 1,300 out",
@@ -124,8 +154,22 @@ RULES: Final = (
                 severity=Severity.MEDIUM,
             ),
             Example(
+                name="small sums to four strangers, from a strange place",
+                events=(
+                    _out(0, 20, "old"),
+                    *({**_out(8 * _DAY + n * 60, 90, f"p{n}"), **_STRANGE} for n in range(4)),
+                ),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="small sums to four strangers",
+                events=(_out(0, 20, "old"), *(_out(8 * _DAY + n * 60, 90, f"p{n}") for n in range(4))),
+                hit=False,
+            ),
+            Example(
                 name="1,300 and 900 to two strangers within a minute",
-                events=(_out(0, 20, "old"), _out(3 * _DAY, 1_300, "p1"), _out(3 * _DAY + 30, 900, "p2")),
+                events=(_out(0, 20, "old"), _out(8 * _DAY, 1_300, "p1"), _out(8 * _DAY + 30, 900, "p2")),
                 hit=True,
                 severity=Severity.MEDIUM,
             ),

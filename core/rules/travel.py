@@ -28,10 +28,18 @@ def impossible(action: Action, state: UserState, seen: Seen, t: Thresholds) -> A
         return None
     if seen.device_age_s >= FAMILIAR_S and seen.network_age_s >= FAMILIAR_S:
         return None
-    known = seen.network_age_s >= FAMILIAR_S or (seen.device_age_s >= FAMILIAR_S and not seen.abroad)
-    own = known or is_back(action, state, seen)
+    # The device was the user's already when the user was at the last place.
+    carried_s = min(FAMILIAR_S, seen.travel_ms // SECOND + 1)
+    carried = seen.device_age_s >= carried_s and not (seen.abroad or seen.new_country)
+    known = seen.network_age_s >= FAMILIAR_S or carried
+    till = seen.till and not (seen.abroad or seen.new_country)
+    own = known or till or is_back(action, state, seen)
     quiet = seen.vpn or own
-    why = ", one end behind a VPN" if seen.vpn else ", on a device or in a network of the user's" if own else ""
+    why = ""
+    if seen.vpn:
+        why = ", one end behind a VPN"
+    elif own:
+        why = ", at a till in a country of the user's" if till else ", on a device or in a network of the user's"
     speed = f"{speed_kmh:,.0f} km/h" if speed_kmh < AIRBORNE_KMH else "faster than any aircraft"
     return Hit(
         Severity.LOW if quiet else Severity.HIGH,
@@ -52,7 +60,7 @@ def session_hijack(action: Action, state: UserState, seen: Seen, t: Thresholds) 
         abroad = seen.session_country and not seen.vpn
         if abroad and not named:
             severity = Severity.HIGH
-        elif seen.new_network and seen.session_ended_s > t["after_logout_s"]:
+        elif seen.new_network and seen.session_ended_s > t["after_logout_s"] and seen.known_s >= t["settled_s"]:
             return Hit(
                 Severity.MEDIUM,
                 f"The session goes on in another network, {duration(seen.session_ended_s * SECOND)} after its logout",
@@ -105,8 +113,9 @@ RULES: Final = (
         "The same address is skipped, and 500 km is more than what mobile networks and look-ups of "
         "addresses err by. Where either end is behind a VPN (attribute vpn), or the network has been the "
         "user's for a day, it only informs, and so it does on a device of a day or more in a country of "
-        "the user's, and where a user comes back after an alarm. A user who is on a device and in a network "
-        "of a day or more is at home, and it was the other place that was strange.",
+        "the user's, at a till in one, and "
+        "where a user comes back after an alarm. A user who is on a device and in a network of a day or more is "
+        "at home, and it was the other place that was strange.",
         default_source="Panther; Elastic has 800 km/h",
         gaps="Only the newest place is kept. Where events tell only countries, the distance is that of their "
         "borders, roughly, so neighbours never count. A VPN that nobody marks is told once, then its network is "
@@ -179,7 +188,7 @@ RULES: Final = (
             "deposit",
         ),
         check=session_hijack,
-        thresholds={"window_s": _DAY, "after_logout_s": 60},
+        thresholds={"window_s": _DAY, "after_logout_s": 60, "settled_s": 3 * _DAY},
         period_s=_DAY,
         weight=0.6,
         attack=("T1539", "T1550.004"),
@@ -187,7 +196,7 @@ RULES: Final = (
         words="One session id within 24 hours on two devices (by device_id, else by user agent). A network alone "
         "changes whenever a phone leaves home: it counts only into another country, not through a VPN, MEDIUM where "
         "the device is the same; and it informs where nothing names the device and the network is new. MEDIUM also "
-        "where it goes on in a network new to the user a minute after its logout.",
+        "where it goes on in a network new to a user of 3 days or more, a minute after its logout.",
         default_source="Panther",
         gaps="A thief with the same device id in the same country is seen only after a logout. The 3 newest "
         "sessions are known. A browser that updates itself within a session looks like another where there is no "
@@ -222,6 +231,7 @@ RULES: Final = (
             Example(
                 name="used again after its logout",
                 events=(
+                    event("login", -3 * _DAY, **_HOME),
                     event("login", 0, session_id="s1", **_HOME),
                     event("logout", 600, session_id="s1", **_HOME),
                     event("page_view", 780, session_id="s1", path="/", **{**_HOME, "ip": "198.51.100.3"}),

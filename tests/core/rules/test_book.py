@@ -82,6 +82,7 @@ def test_an_example_tells_the_truth(rule: BoundRule, example: Example) -> None:
 @pytest.mark.parametrize("rule", USER_RULES, ids=lambda bound: bound.id)
 def test_no_hit_is_below_the_rules_own_severity_but_for_those_that_say_so(rule: BoundRule) -> None:
     softer = {
+        "login_brute_force",
         "mule_fan_out",
         "impossible_travel",
         "session_hijack",

@@ -146,14 +146,15 @@ def test_a_takeover_is_seen_by_several_rules_and_locks() -> None:
 
 
 def test_the_way_back_from_where_an_alarm_came_only_informs() -> None:
-    def travelled(began: int) -> list[Severity | None]:
-        story = (act("login", 0, **HOME), act("login", began, **AWAY), act("login", began + HOUR, **HOME))
+    def travelled(began: int, back: dict[str, Any] = HOME) -> list[Severity | None]:
+        story = (act("login", 0, **HOME), act("login", began, **AWAY), act("login", began + HOUR, **back))
         told = answers(BOOK, BOOK.by_id["impossible_travel"], Example(name="", events=story, hit=True))
         return [answer.severity if isinstance(answer, Hit) else None for answer in told]
 
     assert travelled(12 * HOUR) == [None, Severity.HIGH, Severity.LOW]
-    # Who was there first is not known yet.
-    assert travelled(11 * HOUR) == [None, Severity.HIGH, Severity.HIGH]
+    assert travelled(11 * HOUR) == [None, Severity.HIGH, Severity.LOW]
+    # Who was there first is not known.
+    assert travelled(11 * HOUR, {**HOME, "device_id": "d7"}) == [None, Severity.HIGH, Severity.HIGH]
 
 
 def test_a_known_payee_is_news_only_for_a_large_sum_from_elsewhere() -> None:
@@ -228,7 +229,9 @@ def test_a_session_that_has_ended_goes_on_nowhere(after: list[tuple[str, float, 
         act(type_, at, session_id="s", device_id="d", ip=ip, **({"path": "/"} if type_ == "page_view" else {}))
         for type_, at, ip in steps
     ]
-    assert spoken(events).get("session_hijack") == severity
+    before = act("login", -3 * DAY, device_id="d", ip="192.0.2.1")
+    assert spoken([before, *events]).get("session_hijack") == severity
+    assert spoken(events).get("session_hijack") is None
 
 
 def test_an_ended_session_abroad_is_no_less_than_one_that_has_not_ended() -> None:
@@ -395,6 +398,20 @@ def test_one_new_thing_locks_nobody_and_two_of_a_user_known_for_long_do() -> Non
     assert sent(**{**laptop, "ip": "203.0.113.9"}) == Severity.CRITICAL
     proven = act("otp", LATER - 60, **{**laptop, "ip": "203.0.113.9"})
     assert sent(proven, **{**laptop, "ip": "203.0.113.9"}) == Severity.HIGH
+
+
+def test_a_new_network_alone_is_no_sign_where_devices_are_not_named() -> None:
+    def shopping(**place: Any) -> Severity | None:
+        paid = [act("transaction", LATER + n * 300, amount=9, currency="EUR", **place) for n in range(6)]
+        return spoken([*usual_life(), *paid]).get("payment_velocity")
+
+    train = {**AWAY, "country": "DE", "lat": 52.5, "lon": 13.4}
+    assert shopping(**train) == Severity.MEDIUM
+    del train["device_id"]
+    assert shopping(**train) is None
+    elsewhere = dict(AWAY)
+    del elsewhere["device_id"]
+    assert shopping(**elsewhere) == Severity.MEDIUM
 
 
 def test_a_series_of_odd_payments_is_told_though_its_first_was_learnt() -> None:
