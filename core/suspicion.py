@@ -46,8 +46,9 @@ UNPLACED_WEIGHT: Final = 0.25
 Z_FROM: Final = 2.5
 Z_WEIGHT: Final = 0.12
 Z_MOST: Final = 0.4
-# Of a payment that names neither device nor network, the sum is all there is to rank it by: it weighs from the first
-# figure times the mean on, and at the second all that it ever does; and what is not sent to somebody by its size.
+# Where nothing that a user does names a device or a network, the sum is all there is to rank a payment by: it weighs
+# from the first figure times the mean on, and at the second all that it ever does; and what is not sent to somebody
+# by its size.
 TIMES_FROM: Final = 2.0
 TIMES_FULL: Final = 5.0
 TIMES_MOST: Final = 0.4
