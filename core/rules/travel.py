@@ -1,7 +1,5 @@
 """Being in two places at once, with a body or with a session."""
 
-# Every check has one signature, used or not.
-# ruff: noqa: ARG001
 from typing import Final
 
 from core.clock import HOUR, SECOND
@@ -34,18 +32,27 @@ def impossible(action: Action, state: UserState, seen: Seen, t: Thresholds) -> A
     known = seen.network_age_s >= FAMILIAR_S or carried
     till = seen.till and not (seen.abroad or seen.new_country)
     own = known or till or is_back(action, state, seen)
-    quiet = seen.vpn or own
+    restless = _restless(action, state, t)
+    quiet = seen.vpn or own or restless
     why = ""
     if seen.vpn:
         why = ", one end behind a VPN"
     elif own:
         why = ", at a till in a country of the user's" if till else ", on a device or in a network of the user's"
+    elif restless:
+        why = ", of somebody who is seen in many countries"
     speed = f"{speed_kmh:,.0f} km/h" if speed_kmh < AIRBORNE_KMH else "faster than any aircraft"
     return Hit(
         Severity.LOW if quiet else Severity.HIGH,
         f"{kilometres:,.0f} km from the last place in {duration(seen.travel_ms)}, {speed}{why}",
         unless=at_most(speed_kmh, t["speed_kmh"], "km/h"),
     )
+
+
+def _restless(action: Action, state: UserState, t: Thresholds) -> bool:
+    """Whether the user has long been seen in many countries: by way of exits that change, most likely."""
+    since_s = action.time_ms // SECOND - FAMILIAR_S
+    return len([1 for first_s in state.countries.values() if first_s <= since_s]) >= t["restless_countries"]
 
 
 def session_hijack(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -76,6 +83,8 @@ def session_hijack(action: Action, state: UserState, seen: Seen, t: Thresholds) 
         else:
             return None
         what = "network"
+        if _restless(action, state, t):
+            severity = Severity.LOW
     else:
         return None
     return Hit(severity, f"The session has moved to another {what}", action.session_id or "", _STAYED[what])
@@ -104,18 +113,19 @@ RULES: Final = (
         scope="user",
         types=tuple(type_ for type_ in EVENT_TYPES if type_ != "otp"),
         check=impossible,
-        thresholds={"speed_kmh": 900, "least_km": 500, "memory_s": 86_400},
+        thresholds={"speed_kmh": 900, "least_km": 500, "memory_s": 86_400, "restless_countries": 4},
         period_s=21_600,
         weight=0.6,
         attack=("T1078",),
         suggest=("Ask the user where they are", "End the sessions of the stranger place"),
-        words="Two successful events too far apart for their times: over 900 km/h and 500 km, within 24 hours. "
-        "The same address is skipped, and 500 km is more than what mobile networks and look-ups of "
-        "addresses err by. Where either end is behind a VPN (attribute vpn), or the network has been the "
-        "user's for a day, it only informs, and so it does on a device of a day or more in a country of "
-        "the user's, at a till in one, and "
-        "where a user comes back after an alarm. A user who is on a device and in a network of a day or more is "
-        "at home, and it was the other place that was strange.",
+        words="Two successful events too far apart for their times: over 900 km/h and 500 km, within 24 hours. The "
+        "same address is skipped, and 500 km is more than what mobile networks and look-ups of addresses err "
+        "by. Where either end is behind a VPN (attribute vpn), or the network has been the user's for a day, it "
+        "only informs, and so it does on a device that was there at the last place or for a day, or at a till, "
+        "in a country of the user's, where a user comes back after an alarm, and of who has had 4 countries for "
+        "a day or more: exits that change. Pages that no device asked for are no place: aggregators of accounts "
+        "ask for them. A user who is on a device and in a network of a day or more is at home, and it was the "
+        "other place that was strange.",
         default_source="Panther; Elastic has 800 km/h",
         gaps="Only the newest place is kept. Where events tell only countries, the distance is that of their "
         "borders, roughly, so neighbours never count. A VPN that nobody marks is told once, then its network is "
@@ -188,7 +198,7 @@ RULES: Final = (
             "deposit",
         ),
         check=session_hijack,
-        thresholds={"window_s": _DAY, "after_logout_s": 60, "settled_s": 3 * _DAY},
+        thresholds={"window_s": _DAY, "after_logout_s": 60, "settled_s": 3 * _DAY, "restless_countries": 4},
         period_s=_DAY,
         weight=0.6,
         attack=("T1539", "T1550.004"),
@@ -196,11 +206,12 @@ RULES: Final = (
         words="One session id within 24 hours on two devices (by device_id, else by user agent). A network alone "
         "changes whenever a phone leaves home: it counts only into another country, not through a VPN, MEDIUM where "
         "the device is the same; and it informs where nothing names the device and the network is new. MEDIUM also "
-        "where it goes on in a network new to a user of 3 days or more, a minute after its logout.",
+        "where it goes on in a network new to a user of 3 days or more, a minute after its logout. Of who has had 4 "
+        "countries for a day or more a network only informs: exits that change.",
         default_source="Panther",
-        gaps="A thief with the same device id in the same country is seen only after a logout. The 3 newest "
-        "sessions are known. A browser that updates itself within a session looks like another where there is no "
-        "device_id.",
+        gaps="A thief with the same device id in the same country is seen only after a logout, and who steals from a "
+        "user of many countries by the device alone. The 3 newest sessions are known. A browser that updates "
+        "itself within a session looks like another where there is no device_id.",
         examples=(
             Example(
                 name="another device",

@@ -131,6 +131,28 @@ def test_the_same_address_has_not_travelled() -> None:
     assert moved.kilometres == -1
 
 
+def test_a_page_that_no_device_asked_for_is_no_place_of_the_users() -> None:
+    state = UserState()
+    far = {name: value for name, value in AWAY.items() if name != "device_id"}
+    looked_in, back = seen_of(
+        login(0, **HOME),
+        {"type": "page_view", "at": 60, "path": "/accounts", **far},
+        login(120, **{**HOME, "ip": "192.0.2.11"}),
+        state=state,
+    )[1:]
+    assert looked_in.kilometres == -1
+    assert back.kilometres == 0
+    assert set(state.countries) == {"DE", "PE"}
+
+
+def test_a_payment_without_device_and_network_is_at_a_till_where_its_user_has_either() -> None:
+    till = payment(60, 9, country="DE")
+    assert not seen_of(payment(0, 9), till)[1].till
+    assert seen_of(login(0, **HOME), till)[1].till
+    assert seen_of(login(0, ip="192.0.2.10"), till)[1].till
+    assert not seen_of(login(0, **HOME), payment(60, 9, ip="192.0.2.10"))[1].till
+
+
 def test_a_session_tells_what_changed_in_it_and_forgets_in_a_day() -> None:
     state = UserState()
     answers = seen_of(

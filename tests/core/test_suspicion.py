@@ -144,7 +144,7 @@ def test_where_neither_device_nor_network_is_named_a_large_sum_weighs_whatever_t
 
     assert paid(150) == 1.0
     assert 1.0 > paid(170) > paid(250) > paid(300) == paid(400) == paid(5_000, usual=0.0) == pytest.approx(0.6)
-    assert paid(300, device_age_s=0) == paid(300, network_age_s=0) == 1.0
+    assert paid(300, device_age_s=0) == paid(300, network_age_s=0) == paid(5_000, till=True) == 1.0
     assert clear_of(action(type_="payout"), UserState(), Seen(usd=300)) == 1.0
 
 

@@ -234,6 +234,25 @@ def test_a_session_that_has_ended_goes_on_nowhere(after: list[tuple[str, float, 
     assert spoken(events).get("session_hijack") is None
 
 
+def test_who_is_always_seen_in_many_countries_is_told_of_by_their_devices_alone() -> None:
+    def jumped(countries: int) -> dict[str, Severity]:
+        exits = [
+            {"ip": f"203.0.{n}.9", "country": code, "device_id": "d"}
+            for n, code in enumerate(("DE", "RO", "US", "SG"))
+        ]
+        habit = [act("login", n * 2 * DAY, **exits[n]) for n in range(countries)]
+        there = act("login", 9 * DAY, session_id="s", **exits[0])
+        moved = act(
+            "page_view", 9 * DAY + 60, session_id="s", path="/", **{**exits[0], "ip": "198.51.100.7", "country": "BR"}
+        )
+        return spoken([*habit, there, moved])
+
+    assert jumped(3)["session_hijack"] == Severity.MEDIUM
+    assert jumped(3)["impossible_travel"] == Severity.HIGH
+    assert jumped(4)["session_hijack"] == Severity.LOW
+    assert jumped(4)["impossible_travel"] == Severity.LOW
+
+
 def test_an_ended_session_abroad_is_no_less_than_one_that_has_not_ended() -> None:
     home, away = {"ip": "192.0.2.1", "country": "DE"}, {"ip": "198.51.100.3", "country": "PT"}
     events = [
