@@ -152,8 +152,8 @@ def _travel(state: UserState, action: Action, seen: Seen) -> None:
 
 def _session(state: UserState, action: Action, seen: Seen, time_s: int) -> None:
     session_mark = mark(action.session_id or "")
-    agent = action.user_agent
-    holder = short(seen.device_mark or (mark(agent) if agent is not None else 0))
+    holder = short(seen.device_mark)
+    agent = short(mark(action.user_agent)) if action.user_agent is not None else 0
     network, country = short(seen.network_mark), action.country or ""
     for session in state.sessions:
         if session.mark != session_mark:
@@ -162,12 +162,15 @@ def _session(state: UserState, action: Action, seen: Seen, time_s: int) -> None:
         if 0 < session.ended_s <= time_s and action.type != "login":
             seen.session_ended_s = time_s - session.ended_s
         if seen.session_gap_s <= FAMILIAR_S:
-            seen.session_holder = holder != session.holder and holder != 0 != session.holder
+            # One event may name the device and the next may not: that is no other device.
+            was, now = (session.holder, holder) if holder and session.holder else (session.agent, agent)
+            seen.session_holder = was != now and was != 0 != now
             seen.session_network = network != session.network and network != 0 != session.network
             seen.session_country = country != session.country and "" not in (country, session.country)
         if time_s >= session.last_s:
             session.last_s = time_s
             session.holder = holder or session.holder
+            session.agent = agent or session.agent
             session.network = network or session.network
             session.country = country or session.country
             if action.type == "login":
@@ -177,7 +180,7 @@ def _session(state: UserState, action: Action, seen: Seen, time_s: int) -> None:
         return
     sessions = state.sessions
     ended_s = time_s if action.type == "logout" else 0
-    sessions.append(Session(session_mark, holder, network, country, time_s, ended_s))
+    sessions.append(Session(session_mark, holder, network, country, time_s, ended_s, agent))
     if len(sessions) > 1:
         since_s = state.clock_ms // SECOND - FAMILIAR_S
         kept = [session for session in sessions if session.last_s >= since_s]

@@ -42,8 +42,8 @@ class Known(Struct, array_like=True, gc=False):
 
 
 class Session(Struct, array_like=True, gc=False):
-    """Whose a session is. holder: of the device, or of the user agent where there is none; 0 for unknown. All are
-    digests, of 32 bits but for the session's own. ended_s: of its newest logout, 0 where none came since a login."""
+    """Whose a session is. holder: of the device; agent: of the user agent; 0 for unknown. All are digests, of 32 bits
+    but for the session's own. ended_s: of its newest logout, 0 where none came since a login."""
 
     mark: int
     holder: int
@@ -52,6 +52,7 @@ class Session(Struct, array_like=True, gc=False):
     last_s: int
     # Not in records of older releases.
     ended_s: int = 0
+    agent: int = 0
 
 
 class Place(Struct, array_like=True, gc=False):

@@ -40,7 +40,8 @@ def suspicious(action: Action, state: UserState, seen: Seen, t: Thresholds) -> A
         told.append(f"{paths} sensitive paths within {duration(t['paths_window_s'] * SECOND)}")
     if not told:
         return None
-    loud = in_doubt or scanning or (fast and (probing or seen.strange))
+    frantic = fast and count_around(state.views, action.time_ms, int(t["frantic_window_s"] * SECOND)) >= t["views"]
+    loud = in_doubt or scanning or frantic or (fast and (probing or seen.strange))
     ways = [
         (fast, fewer(views, t["views"], "pages", t["views_window_s"])),
         (probing, fewer(paths, t["sensitive_paths"], "different sensitive paths", t["paths_window_s"])),
@@ -87,7 +88,13 @@ RULES: Final = (
         scope="user",
         types=("page_view",),
         check=suspicious,
-        thresholds={"views": 30, "views_window_s": 60, "sensitive_paths": 3, "paths_window_s": 600}
+        thresholds={
+            "views": 30,
+            "views_window_s": 60,
+            "frantic_window_s": 20,
+            "sensitive_paths": 3,
+            "paths_window_s": 600,
+        }
         | {"many_paths": 5, "many_window_s": 1_800, "doubted_views": 20, "doubted_window_s": 300, "doubt_0_1": 0.3},
         period_s=3_600,
         weight=0.12,
@@ -95,12 +102,14 @@ RULES: Final = (
         suggest=("Slow the session down", "Ask for a captcha"),
         words="30 page views in any minute, or 3 different sensitive paths (administration, exports, dot files: see "
         "core.paths) in any 10 minutes. MEDIUM are both together, 30 in a minute on a device and network "
-        "strange to the user, 5 sensitive paths in any 30 minutes, and 20 page views in any 5 minutes from where an "
-        "alarm about the user came in the hours before, or from a strange device in a country new to the user.",
+        "strange to the user, 30 in 20 seconds on any, 5 sensitive paths in any 30 minutes, and 20 page views in any "
+        "5 minutes from where an alarm about the user came in the hours before, or from a strange device in a "
+        "country new to the user.",
         default_source="seeds",
         gaps="A slow scraper of ordinary pages passes. Views that come over 5 minutes late aren't counted.",
         examples=(
             Example(name="one page a second", events=_views(35, 1), hit=True, severity=Severity.LOW),
+            Example(name="three pages a second", events=_views(35, 0.33), hit=True, severity=Severity.MEDIUM),
             Example(name="probing", events=_views(3, 20, "/admin/"), hit=True, severity=Severity.LOW),
             Example(name="a scanner", events=_views(5, 200, "/admin/"), hit=True, severity=Severity.MEDIUM),
             Example(

@@ -54,7 +54,7 @@ _WINDOWS_MS: Final[Mapping[str, tuple[int, tuple[str, ...]]]] = {
     "aml_round_amounts": (bounds.ROUND_MS, ("window_s",)),
     "mule_fan_out": (DAY, ("window_s",)),
     "session_hijack": (DAY, ("window_s", "after_logout_s")),
-    "suspicious_browsing": (bounds.VIEWS_MS, ("views_window_s", "doubted_window_s")),
+    "suspicious_browsing": (bounds.VIEWS_MS, ("views_window_s", "frantic_window_s", "doubted_window_s")),
     "several_weak_signals": (HITS_MS, ("window_s",)),
 }
 

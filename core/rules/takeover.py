@@ -35,10 +35,12 @@ def success_after_attack(action: Action, state: UserState, seen: Seen, t: Thresh
     severity = Severity.CRITICAL if from_there and strange >= t["strange_failures"] else Severity.HIGH
     # Who forgot a password gets in by a code, and nobody had to be worn down for it.
     proven = second_factor(action, state, seen) and not _hit_lately(action, state, WORN_DOWN)
-    # Of who was only ever seen at tills, nobody knows which place is strange.
+    # Of who was only ever seen at tills, or never, nobody knows which place is strange.
     met = any(one.first_s * SECOND < recent[0][0] for one in (*state.devices, *state.networks))
     if proven or (not met and seen.known_s >= FAMILIAR_S):
         severity = Severity.MEDIUM
+    elif not met and len(recent) < t["failures"]:
+        severity = Severity.HIGH
     return Hit(
         severity,
         f"A login succeeded {where}, after {count(len(recent), 'failure')} within {duration(t['window_s'] * SECOND)}",
@@ -144,11 +146,12 @@ RULES: Final = (
         weight=0.75,
         attack=("T1078", "T1110"),
         suggest=("End all sessions", "Reset the password", "Ask the user whether the login was theirs"),
-        words="A login that succeeds within 180 minutes of 10 failures, or of 5 from places strange to the user, "
-        "from a device that isn't long known and a place that is new to a user who has others, or that the attack "
-        "came from. CRITICAL from the attack's own network: a quarter of the failures, 2 at least, came from there. "
-        "Who passed a second factor there, nobody having been worn down or guessed for it, is MEDIUM, and so is who "
-        "was only ever seen at tills before. The user's own device, known for a day, is never held against them.",
+        words="A login that succeeds within 180 minutes of 10 failures, or of 5 from places strange to the user, from "
+        "a device that isn't long known and a place that is new to a user who has others, or that the attack "
+        "came from. CRITICAL from the attack's own network: a quarter of the failures, 2 at least, came from "
+        "there; of who was never seen before, it takes 10 failures. Who passed a second factor there, nobody "
+        "having been worn down or guessed for it, is MEDIUM, and so is who was only ever seen at tills before. "
+        "The user's own device, known for a day, is never held against them.",
         default_source="Elastic",
         gaps="An attacker who guesses from the user's own network is taken for the user; so is one who gets in from "
         "a third place where the user has never logged in.",

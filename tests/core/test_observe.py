@@ -172,6 +172,19 @@ def test_a_session_tells_what_changed_in_it_and_forgets_in_a_day() -> None:
     assert len(state.sessions) == SESSIONS_MAX
 
 
+def test_an_event_that_names_no_device_comes_from_no_other_device() -> None:
+    def moved(*events: dict[str, Any]) -> list[bool]:
+        named = [login(n * 60, session_id="s1", **fields) for n, fields in enumerate(events)]
+        return [seen.session_holder for seen in seen_of(*named)]
+
+    phone, browser = {"device_id": "d1", "user_agent": "App/3"}, {"user_agent": "Mozilla/5.0"}
+    assert moved(phone, {"device_id": "d1"}, {}, {"user_agent": "App/3"}, phone) == [False] * 5
+    assert moved({"device_id": "d1"}, browser, {"device_id": "d1"}) == [False] * 3
+    assert moved(phone, browser) == [False, True]
+    assert moved(phone, {"device_id": "d2"}) == [False, True]
+    assert moved(browser, {"user_agent": "curl/8"}) == [False, True]
+
+
 def test_a_silence_is_remembered_when_it_ends() -> None:
     state = UserState()
     seen_of(login(0, **HOME), login(50 * DAY, outcome="failure"), login(100 * DAY, **HOME), state=state)

@@ -234,14 +234,15 @@ def test_a_session_that_has_ended_goes_on_nowhere(after: list[tuple[str, float, 
     assert spoken(events).get("session_hijack") is None
 
 
-def test_who_was_only_seen_at_tills_has_no_strange_places_yet() -> None:
-    def got_in(*before: dict[str, Any]) -> Severity | None:
-        guesses = [act("login", LATER + n * 30, outcome="failure", **AWAY) for n in range(6)]
+def test_who_was_only_seen_at_tills_or_never_has_no_strange_places_yet() -> None:
+    def got_in(*before: dict[str, Any], guessed: int = 6) -> Severity | None:
+        guesses = [act("login", LATER + n * 30, outcome="failure", **AWAY) for n in range(guessed)]
         return spoken([*before, *guesses, act("login", LATER + 300, **AWAY)]).get("success_after_attack")
 
     bread = act("transaction", 0, amount=4, currency="EUR", country="PE", merchant_id="m1")
     assert got_in(bread) == Severity.MEDIUM
-    assert got_in() == got_in(bread, act("login", 60, **HOME)) == Severity.CRITICAL
+    assert got_in() == Severity.HIGH
+    assert got_in(guessed=10) == got_in(bread, act("login", 60, **HOME)) == Severity.CRITICAL
 
 
 def test_who_is_always_seen_in_many_countries_is_told_of_by_their_devices_alone() -> None:
