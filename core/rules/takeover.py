@@ -146,12 +146,12 @@ RULES: Final = (
         weight=0.75,
         attack=("T1078", "T1110"),
         suggest=("End all sessions", "Reset the password", "Ask the user whether the login was theirs"),
-        words="A login that succeeds within 180 minutes of 10 failures, or of 5 from places strange to the user, from "
-        "a device that isn't long known and a place that is new to a user who has others, or that the attack "
-        "came from. CRITICAL from the attack's own network: a quarter of the failures, 2 at least, came from "
-        "there; of who was never seen before, it takes 10 failures. Who passed a second factor there, nobody "
-        "having been worn down or guessed for it, is MEDIUM, and so is who was only ever seen at tills before. "
-        "The user's own device, known for a day, is never held against them.",
+        words="A login that succeeds within 180 minutes of 10 failures, or of 5 from places strange to the user, "
+        "from a device that isn't long known and a place that is new to a user who has others, or that the "
+        "attack came from. CRITICAL from the attack's own network: a quarter of the failures, 2 at least, "
+        "came from there; of who was never seen before, it takes 10 failures. Who passed a second factor "
+        "there, nobody having been worn down or guessed for it, is MEDIUM, and so is who was only ever seen "
+        "at tills before. The user's own device, known for a day, is never held against them.",
         default_source="Elastic",
         gaps="An attacker who guesses from the user's own network is taken for the user; so is one who gets in from "
         "a third place where the user has never logged in.",
