@@ -345,7 +345,9 @@ def test_models_are_saved_after_so_many_rows_and_at_the_end_and_an_heir_scores_a
     async def story() -> None:
         work = await town.users()
         for first in range(0, 1_500, 100):
-            values = [event(HERE[number % 40], first + number, at_ms=NOON_MS + number) for number in range(100)]
+            # A second apart: nobody asks for 30 pages in 20 seconds, which would not be learnt.
+            values = [event(HERE[at % 40], at, at_ms=NOON_MS + 1_000 * at) for at in range(first, first + 100)]
+            town.now_ms = NOON_MS + 1_000 * (first + 100)
             await work.apply(EVENTS, town.topic(EVENTS, values, first=first))
         saved = town.reports["snapshot"]
         assert len(saved) == work.scorer.learned // 300 >= 4
