@@ -20,7 +20,7 @@ def fan_out(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answ
         hit = _fanned(action, state, t, int(t["window_s"] * SECOND), t["share_0_1"], t["least_usd"], Severity.HIGH)
         if hit is None and seen.known_s * SECOND >= DAY:
             hit = _fanned(action, state, t, DAY, t["day_share_0_1"], t["day_usd"], Severity.MEDIUM)
-    return hit or _drained(action, state, seen, t) or _strewn(state, action, seen, t)
+    return hit or _drained(action, state, seen, t) or _strewn(action, state, seen, t)
 
 
 def _fanned(
@@ -72,7 +72,7 @@ def _drained(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Hit
     )
 
 
-def _strewn(state: UserState, action: Action, seen: Seen, t: Thresholds) -> Hit | None:
+def _strewn(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Hit | None:
     """Sums of any size to payees never paid before, from a device and a network that are strange."""
     least, window_s = t["strange_payees"], t["window_s"]
     if seen.device_age_s == UNKNOWN or not (seen.strange and seen.away) or seen.payee_age_s >= window_s:
