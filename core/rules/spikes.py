@@ -1,0 +1,213 @@
+"""Sums far above what a user pays as a rule."""
+
+# Every check has one signature, used or not.
+from math import exp
+from typing import Final
+
+from core.clock import DAY, SECOND
+from core.events import Action
+from core.ledger import LEAST_LOG_SD, ODD_RATIO
+from core.rules.devices import shopping
+from core.rules.entry import NOT_ENOUGH, Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.rules.unless import amount
+from core.seen import FAMILIAR_S, Seen
+from core.state import PRIOR_N, UserState
+from core.student import error_at
+from core.wording import duration
+
+_Told = tuple[Severity, str]
+
+
+def spike(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
+    usd = seen.usd
+    if usd <= 0 or usd < t["least_usd"] or action.failed:
+        return None
+    few = not seen.usual or state.amounts.n < t["least_payments"]
+    told = _run(action, state, seen, t) or (_of_few if few else _of_many)(action, state, seen, t)
+    if told is None:
+        return NOT_ENOUGH if few else None
+    severity, text = told
+    return Hit(severity, text, unless=amount(action, seen, _quiet_usd(action, state, seen, t, few=few)))
+
+
+def _odd(action: Action, state: UserState, within_s: float) -> int:
+    """How many odd payments there were, with this one."""
+    since_ms = action.time_ms - int(within_s * SECOND)
+    return len([1 for at_ms in state.odd if since_ms < at_ms <= action.time_ms])
+
+
+def _run(action: Action, state: UserState, seen: Seen, t: Thresholds) -> _Told | None:
+    if seen.ratio < ODD_RATIO or seen.z <= t["run_sigmas"] or seen.usd < t["far_usd"]:
+        return None
+    if seen.payee_age_s >= FAMILIAR_S or seen.till:
+        return None
+    count = _odd(action, state, t["run_s"])
+    if count < t["run"]:
+        return None
+    return Severity.MEDIUM, f"{count} odd payments within {duration(t['run_s'] * SECOND)}, {_times(seen)}"
+
+
+def _of_few(action: Action, state: UserState, seen: Seen, t: Thresholds) -> _Told | None:
+    if seen.ratio < t["few_ratio"] or seen.z <= t["far_sigmas"] or seen.usd < t["far_usd"] or _by_bank(action, seen):
+        return None
+    return Severity.MEDIUM, f"{_times(seen)}, of only {state.amounts.n}"
+
+
+def _times(seen: Seen) -> str:
+    return f"{seen.ratio:.1f} times the typical payment"
+
+
+def _of_many(action: Action, state: UserState, seen: Seen, t: Thresholds) -> _Told | None:
+    usd, ratio = seen.usd, seen.usd / seen.usual
+    if seen.payee_age_s >= FAMILIAR_S:
+        return None
+    if usd <= t["largest_ratio"] * state.amounts.largest:
+        # The first of a series may just have been learnt.
+        series = _odd(action, state, t["series_s"])
+        if seen.till or series < 2 or ratio <= t["series_ratio"] or usd < t["far_usd"]:
+            return None
+        text = f"{series} odd payments within {duration(t['series_s'] * SECOND)}, {ratio:.1f} times the usual"
+        return Severity.MEDIUM, text
+    if ratio <= t["least_ratio"]:
+        return None
+    far = seen.z > t["far_sigmas"] or (_suspected(action, state, seen) and seen.z > t["suspected_sigmas"])
+    if not far and seen.z <= t["sigmas"] and ratio <= t["mean_ratio"]:
+        return None
+    far = far and usd >= t["far_usd"] and not _by_bank(action, seen)
+    severity = Severity.MEDIUM if far else Severity.LOW
+    return severity, f"{ratio:.1f} times the usual payment, {seen.z:.1f} deviations above it"
+
+
+def _suspected(action: Action, state: UserState, seen: Seen) -> bool:
+    return not seen.till and (seen.strange or _odd(action, state, DAY / SECOND) > 1)
+
+
+def _by_bank(action: Action, seen: Seen) -> bool:
+    """A standing order: nobody was there to be anybody else."""
+    return seen.till and action.type == "payout"
+
+
+def _quiet_usd(action: Action, state: UserState, seen: Seen, t: Thresholds, *, few: bool) -> float:
+    """The sum, in rough dollars, below which a spike would have been none."""
+    typical = seen.usd / seen.ratio
+    if few:
+        quiet_usd = max(t["far_usd"], t["few_ratio"] * typical)
+    else:
+        quiet_usd = _usual_usd(action, state, seen, t)
+        if _odd(action, state, t["series_s"]) > 1 and not seen.till:
+            quiet_usd = min(quiet_usd, max(t["far_usd"], t["series_ratio"] * seen.usual))
+    if _odd(action, state, t["run_s"]) >= t["run"] and not seen.till:
+        run_usd = max(ODD_RATIO * typical, _deviating_usd(action, state, t["run_sigmas"]))
+        quiet_usd = min(quiet_usd, max(t["far_usd"], run_usd))
+    return max(t["least_usd"], quiet_usd)
+
+
+def _usual_usd(action: Action, state: UserState, seen: Seen, t: Thresholds) -> float:
+    suspected = _suspected(action, state, seen)
+    sigmas = min(t["sigmas"], t["suspected_sigmas"]) if suspected else t["sigmas"]
+    far_usd = min(_deviating_usd(action, state, sigmas), t["mean_ratio"] * seen.usual)
+    return max(t["largest_ratio"] * state.amounts.largest, t["least_ratio"] * seen.usual, far_usd)
+
+
+def _deviating_usd(action: Action, state: UserState, sigmas: float) -> float:
+    """The sum at so many deviations; of payouts they are not known here, and what is left is necessary, too."""
+    if action.type == "payout":
+        return 0.0
+    amounts = state.amounts
+    error = error_at(sigmas, amounts.n + PRIOR_N) * max(amounts.log_sd, LEAST_LOG_SD)
+    return exp(amounts.log_mean + error)
+
+
+_HOME: Final = {"ip": "192.0.2.10", "device_id": "d1", "country": "DE"}
+_DAY: Final = 86_400
+
+RULES: Final = (
+    Rule(
+        id="amount_spike",
+        title="A payment far above the usual",
+        kind="TRANSACTION",
+        severity=Severity.LOW,
+        scope="user",
+        types=("transaction", "payout"),
+        check=spike,
+        thresholds={
+            "sigmas": 3.0,
+            "mean_ratio": 5.0,
+            "far_sigmas": 3.4,
+            "suspected_sigmas": 2.6,
+            "far_usd": 200,
+            "series_s": 3_600,
+            "series_ratio": 4.0,
+            "run": 4,
+            "run_s": 3_600,
+            "run_sigmas": 1.5,
+            "least_payments": 10,
+            "least_ratio": 2.5,
+            "least_usd": 50,
+            "largest_ratio": 1.5,
+            "few_ratio": 20.0,
+        },
+        period_s=_DAY,
+        weight=0.2,
+        attack=(),
+        suggest=("Ask the user whether the payment was theirs",),
+        words="A payment over 3 deviations (of logarithms: sums are skewed) and 2.5 times the user's mean, or "
+        "over 5 times it, once 10 are known, and clearly above the largest that the user ever made, "
+        "informs: with so many payments, honest ones come so far out too. MEDIUM from 3.4 deviations on, "
+        "from 2.6 where it is the second odd payment in a day or comes from a strange device, and only from 200 "
+        "dollars on; so is the second odd payment within an hour, 4 times the mean, where only the first was "
+        "far above the largest, and the fourth within an hour, 1.5 deviations out, once 5 are known. At tills, "
+        "where neither device nor network is named, only 3.4 deviations are MEDIUM, and standing orders never. "
+        "Small sums and payees known for a day don't count. Deviations are Student's: with 10 payments known, 3.4 "
+        "stand for 4.5, with 100 for 3.5. While 5 to 9 payments are known, 20 times the typical one is MEDIUM.",
+        default_source="Fraud Detection Handbook",
+        gaps="Who once bought a car may be robbed of less. A MEDIUM spike isn't learnt, so a real rise in spending "
+        "is told again until payments in between close the gap.",
+        examples=(
+            Example(
+                name="ten times the usual",
+                events=(*shopping(12), event("transaction", 12 * _DAY, amount=400, currency="EUR", **_HOME)),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="little is known, but nothing like that",
+                events=(*shopping(6), event("transaction", 12 * _DAY, amount=1_000, currency="EUR", **_HOME)),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="hardly anything is known",
+                events=(*shopping(5), event("transaction", 12 * _DAY, amount=400, currency="EUR", **_HOME)),
+                hit=False,
+            ),
+            Example(
+                name="a fourth odd payment within an hour",
+                events=(
+                    *shopping(7),
+                    *[
+                        event("transaction", 12 * _DAY + n * 600, amount=300 * (n + 1), currency="EUR", **_HOME)
+                        for n in range(4)
+                    ],
+                ),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="a little more than usual",
+                events=(*shopping(12), event("transaction", 12 * _DAY, amount=46, currency="EUR", **_HOME)),
+                hit=False,
+            ),
+            Example(
+                name="as much as once before",
+                events=(
+                    *shopping(9),
+                    event("transaction", 9 * _DAY, amount=380, currency="EUR", **_HOME),
+                    *shopping(12)[10:],
+                    event("transaction", 12 * _DAY, amount=400, currency="EUR", **_HOME),
+                ),
+                hit=False,
+            ),
+        ),
+    ),
+)
