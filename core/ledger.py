@@ -85,7 +85,8 @@ def place_payment(state: UserState, action: Action, seen: Seen) -> None:
 
 def _compare(state: UserState, action: Action, seen: Seen) -> None:
     """What the sum is to the user's own past. People send more than they pay in shops, and more seldom: a payout is
-    held against payouts, as far as some are known, and for the rest against `SENT_RATIO` times the usual payment."""
+    held against payouts, as far as some are known, and for the rest against `SENT_RATIO` times the usual payment;
+    how far out it is goes by how many of them are known."""
     amounts = state.amounts
     log_mean, log_sd, typical, mean = amounts.log_mean, amounts.log_sd, amounts.typical, amounts.mean
     if action.type == "payout":
@@ -98,7 +99,8 @@ def _compare(state: UserState, action: Action, seen: Seen) -> None:
     seen.usual = mean
     seen.ratio = seen.usd / typical
     seen.error = (log(seen.usd) - log_mean) / max(log_sd, LEAST_LOG_SD)
-    seen.z = normal_deviations(seen.error, amounts.n + PRIOR_N)
+    known = state.sent.n + SENT_PRIOR_N if action.type == "payout" else amounts.n
+    seen.z = normal_deviations(seen.error, known + PRIOR_N)
 
 
 def _meet_merchant(merchants: list[int], merchant: int) -> bool:

@@ -142,7 +142,9 @@ def _travel(state: UserState, action: Action, seen: Seen) -> None:
                     seen.kilometres = distance_km(action.lat, action.lon, place.lat, place.lon)
             elif country and place.country:
                 seen.kilometres = country_gap_km(country, place.country)
-        if action.time_ms < place.time_ms:
+        # A server that signs in for a user with devices is judged, and the user is not where it is.
+        served = action.ip is not None and action.device_id is None and bool(state.devices)
+        if served or action.time_ms < place.time_ms:
             return
         if seen.same_ip and country == place.country and action.lat == place.lat and action.lon == place.lon:
             place.time_ms = action.time_ms

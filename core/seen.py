@@ -5,6 +5,7 @@ from typing import Final
 from msgspec import Struct
 
 from core.clock import DAY, SECOND
+from core.events import Action
 from core.state import Place
 
 # What has been the user's for this long is familiar: most takeovers are cashed out or noticed within a day.
@@ -83,9 +84,18 @@ class Seen(Struct, gc=False):
         return 0 <= self.network_age_s < FAMILIAR_S and not self.vpn
 
     @property
+    def own_device(self) -> bool:
+        """The user has long had the device, or the network where none is named."""
+        age_s = self.network_age_s if self.device_age_s == UNKNOWN else self.device_age_s
+        return age_s >= FAMILIAR_S
+
+    @property
     def at_home(self) -> bool:
         """The user has long had both device and network, or the one of them that the event names."""
-        device, network = self.device_age_s, self.network_age_s
-        if device == UNKNOWN:
-            return network >= FAMILIAR_S
-        return device >= FAMILIAR_S and (network == UNKNOWN or network >= FAMILIAR_S)
+        network = self.network_age_s
+        return self.own_device and (network == UNKNOWN or network >= FAMILIAR_S)
+
+
+def is_ordered(action: Action, seen: Seen) -> bool:
+    """Whether the bank pays what the user has ordered: nobody was there to be anybody else."""
+    return seen.till and action.type == "payout"

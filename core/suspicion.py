@@ -15,7 +15,7 @@ from typing import Final
 from core.bounds import ODD_MS
 from core.clock import DAY, HOUR, SECOND
 from core.events import Action
-from core.seen import FAMILIAR_S, PAYMENT_TYPES, Seen
+from core.seen import FAMILIAR_S, PAYMENT_TYPES, Seen, is_ordered
 from core.state import UserState, mark, short
 
 HALF_LIFE_MS: Final = 6 * HOUR
@@ -135,6 +135,8 @@ def _from_culprit(action: Action, state: UserState, seen: Seen, at_home: bool) -
 def _payment(action: Action, state: UserState, seen: Seen) -> float:
     """1 less what a payment's sum and way weigh."""
     clear = 1.0
+    if is_ordered(action, seen):
+        return clear
     if seen.unplaced:
         clear *= 1.0 - UNPLACED_WEIGHT
     if seen.payee_age_s < FAMILIAR_S:

@@ -2,6 +2,7 @@
 
 import heapq
 from collections import deque
+from collections.abc import Callable
 from random import Random
 from typing import Final, NamedTuple
 
@@ -12,21 +13,26 @@ from simulation.people import SHARES, THINNING, Device, User, World, new_device,
 from simulation.places import RANGES, Spot, address
 from simulation.session import (
     Visit,
-    collect,
-    deposit,
     in_currency,
     look_around,
     pay,
     pay_bills,
+    read_accounts,
     sign_in,
+    spree,
     visit_as_usual,
 )
 from simulation.traps import payday, plan_trip
+from simulation.unattended import charge, collect, deposit, pay_orders, tap
 
-VISIT, WORK, SALARY, TRIP, PHONE, BILLS, COLLECT, LEASE, SIGNUP, WAKE = range(10)
+VISIT, WORK, SALARY, TRIP, PHONE, BILLS, COLLECT, LEASE, SIGNUP, WAKE, TAP, ORDERS, CHARGE, READER, SPREE = range(15)
 # Mean days between them, for one user.
 EVERY_DAYS: Final = {TRIP: 90.0, PHONE: 300.0, BILLS: 40.0, LEASE: 20.0, COLLECT: 6.0}
+CHARGES_EVERY_DAYS: Final = 30
+READER_EVERY_DAYS: Final = 0.4
 SIGNUPS_PER_USER_DAY: Final = 0.004
+# What a firm that reads accounts is seen with: no device, and a browser of its own.
+NO_DEVICE: Final = Device("", "server", "AccountReader/4.2")
 
 
 class Recent(NamedTuple):
@@ -82,6 +88,9 @@ class Life:
             if not user.dormant:
                 self._plan(self._next_visit(user, time_ms), VISIT, user)
             self._visit(user, time_ms)
+        elif kind == TAP:
+            tap(rng, self.delivery, user, self.world, time_ms)
+            self._plan(self._next_by_hour(user, user.habits.taps, time_ms), TAP, user)
         elif kind == WORK:
             self._plan(self._next_morning(user, time_ms), WORK, user)
             self._at_nine(user, time_ms)
@@ -97,7 +106,7 @@ class Life:
             self._visit(user, time_ms, new_phone=True)
             self._plan(self._in_days(time_ms, EVERY_DAYS[PHONE]), PHONE, user)
         elif kind == BILLS:
-            self._visit(user, time_ms, bills=True)
+            self._visit(user, time_ms, story=pay_bills)
             self._plan(self._in_days(time_ms, EVERY_DAYS[BILLS]), BILLS, user)
         elif kind == COLLECT:
             if user.away is None:
@@ -111,12 +120,36 @@ class Life:
             self._plan(self._in_days(time_ms, 1 / (SIGNUPS_PER_USER_DAY * len(self.world.users))), SIGNUP, user)
         elif kind == WAKE:
             self._visit(user, time_ms, trap="dormant_return", unknown_device=rng.random() < 0.4)
+        elif kind == ORDERS:
+            pay_orders(rng, self.delivery, user, time_ms)
+            self._plan(payday(rng, user, time_ms) + DAY, ORDERS, user)
+        elif kind == CHARGE:
+            charge(rng, self.delivery, user, self.world, time_ms)
+            self._plan(time_ms + CHARGES_EVERY_DAYS * DAY // len(user.habits.charges), CHARGE, user)
+        elif kind == READER:
+            assert user.habits.reader is not None
+            read_accounts(Visit(rng, self.delivery, user, NO_DEVICE, user.habits.reader, time_ms, new_id(rng, "s")))
+            self._plan(self._in_days(time_ms, READER_EVERY_DAYS), READER, user)
+        elif kind == SPREE:
+            self._visit(user, time_ms, story=lambda visit: spree(visit, self.world))
+            self._plan(self._next_by_hour(user, user.habits.sprees, time_ms), SPREE, user)
 
     def _settle(self, user: User, from_ms: int) -> None:
         self._plan(self._next_visit(user, from_ms), VISIT, user)
         if user.office is not None:
             self._plan(self._next_morning(user, from_ms), WORK, user)
         self._plan(payday(self.rng, user, from_ms), SALARY, user)
+        habits, rng = user.habits, self.rng
+        if habits.taps:
+            self._plan(self._next_by_hour(user, habits.taps, from_ms), TAP, user)
+        if habits.orders:
+            self._plan(payday(rng, user, from_ms) + DAY, ORDERS, user)
+        if habits.charges:
+            self._plan(from_ms + int(rng.random() * CHARGES_EVERY_DAYS * DAY / len(habits.charges)), CHARGE, user)
+        if habits.reader is not None:
+            self._plan(self._in_days(from_ms, READER_EVERY_DAYS), READER, user)
+        if habits.sprees:
+            self._plan(self._next_by_hour(user, habits.sprees, from_ms), SPREE, user)
         for kind, days in EVERY_DAYS.items():
             if kind != COLLECT or user.collector:
                 self._plan(self._in_days(from_ms, days), kind, user)
@@ -129,9 +162,12 @@ class Life:
         return from_ms + 1 + int(self.rng.expovariate(1.0) * mean * DAY)
 
     def _next_visit(self, user: User, after_ms: int) -> int:
+        return self._next_by_hour(user, user.visits, after_ms)
+
+    def _next_by_hour(self, user: User, per_day: float, after_ms: int) -> int:
         """A Poisson process whose rate follows the hour of the local day, drawn by thinning."""
         rng = self.rng
-        per_day = user.visits * self.pace
+        per_day *= self.pace
         if not self.by_the_hour:
             return after_ms + 1 + int(rng.expovariate(per_day) * DAY)
         shares = SHARES[user.rhythm]
@@ -164,8 +200,8 @@ class Life:
         *,
         trap: str | None = None,
         new_phone: bool = False,
-        bills: bool = False,
         unknown_device: bool = False,
+        story: Callable[[Visit], None] | None = None,
     ) -> None:
         rng = self.rng
         away = user.away
@@ -187,12 +223,15 @@ class Life:
         elif device.kind == "work":
             device = devices[0]
         spot = connect(rng, user, device, time_ms)
+        if user.habits.browser != "kept" and device.kind != "phone":
+            unknown_device = True
+            device = device._replace(id="" if user.habits.browser == "none" else new_id(rng, "d"))
         visit = Visit(rng, self.delivery, user, device, spot, time_ms, new_id(rng, "s"))
         hour = (time_ms + user.offset_ms) % DAY // HOUR
         if away is not None:
             trap = trap or "travel"
         elif spot.vpn:
-            trap = trap or "vpn"
+            trap = trap or ("tor" if user.habits.tor else "vpn")
         elif new_phone:
             trap = trap or "new_phone"
         elif user.forgetful:
@@ -202,6 +241,8 @@ class Life:
         elif device.kind == "phone" and rng.random() < 0.004:
             trap = trap or "late_batch"
             visit.held_ms = int(rng.uniform(0.2, 9) * HOUR)
+        elif device.kind != "phone" and user.habits.browser != "kept":
+            trap = trap or "private_browser"
         visit.trap = trap
         if rng.random() < 0.93:
             sign_in(visit, unknown_device=new_phone or unknown_device)
@@ -210,8 +251,8 @@ class Life:
             look_around(visit, 2.0)
             visit.trap = visit.trap or "wifi_to_mobile"
             visit.move(on_the_road(rng, user))
-        if bills:
-            pay_bills(visit)
+        if story is not None:
+            story(visit)
         else:
             visit_as_usual(visit, self.world)
 

@@ -3,18 +3,24 @@
 from random import Random
 
 from simulation.people import Device, User
-from simulation.places import HOME_CITIES, RANGES, Spot, carrier_exit
+from simulation.places import CITIES, HOME_CITIES, RANGES, Spot, address, carrier_exit
 
 
 def connect(rng: Random, user: User, device: Device, time_ms: int) -> Spot:
-    """Home, the road, a hotel, or a VPN that comes out somewhere else."""
+    """Home, the road, a hotel, a VPN that comes out somewhere else, or Tor, anywhere each time."""
     away = user.away
     roll = rng.random()
-    if user.vpn and roll < 0.3:
+    habits = user.habits
+    if habits.tor and device.kind != "phone":
+        exit_ = rng.choice(CITIES)
+        return Spot(
+            address(rng, RANGES[exit_.country].hosting), exit_.country, exit_.lat, exit_.lon, True, told=False
+        )
+    if habits.vpn and roll < 0.3:
         exit_ = HOME_CITIES[int(rng.random() ** 2 * len(HOME_CITIES))]
         hosting = RANGES[exit_.country].hosting[0]
         ip = f"{hosting}.{60 + int(rng.random() * 3)}.{10 + int(rng.random() * 40)}"
-        return Spot(ip, exit_.country, exit_.lat, exit_.lon, vpn=True)
+        return Spot(ip, exit_.country, exit_.lat, exit_.lon, vpn=True, told=habits.vpn_told)
     if away is not None and away.lands_ms <= time_ms < away.returns_ms:
         # Roaming keeps the home carrier's address, while the app knows where it is.
         roaming = device.kind == "phone" and roll > 0.6

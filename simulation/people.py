@@ -5,6 +5,7 @@ from random import Random
 from typing import Final, NamedTuple
 
 from core.clock import HOUR
+from simulation.habits import Habits
 from simulation.places import (
     HOME_CITIES,
     HOME_WEIGHTS,
@@ -18,6 +19,8 @@ from simulation.places import (
 
 
 class Device(NamedTuple):
+    """id: empty where it tells none."""
+
     id: str
     kind: str
     agent: str
@@ -86,9 +89,9 @@ class User:
     """A customer. visits: sessions a day; level: ln of the usual payment in dollars; spread: its deviation."""
 
     __slots__ = (
-        "away", "cards", "carrier", "city", "collector", "currency", "devices", "dormant", "forgetful", "home_ip",
-        "id", "integer_times", "lat", "level", "lon", "mfa", "office", "offset_ms", "payees", "per_dollar", "rhythm",
-        "salary", "shops", "spread", "typo", "visits", "vpn",
+        "away", "cards", "carrier", "city", "collector", "currency", "devices", "dormant", "forgetful", "habits",
+        "home_ip", "id", "integer_times", "lat", "level", "lon", "mfa", "office", "offset_ms", "payees", "per_dollar",
+        "rhythm", "salary", "shops", "spread", "typo", "visits",
     )  # fmt: skip
 
     def __init__(self, rng: Random, user_id: str, city: City, offices: list[Office], shops: list[int]) -> None:
@@ -100,7 +103,6 @@ class User:
         self.home_ip = address(rng, RANGES[city.country].homes)
         self.lat, self.lon = near(rng, city, 6.0)
         self.carrier = city.country
-        self.vpn = rng.random() < 0.05
         self.mfa = rng.random() < 0.3
         self.forgetful = rng.random() < 0.03
         self.typo = 0.3 if self.forgetful else rng.betavariate(1.2, 24.0)
@@ -116,6 +118,7 @@ class User:
         self.cards = [new_id(rng, "c") for _ in range(1 + int(rng.random() * 2.4))]
         self.payees = [new_id(rng, "p") for _ in range(2 + int(rng.random() * 5))]
         self.shops = shops
+        self.habits = Habits(rng, shops)
         self.collector = rng.random() < 0.01
         self.dormant = False
         self.away: Trip | None = None

@@ -18,13 +18,14 @@ class City(NamedTuple):
 
 
 class Spot(NamedTuple):
-    """Where a connection comes from, as an event tells it."""
+    """Where a connection comes from, as an event tells it. told: whether events say that it is a VPN."""
 
     ip: str | None
     country: str
     lat: float
     lon: float
     vpn: bool = False
+    told: bool = True
 
 
 class Ranges(NamedTuple):

@@ -4,7 +4,7 @@ import math
 from random import Random
 from typing import Final
 
-from core.clock import HOUR, MINUTE, SECOND
+from core.clock import SECOND
 from simulation.config import Fields
 from simulation.delivery import Delivery
 from simulation.people import Device, User, World, new_id
@@ -14,6 +14,10 @@ PATHS: Final = (
     "/", "/home", "/account", "/account/statements", "/search", "/cart", "/checkout", "/offers", "/help", "/cards",
     "/payees", "/settings", "/orders", "/transfers",
 )  # fmt: skip
+# The share of payments for something out of the ordinary: a bicycle, a sofa, a week at the sea.
+DEAR: Final = 0.003
+# The share of pages that a script of the shop's asks for: it knows the session and not the device.
+BY_SCRIPT: Final = 0.01
 
 
 class Visit:
@@ -37,10 +41,11 @@ class Visit:
             "user_id": user.id,
             "time": "",
             "ip": spot.ip,
-            "device_id": device.id,
             "session_id": session,
             "country": spot.country,
         }
+        if device.id:
+            self._base["device_id"] = device.id
 
     def move(self, spot: Spot) -> None:
         """Another network, in the middle of it."""
@@ -52,15 +57,17 @@ class Visit:
         """Let a while pass: lognormal, since people are mostly quick and sometimes gone for coffee."""
         self.t += 400 + int(median_s * SECOND * math.exp(self.rng.gauss(0.0, 0.8)))
 
-    def act(self, type_: str, placed: bool = True, **fields: object) -> None:
+    def act(self, type_: str, placed: bool = True, by_script: bool = False, **fields: object) -> None:
         event = self._base.copy()
         event["type"] = type_
+        if by_script:
+            event.pop("device_id", None)
         if placed:
             event["lat"] = self.spot.lat
             event["lon"] = self.spot.lon
         if fields:
             event.update(fields)
-        if self.spot.vpn:
+        if self.spot.vpn and self.spot.told:
             event.setdefault("attributes", {})["vpn"] = True
         user = self.user
         self.delivery.send(
@@ -104,7 +111,7 @@ def look_around(visit: Visit, mean: float) -> None:
             path = f"/product/{int(1_000 * roll * roll * 50)}"
         else:
             path = PATHS[int(rng.random() ** 1.6 * len(PATHS))]
-        visit.act("page_view", placed=roll > 0.8, path=path)
+        visit.act("page_view", placed=roll > 0.8, by_script=rng.random() < BY_SCRIPT, path=path)
 
 
 def pay(visit: Visit, world: World) -> None:
@@ -112,6 +119,9 @@ def pay(visit: Visit, world: World) -> None:
     rng, user = visit.rng, visit.user
     shop = user.shops[int(rng.random() ** 1.5 * len(user.shops))] if rng.random() < 0.72 else world.shop(rng)
     dollars = math.exp(rng.gauss(user.level + world.shop_levels[shop], user.spread))
+    if rng.random() < DEAR:
+        visit.trap = visit.trap or "dear"
+        dollars *= rng.uniform(3.0, 8.0)
     fields: Fields = {
         "amount": in_currency(rng, user, dollars),
         "currency": user.currency,
@@ -187,37 +197,29 @@ def visit_as_usual(visit: Visit, world: World) -> None:
         visit.act("logout", placed=False)
 
 
+def spree(visit: Visit, world: World) -> None:
+    """Coins for a game, songs, stickers: one small purchase after another at one shop."""
+    rng, user = visit.rng, visit.user
+    visit.trap = visit.trap or "spree"
+    shop = world.shop_ids[user.shops[-1]]
+    each = in_currency(rng, user, rng.choice((0.99, 1.99, 2.99, 4.99)))
+    for _ in range(rng.randrange(4, 14)):
+        visit.wait(35)
+        visit.act("transaction", amount=each, currency=user.currency, merchant_id=shop, card_id=user.cards[0])
+
+
+def read_accounts(visit: Visit) -> None:
+    """A firm signs in with the user's leave, from its own server, and reads what there is."""
+    visit.trap = "reader"
+    visit.act("login", user_agent="AccountReader/4.2", attributes={"tz": visit.user.city.tz})
+    for path in ("/account", "/account/statements", "/cards"):
+        visit.wait(1)
+        visit.act("page_view", placed=False, path=path)
+
+
 def pay_bills(visit: Visit) -> None:
     """The end of the month: one payment after another, to the usual payees."""
     visit.trap = visit.trap or "bills"
     look_around(visit, 1.5)
     for _ in range(2 + int(visit.rng.random() * 4)):
         pay_out(visit, usual=True)
-
-
-def collect(rng: Random, delivery: Delivery, user: User, time_ms: int) -> None:
-    """Whoever collects for a club or a present: many small deposits within hours, then one payment on."""
-    total = 0.0
-    each = in_currency(rng, user, rng.choice((5, 10, 20, 25, 40)))
-    t = time_ms
-    for _ in range(rng.randrange(12, 50)):
-        t += int(rng.expovariate(1.0) * 9 * MINUTE)
-        deposit(rng, delivery, user, t, each, trap="collector")
-        total += each
-    event: Fields = {
-        "event_id": "", "type": "payout", "user_id": user.id, "time": "", "ip": user.home_ip,
-        "device_id": user.devices[0].id, "session_id": new_id(rng, "s"), "country": user.city.country,
-        "lat": user.lat, "lon": user.lon, "amount": round(total, 2), "currency": user.currency,
-        "payee_id": user.payees[0],
-    }  # fmt: skip
-    late = t + int(rng.uniform(1, 20) * HOUR)
-    delivery.send(rng, late, event, integer_times=user.integer_times, trap="collector")
-
-
-def deposit(rng: Random, delivery: Delivery, user: User, time_ms: int, amount: float, trap: str | None) -> None:
-    """Money that comes in by itself: no device, no network and no place."""
-    event: Fields = {
-        "event_id": "", "type": "deposit", "user_id": user.id, "time": "", "amount": amount,
-        "currency": user.currency,
-    }  # fmt: skip
-    delivery.send(rng, time_ms, event, integer_times=user.integer_times, trap=trap)

@@ -10,6 +10,7 @@ from simulation.places import CITIES, RANGES, address, distance_km, near
 TRAPS: Final[dict[str, str]] = {
     "bills": "several payments within minutes to payees paid before",
     "collector": "many small deposits, then one payment on",
+    "dear": "a payment out of the ordinary: a bicycle, a sofa",
     "dormant_return": "an account idle for months is used again, for a small payment",
     "duplicate": "an event that comes in twice",
     "forgetful": "a user who mistypes the password every third time",
@@ -20,9 +21,16 @@ TRAPS: Final[dict[str, str]] = {
     "night_shift": "a session between midnight and five, as every day",
     "office_nine": "a whole office signs in from one address at nine",
     "password_reset": "a forgotten password, set anew",
+    "private_browser": "a browser that gives no device id, or a new one each visit",
+    "reader": "a firm that signs in for the user, from its own server and without a device",
     "salary": "a large deposit once a month",
+    "spree": "many small purchases in one sitting",
+    "standing_order": "a payout by the bank: no device, no network, no place",
+    "subscription": "what a shop takes from the card each month, with nobody there",
+    "till": "a card at a till: a place, but neither device nor network",
+    "tor": "a browser that comes from another country each time",
     "travel": "a holiday or a business trip, with time for the flight",
-    "vpn": "a user whose VPN comes out in another country",
+    "vpn": "a user whose VPN comes out in another country; half of them are not known as VPNs",
     "wifi_to_mobile": "a session that changes network as its phone leaves the house",
 }
 

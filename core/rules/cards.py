@@ -9,8 +9,8 @@ from core.events import Action
 from core.ledger import SMALL_USD
 from core.rules.entry import NOT_ENOUGH, Answer, Example, Hit, Rule, Severity, Thresholds, event
 from core.rules.unless import Unless, fewer
-from core.seen import Seen
-from core.state import UserState
+from core.seen import FAMILIAR_S, Seen
+from core.state import UserState, short
 from core.windows import entries_around
 from core.wording import duration
 
@@ -59,11 +59,19 @@ def declines(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Ans
         return None
     spread = {(card, merchant) for _, card, merchant, _ in counted}
     several = len(spread) > 1 or 0 in next(iter(spread))
-    # A till takes the card itself, and a limit that is used up declines it wherever it goes.
-    several = several and not (seen.till and len({card for card, _ in spread}) == 1)
+    if several and (seen.till or seen.own_device):
+        # A limit that is used up declines the card wherever its owner goes, and then the owner's other one.
+        declined = {card for card, _ in spread}
+        several = len(declined) > 1 and not declined <= _own_cards(action, state)
     severity = Severity.MEDIUM if several or count > t["same_card_declines"] else Severity.LOW
     unless = fewer(count, t["declines"] + 1, "declined payments", _DAY)
     return Hit(severity, f"{count} declined payments within a day", unless=unless)
+
+
+def _own_cards(action: Action, state: UserState) -> set[int]:
+    """The digests of the cards that have been the user's for a day."""
+    since_s = action.time_ms // SECOND - FAMILIAR_S
+    return {short(card.mark) for card in state.cards if card.first_s <= since_s}
 
 
 def many_cards(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -161,8 +169,9 @@ RULES: Final = (
         weight=0.2,
         attack=("OAT-001", "OAT-012"),
         suggest=("Look at the cards and merchants",),
-        words="More than 2 declines in any 24 hours. Up to 5 of one card at one merchant only inform: somebody's "
-        "card is empty.",
+        words="More than 2 declines in any 24 hours. Up to 5 of one card at one merchant only inform, and so do "
+        "those of one card, or of cards that the user has had for a day, on a device of a day or more or at a till: "
+        "somebody's card is empty.",
         default_source="Jube",
         gaps="The reason of a decline isn't known.",
         examples=(
@@ -173,6 +182,33 @@ RULES: Final = (
                 events=(
                     event("transaction", -6 * _DAY, outcome="failure", card_id="c9", merchant_id="m9", **_HOME),
                     *_declined(3, 60, 80),
+                ),
+                hit=True,
+                severity=Severity.LOW,
+            ),
+            Example(
+                name="an empty card at one shop after another, on the user's device",
+                events=(
+                    event("login", -_DAY, **_HOME),
+                    *[{**one, "merchant_id": f"m{n}"} for n, one in enumerate(_declined(3, 600, 80))],
+                ),
+                hit=True,
+                severity=Severity.LOW,
+            ),
+            Example(
+                name="and on a strange one",
+                events=(
+                    event("login", -_DAY, **{**_HOME, "device_id": "d9"}),
+                    *[{**one, "merchant_id": f"m{n}"} for n, one in enumerate(_declined(3, 600, 80))],
+                ),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="the user's two cards, both empty",
+                events=(
+                    *[_paid(-2 * _DAY, card, **_HOME) for card in ("c0", "c1")],
+                    *_declined(3, 600, 80, 2),
                 ),
                 hit=True,
                 severity=Severity.LOW,

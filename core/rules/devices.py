@@ -6,7 +6,7 @@ from typing import Final
 
 from core.clock import HOUR, SECOND
 from core.events import Action
-from core.rules.entry import NOT_ENOUGH, Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.rules.entry import NOT_ENOUGH, Answer, Example, Hit, Rule, Severity, Thresholds, event, shopping
 from core.rules.takeover import second_factor
 from core.rules.unless import amount, otherwise
 from core.seen import FAMILIAR_S, Seen
@@ -99,15 +99,6 @@ _NEW: Final = {"ip": "203.0.113.9", "device_id": "d2", "country": "DE"}
 _ABROAD: Final = {**_NEW, "country": "BR"}
 _PHONE: Final = {**_HOME, "device_id": "d2"}
 _DAY: Final = 86_400
-
-
-def shopping(count: int, amount: float = 40.0, **fields: object) -> tuple[dict[str, object], ...]:
-    """A payment a day, of about one amount."""
-    place = {**_HOME, **fields}
-    return tuple(
-        event("transaction", n * _DAY, amount=amount + n % 3, currency="EUR", merchant_id="m1", **place)
-        for n in range(count)
-    )
 
 
 RULES: Final = (

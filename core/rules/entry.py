@@ -99,3 +99,12 @@ def adds_up(rule: Rule, hit: Hit) -> bool:
 def event(type_: EventType, at: float, **fields: Any) -> dict[str, Any]:
     """An event of an example story; see `Example.events`."""
     return {"type": type_, "at": at, **fields}
+
+
+def shopping(count: int, amount: float = 40.0, **fields: Any) -> tuple[dict[str, Any], ...]:
+    """A payment a day in an example story, of about one amount, from one place."""
+    place = {"ip": "192.0.2.10", "device_id": "d1", "country": "DE", **fields}
+    return tuple(
+        event("transaction", n * 86_400, amount=amount + n % 3, currency="EUR", merchant_id="m1", **place)
+        for n in range(count)
+    )

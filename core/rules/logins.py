@@ -8,7 +8,7 @@ from core.clock import DAY, SECOND
 from core.events import Action
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
 from core.rules.unless import fewer, nearest
-from core.seen import FAMILIAR_S, Seen
+from core.seen import Seen
 from core.state import UserState
 from core.windows import entries_around, most_around
 from core.wording import duration
@@ -24,7 +24,7 @@ def brute_force(action: Action, state: UserState, seen: Seen, t: Thresholds) -> 
     severity = Severity.MEDIUM
     if count >= t["challenge_failures"]:
         severity = Severity.HIGH
-    elif seen.device_age_s >= FAMILIAR_S and not any(strange for *_, strange in failures):
+    elif seen.own_device and not any(strange for *_, strange in failures):
         severity = Severity.LOW
     return Hit(
         severity,
@@ -82,6 +82,7 @@ def slow(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
 _DAY_S: Final = DAY / SECOND
 _HOME: Final = {"ip": "192.0.2.10", "device_id": "d1", "country": "DE"}
 _AWAY: Final = {"ip": "203.0.113.9", "device_id": "x", "country": "BR"}
+_NOWHERE: Final = {"ip": "192.0.2.10", "country": "DE"}
 
 
 def _failures(count: int, every_s: float, **fields: str) -> tuple[dict[str, object], ...]:
@@ -110,7 +111,8 @@ RULES: Final = (
         suggest=("Ask for a second factor at the next login", "Look for the same source on other users"),
         words="Counts failed logins of a user in any 10 minutes: 5 warn, 10 challenge logins. Failed logins alone "
         "never lock, since anybody could then lock anybody out. Up to 9 on devices and in networks of the user's, "
-        "the last of them on a device of a day or more, only inform: passwords are forgotten.",
+        "the last of them on a device (in a network, where none is named) of a day or more, only inform: passwords "
+        "are forgotten.",
         default_source="PCI DSS 4 8.3.4 and Auth0 (10), Keycloak (30 minutes); 5 is own",
         gaps="A program with an old password looks the same. Guessing below 5 in 10 minutes is left to "
         "slow_brute_force.",
@@ -121,6 +123,12 @@ RULES: Final = (
             Example(
                 name="5 failures on the user's own device",
                 events=(event("login", -86_400, **_HOME), *_failures(5, 60, **_HOME)),
+                hit=True,
+                severity=Severity.LOW,
+            ),
+            Example(
+                name="5 failures in the user's network, where no device is named",
+                events=(event("login", -86_400, **_NOWHERE), *_failures(5, 60, **_NOWHERE)),
                 hit=True,
                 severity=Severity.LOW,
             ),

@@ -25,16 +25,19 @@ def velocity(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Ans
             quick = fewer(count, t["low"], "of them", t["window_s"])
             unless = fewer(slow, least, "payments", t["slow_window_s"], quick)
             text = f"{slow} payments within {duration(t['slow_window_s'] * SECOND)}"
-            # Whoever collects many small things does so from home.
-            return Hit(Severity.LOW if seen.at_home else Severity.MEDIUM, text, unless=unless)
+            # Whoever collects many small things does so on a device of their own.
+            return Hit(Severity.LOW if seen.own_device else Severity.MEDIUM, text, unless=unless)
     if count < t["low"]:
         return None
     if count >= t["critical"]:
         severity = Severity.CRITICAL
     elif count >= t["high"]:
         severity = Severity.HIGH
+    elif count >= t["medium"]:
+        trifles = seen.own_device and _spent_usd(action, state, t) < t["trifling_usd"]
+        severity = Severity.LOW if trifles else Severity.MEDIUM
     else:
-        severity = Severity.MEDIUM if count >= t["medium"] or _dear(action, state, t) else Severity.LOW
+        severity = Severity.MEDIUM if _dear(action, state, t) else Severity.LOW
     return Hit(
         severity,
         f"{count} payments within {duration(t['window_s'] * SECOND)}",
@@ -44,10 +47,12 @@ def velocity(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Ans
 
 def _dear(action: Action, state: UserState, t: Thresholds) -> bool:
     """Whether the payments of the last window are large together, of somebody whose usual sums nobody knows yet."""
-    if state.amounts.n >= t["unproven"]:
-        return False
+    return state.amounts.n < t["unproven"] and _spent_usd(action, state, t) >= t["dear_usd"]
+
+
+def _spent_usd(action: Action, state: UserState, t: Thresholds) -> float:
     since_ms = action.time_ms - int(t["window_s"] * SECOND)
-    return sum([usd for at_ms, usd in state.money if since_ms < at_ms <= action.time_ms]) >= t["dear_usd"]
+    return sum([usd for at_ms, usd in state.money if since_ms < at_ms <= action.time_ms])
 
 
 def _slow_least(seen: Seen, t: Thresholds) -> float:
@@ -115,15 +120,17 @@ RULES: Final = (
             "slow_window_s": 3_600,
             "dear_usd": 2_000,
             "unproven": 10,
+            "trifling_usd": 30,
         },
         period_s=1_800,
         weight=0.12,
         attack=("OAT-012",),
         suggest=("Ask for a second factor", "Look at what was bought"),
         words="Counts payments and attempts at them in any 60 seconds: 3 inform, 6 wait for an analyst, 8 challenge, "
-        "10 lock. In any hour 16 wait for an analyst too (from home they inform: collectors), 10 at tills, and "
-        "6 where device and network are strange to a user known for 3 days or in a new country; so do 3 in 60 "
-        "seconds for 2,000 dollars or more together of a user with fewer than 10 payments.",
+        "10 lock; up to 7 on a device of a day or more for less than 30 dollars in all inform: games. In any hour 16 "
+        "wait for an analyst too (on such a device they inform: collectors), 10 at tills, and 6 where device and "
+        "network are strange to a user known for 3 days or in a new country; so do 3 in 60 seconds for 2,000 dollars "
+        "or more together of a user with fewer than 10 payments.",
         default_source="seed Sentinel Stream",
         gaps="A till that sends its day at once, all of one time, looks the same.",
         examples=(
@@ -137,6 +144,12 @@ RULES: Final = (
             Example(name="6 in a minute", events=_burst(6, 10), hit=True, severity=Severity.MEDIUM),
             Example(name="8 in a minute", events=_burst(8, 7), hit=True, severity=Severity.HIGH),
             Example(name="10 in a minute", events=_burst(10, 6), hit=True, severity=Severity.CRITICAL),
+            Example(
+                name="7 in a minute for a game, on a device of a day",
+                events=(event("login", -_DAY, **_HOME), *[{**one, "amount": 0.99} for one in _burst(7, 8)]),
+                hit=True,
+                severity=Severity.LOW,
+            ),
             Example(
                 name="10 in a minute, backwards", events=_burst(10, 6)[::-1], hit=True, severity=Severity.CRITICAL
             ),

@@ -7,10 +7,9 @@ from typing import Final
 from core.clock import DAY, SECOND
 from core.events import Action
 from core.ledger import LEAST_LOG_SD, ODD_RATIO
-from core.rules.devices import shopping
-from core.rules.entry import NOT_ENOUGH, Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.rules.entry import NOT_ENOUGH, Answer, Example, Hit, Rule, Severity, Thresholds, event, shopping
 from core.rules.unless import amount
-from core.seen import FAMILIAR_S, Seen
+from core.seen import FAMILIAR_S, Seen, is_ordered
 from core.state import PRIOR_N, UserState
 from core.student import error_at
 from core.wording import duration
@@ -48,7 +47,9 @@ def _run(action: Action, state: UserState, seen: Seen, t: Thresholds) -> _Told |
 
 
 def _of_few(action: Action, state: UserState, seen: Seen, t: Thresholds) -> _Told | None:
-    if seen.ratio < t["few_ratio"] or seen.z <= t["far_sigmas"] or seen.usd < t["far_usd"] or _by_bank(action, seen):
+    if seen.ratio < t["few_ratio"] or seen.z <= t["far_sigmas"] or seen.usd < t["far_usd"]:
+        return None
+    if is_ordered(action, seen):
         return None
     return Severity.MEDIUM, f"{_times(seen)}, of only {state.amounts.n}"
 
@@ -70,21 +71,18 @@ def _of_many(action: Action, state: UserState, seen: Seen, t: Thresholds) -> _To
         return Severity.MEDIUM, text
     if ratio <= t["least_ratio"]:
         return None
-    far = seen.z > t["far_sigmas"] or (_suspected(action, state, seen) and seen.z > t["suspected_sigmas"])
+    far = seen.z > t["far_sigmas"] or (_suspected(action, state, seen, t) and seen.z > t["suspected_sigmas"])
     if not far and seen.z <= t["sigmas"] and ratio <= t["mean_ratio"]:
         return None
-    far = far and usd >= t["far_usd"] and not _by_bank(action, seen)
+    far = far and usd >= t["far_usd"] and not is_ordered(action, seen)
     severity = Severity.MEDIUM if far else Severity.LOW
     return severity, f"{ratio:.1f} times the usual payment, {seen.z:.1f} deviations above it"
 
 
-def _suspected(action: Action, state: UserState, seen: Seen) -> bool:
+def _suspected(action: Action, state: UserState, seen: Seen, t: Thresholds) -> bool:
+    if seen.usd >= t["dear_usd"]:
+        return True
     return not seen.till and (seen.strange or _odd(action, state, DAY / SECOND) > 1)
-
-
-def _by_bank(action: Action, seen: Seen) -> bool:
-    """A standing order: nobody was there to be anybody else."""
-    return seen.till and action.type == "payout"
 
 
 def _quiet_usd(action: Action, state: UserState, seen: Seen, t: Thresholds, *, few: bool) -> float:
@@ -103,7 +101,7 @@ def _quiet_usd(action: Action, state: UserState, seen: Seen, t: Thresholds, *, f
 
 
 def _usual_usd(action: Action, state: UserState, seen: Seen, t: Thresholds) -> float:
-    suspected = _suspected(action, state, seen)
+    suspected = _suspected(action, state, seen, t)
     sigmas = min(t["sigmas"], t["suspected_sigmas"]) if suspected else t["sigmas"]
     far_usd = min(_deviating_usd(action, state, sigmas), t["mean_ratio"] * seen.usual)
     return max(t["largest_ratio"] * state.amounts.largest, t["least_ratio"] * seen.usual, far_usd)
@@ -136,6 +134,7 @@ RULES: Final = (
             "far_sigmas": 3.4,
             "suspected_sigmas": 2.6,
             "far_usd": 200,
+            "dear_usd": 2_000,
             "series_s": 3_600,
             "series_ratio": 4.0,
             "run": 4,
@@ -151,15 +150,16 @@ RULES: Final = (
         weight=0.2,
         attack=(),
         suggest=("Ask the user whether the payment was theirs",),
-        words="A payment over 3 deviations (of logarithms: sums are skewed) and 2.5 times the user's mean, or "
-        "over 5 times it, once 10 are known, and clearly above the largest that the user ever made, "
-        "informs: with so many payments, honest ones come so far out too. MEDIUM from 3.4 deviations on, "
-        "from 2.6 where it is the second odd payment in a day or comes from a strange device, and only from 200 "
-        "dollars on; so is the second odd payment within an hour, 4 times the mean, where only the first was "
-        "far above the largest, and the fourth within an hour, 1.5 deviations out, once 5 are known. At tills, "
-        "where neither device nor network is named, only 3.4 deviations are MEDIUM, and standing orders never. "
-        "Small sums and payees known for a day don't count. Deviations are Student's: with 10 payments known, 3.4 "
-        "stand for 4.5, with 100 for 3.5. While 5 to 9 payments are known, 20 times the typical one is MEDIUM.",
+        words="A payment over 3 deviations (of logarithms: sums are skewed) and 2.5 times the user's mean, or over "
+        "5 times it, once 10 are known, and clearly above the largest that the user ever made, informs: with so "
+        "many payments, honest ones come so far out too. MEDIUM from 3.4 deviations on, from 2.6 where it is the "
+        "second odd payment in a day, comes from a strange device or is of 2,000 dollars or more, and only from 200 "
+        "dollars on; so is the second odd payment within an hour, 4 times the mean, where only the first was far "
+        "above the largest, and the fourth within an hour, 1.5 deviations out, once 5 are known. At tills, where "
+        "neither device nor network is named, only 3.4 deviations are MEDIUM, and standing orders never. Small sums "
+        "and payees known for a day don't count. Deviations are Student's: with 10 payments known, 3.4 stand for "
+        "4.5, with 100 for 3.5; those of payouts go by how many payouts are known. While 5 to 9 payments are known, "
+        "20 times the typical one is MEDIUM.",
         default_source="Fraud Detection Handbook",
         gaps="Who once bought a car may be robbed of less. A MEDIUM spike isn't learnt, so a real rise in spending "
         "is told again until payments in between close the gap.",

@@ -6,7 +6,7 @@ from typing import Final
 
 from core.clock import DAY, HOUR, SECOND
 from core.events import Action
-from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event, shopping
 from core.rules.unless import after, amount, fewer
 from core.seen import FAMILIAR_S, UNKNOWN, Seen
 from core.state import UserState, short
@@ -72,7 +72,10 @@ def change_then_payout(action: Action, state: UserState, seen: Seen, t: Threshol
         severity = Severity.HIGH
         whom = "a known payee"
     else:
-        severity = _how_sure(action, state, seen, t, unusual=unusual, device=device)
+        far = seen.ratio >= t["far_ratio"]
+        severity = _how_sure(action, state, seen, t, unusual=unusual, far=far, device=device)
+        if unusual and far and age_ms <= t["prompt_s"] * SECOND:
+            severity = max(severity, Severity.MEDIUM)
         whom = "a payee new to the user" if action.payee_id is not None else "an unnamed payee"
     what = "an MFA change" if change.type == "mfa_change" else "a " + change.type.replace("_", " ")
     text = f"{seen.usd:,.0f} dollars or so went to {whom}, {duration(age_ms)} after {what}"
@@ -87,7 +90,7 @@ INTRUSIONS: Final = ("success_after_attack", "session_hijack", "impossible_trave
 
 
 def _how_sure(
-    action: Action, state: UserState, seen: Seen, t: Thresholds, *, unusual: bool, device: bool
+    action: Action, state: UserState, seen: Seen, t: Thresholds, *, unusual: bool, far: bool, device: bool
 ) -> Severity:
     """Of a payment to somebody new after a change. A lock takes signs of a takeover from two sides (a strange device,
     a strange network, what other rules saw), an unusual sum, no second factor passed on the device, and a user of
@@ -103,7 +106,7 @@ def _how_sure(
     elsewhere = seen.abroad and seen.network_age_s < FAMILIAR_S
     if unusual and signs and (large or elsewhere) and not proven:
         return Severity.HIGH
-    notable = seen.usd >= t["notable_usd"] or signs >= 2
+    notable = seen.usd >= t["notable_usd"] or far or signs >= 2
     if (unusual and signs and notable) or (large and not seen.at_home) or (signs >= 2 and seen.abroad):
         return Severity.MEDIUM
     return Severity.MEDIUM if large and unusual else Severity.LOW
@@ -237,22 +240,24 @@ RULES: Final = (
             "strange_usd": 100,
             "notable_usd": 200,
             "usual_ratio": 3.0,
+            "far_ratio": 10.0,
+            "prompt_s": 3_600,
             "settled_s": 3 * _DAY,
         },
         period_s=_DAY,
         weight=0.85,
         attack=("T1098", "T1657"),
         suggest=("Hold the payout", "Call the user on the number known before", "Undo the change"),
-        words="A password, second factor or contact changed, and within 24 hours a payout, or a payment to a "
-        "payee, that the user hasn't paid for a day before. Two things are weighed. The sum: unusual are "
-        "100 dollars that are 3 times what the user sends as a rule, or where that is not known. Signs of "
-        "a takeover: a device less than a day old of a user known for longer (of the payment, or of the "
-        "change unless the payment is from the user's own), a network less than a day old that is no VPN, "
-        "and an intrusion that another rule saw within a day. CRITICAL with an unusual sum and two signs, "
-        "of a user known for 3 days or in a country new to the user; HIGH if a second factor was passed "
-        "since the device appeared. HIGH with one sign and no second factor, for 1,000 dollars or from a "
-        "country new to the user in a network that is no older; MEDIUM for 200 dollars, and for 1,000 from "
-        "anywhere. Else it informs: people who reset a password go on to pay their friends. A payee known for "
+        words="A password, second factor or contact changed, and within 24 hours a payout, or a payment to a payee, "
+        "that the user hasn't paid for a day before. Two things are weighed. The sum: unusual are 100 dollars that "
+        "are 3 times what the user sends as a rule, or where that is not known. Signs of a takeover: a device less "
+        "than a day old of a user known for longer (of the payment, or of the change unless the payment is from the "
+        "user's own), a network less than a day old that is no VPN, and an intrusion that another rule saw within a "
+        "day. CRITICAL with an unusual sum and two signs, of a user known for 3 days or in a country new to the "
+        "user; HIGH if a second factor was passed since the device appeared. HIGH with one sign and no second "
+        "factor, for 1,000 dollars or from a country new to the user in a network that is no older; MEDIUM for 200 "
+        "dollars or 10 times what the user sends as a rule, and from anywhere for 1,000, or for 10 times as much "
+        "within an hour. Else it informs: people who reset a password go on to pay their friends. A payee known for "
         "a day is news only for a large sum with both signs.",
         default_source="own",
         gaps="A change that arrives after its payout isn't joined to it. A profile_change counts where an attribute "
@@ -325,6 +330,16 @@ RULES: Final = (
                 ),
                 hit=True,
                 severity=Severity.LOW,
+            ),
+            Example(
+                name="at home, ten times as much as ever, at once",
+                events=(
+                    *shopping(12, 8),
+                    event("password_change", 12 * _DAY, **_HOME),
+                    event("payout", 12 * _DAY + 90, amount=230, currency="EUR", payee_id="friend", **_HOME),
+                ),
+                hit=True,
+                severity=Severity.MEDIUM,
             ),
             Example(
                 name="at home, a small sum to somebody new",

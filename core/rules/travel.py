@@ -26,14 +26,18 @@ def impossible(action: Action, state: UserState, seen: Seen, t: Thresholds) -> A
         return None
     if seen.device_age_s >= FAMILIAR_S and seen.network_age_s >= FAMILIAR_S:
         return None
-    # The device was the user's already when the user was at the last place.
-    carried_s = min(FAMILIAR_S, seen.travel_ms // SECOND + 1)
-    carried = seen.device_age_s >= carried_s and not (seen.abroad or seen.new_country)
-    known = seen.network_age_s >= FAMILIAR_S or carried
-    till = seen.till and not (seen.abroad or seen.new_country)
-    own = known or till or is_back(action, state, seen)
-    restless = _restless(action, state, t)
+    elsewhere = seen.abroad or seen.new_country
+    # The device was the user's already when the user was at the last place. Suddenly abroad, it is behind an exit,
+    # rather than stolen with its id.
+    carried = seen.device_age_s >= min(FAMILIAR_S, seen.travel_ms // SECOND + 1)
+    carried = carried and not (elsewhere and seen.device_age_s < t["settled_s"])
+    till = seen.till and not elsewhere
+    # What came from a network an hour ago has been told.
+    own = carried or till or seen.network_age_s >= t["told_s"] or is_back(action, state, seen)
+    restless = _countries(action, state) >= t["restless_countries"]
     quiet = seen.vpn or own or restless
+    # Whose second day it is not yet has few known places, and some hours are enough for a reader of accounts.
+    young = seen.known_s < FAMILIAR_S and seen.travel_ms > t["young_s"] * SECOND
     why = ""
     if seen.vpn:
         why = ", one end behind a VPN"
@@ -43,16 +47,16 @@ def impossible(action: Action, state: UserState, seen: Seen, t: Thresholds) -> A
         why = ", of somebody who is seen in many countries"
     speed = f"{speed_kmh:,.0f} km/h" if speed_kmh < AIRBORNE_KMH else "faster than any aircraft"
     return Hit(
-        Severity.LOW if quiet else Severity.HIGH,
+        Severity.LOW if quiet else Severity.MEDIUM if young else Severity.HIGH,
         f"{kilometres:,.0f} km from the last place in {duration(seen.travel_ms)}, {speed}{why}",
         unless=at_most(speed_kmh, t["speed_kmh"], "km/h"),
     )
 
 
-def _restless(action: Action, state: UserState, t: Thresholds) -> bool:
-    """Whether the user has long been seen in many countries: by way of exits that change, most likely."""
+def _countries(action: Action, state: UserState) -> int:
+    """In how many countries the user has been seen for a day: in many by way of exits that change, most likely."""
     since_s = action.time_ms // SECOND - FAMILIAR_S
-    return len([1 for first_s in state.countries.values() if first_s <= since_s]) >= t["restless_countries"]
+    return len([1 for first_s in state.countries.values() if first_s <= since_s])
 
 
 def session_hijack(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
@@ -77,19 +81,22 @@ def session_hijack(action: Action, state: UserState, seen: Seen, t: Thresholds) 
         elif named:
             if not (abroad and seen.new_network):
                 return None
-            severity = Severity.MEDIUM
+            # Who comes back by way of another exit after a while is the owner, more likely than a thief.
+            back = seen.session_gap_s > t["pause_s"] and action.type not in _THEFT
+            severity = Severity.LOW if back else Severity.MEDIUM
         elif seen.new_network:
             severity = Severity.LOW
         else:
             return None
         what = "network"
-        if _restless(action, state, t):
+        if _countries(action, state) >= t["restless_countries"]:
             severity = Severity.LOW
     else:
         return None
     return Hit(severity, f"The session has moved to another {what}", action.session_id or "", _STAYED[what])
 
 
+_THEFT: Final = frozenset({"payout", "mfa_change", "password_change", "profile_change"})
 _STAYED: Final = {
     "device": otherwise("had the session stayed on its device and in its network"),
     "network": otherwise("had the session stayed in its network"),
@@ -113,23 +120,31 @@ RULES: Final = (
         scope="user",
         types=tuple(type_ for type_ in EVENT_TYPES if type_ != "otp"),
         check=impossible,
-        thresholds={"speed_kmh": 900, "least_km": 500, "memory_s": 86_400, "restless_countries": 4},
+        thresholds={
+            "speed_kmh": 900,
+            "least_km": 500,
+            "memory_s": 86_400,
+            "restless_countries": 4,
+            "settled_s": 3_600,
+            "told_s": 3_600,
+            "young_s": 3_600,
+        },
         period_s=21_600,
         weight=0.6,
         attack=("T1078",),
         suggest=("Ask the user where they are", "End the sessions of the stranger place"),
         words="Two successful events too far apart for their times: over 900 km/h and 500 km, within 24 hours. The "
-        "same address is skipped, and 500 km is more than what mobile networks and look-ups of addresses err "
-        "by. Where either end is behind a VPN (attribute vpn), or the network has been the user's for a day, it "
-        "only informs, and so it does on a device that was there at the last place or for a day, or at a till, "
-        "in a country of the user's, where a user comes back after an alarm, and of who has had 4 countries for "
-        "a day or more: exits that change. Pages that no device asked for are no place: aggregators of accounts "
-        "ask for them. A user who is on a device and in a network of a day or more is at home, and it was the "
-        "other place that was strange.",
+        "same address is skipped, and 500 km is more than what mobile networks and look-ups of addresses err by. "
+        "Where either end is behind a VPN (attribute vpn), or the network has been the user's for a day, it only "
+        "informs, and so it does from a network that came an hour ago, on a device that was the user's at the last "
+        "place or for a day (abroad for an hour), at a till in a country of the user's, where a user comes back "
+        "after an alarm, and of who has had 4 countries for a day or more: exits that change. On a user's first day "
+        "journeys of more than an hour are MEDIUM. Where no device is named, of a user with devices, is no place to "
+        "come from: aggregators of accounts sign in and ask for pages. A user who is on a device and in a network "
+        "of a day or more is at home, and it was the other place that was strange.",
         default_source="Panther; Elastic has 800 km/h",
         gaps="Only the newest place is kept. Where events tell only countries, the distance is that of their "
-        "borders, roughly, so neighbours never count. A VPN that nobody marks is told once, then its network is "
-        "known.",
+        "borders, roughly, so neighbours never count. Who copies a device's id is taken for its owner behind a VPN.",
         examples=(
             Example(
                 name="Berlin and, 30 minutes later, Lima",
@@ -157,6 +172,42 @@ RULES: Final = (
                 events=(event("login", 0, **_BERLIN), event("login", 60, **_LIMA, **_VPN)),
                 hit=True,
                 severity=Severity.LOW,
+            ),
+            Example(
+                name="a VPN that nobody marks, on the user's own device",
+                events=(
+                    event("login", -_DAY, device_id="d1", **_BERLIN),
+                    event("login", 0, device_id="d1", **_BERLIN),
+                    event("login", 1_800, device_id="d1", **_LIMA),
+                ),
+                hit=True,
+                severity=Severity.LOW,
+            ),
+            Example(
+                name="a device that was never in Berlin",
+                events=(
+                    event("login", -_DAY, device_id="d1", **_BERLIN),
+                    event("login", 0, device_id="d1", **_BERLIN),
+                    event("login", 1_800, device_id="d2", **_LIMA),
+                ),
+                hit=True,
+                severity=Severity.HIGH,
+            ),
+            Example(
+                name="two hours, on a user's first day",
+                events=(event("login", 0, **_BERLIN), event("login", 7_200, **_LIMA)),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="a server that reads accounts, and then the user",
+                events=(
+                    event("login", -_DAY, device_id="d1", **_BERLIN),
+                    event("login", 0, device_id="d1", **_BERLIN),
+                    event("login", 54_000, **_LIMA),
+                    event("login", 55_800, device_id="d2", **_BERLIN),
+                ),
+                hit=False,
             ),
             Example(
                 name="a flight to a holiday",
@@ -198,14 +249,21 @@ RULES: Final = (
             "deposit",
         ),
         check=session_hijack,
-        thresholds={"window_s": _DAY, "after_logout_s": 60, "settled_s": 3 * _DAY, "restless_countries": 4},
+        thresholds={
+            "window_s": _DAY,
+            "pause_s": 1_800,
+            "after_logout_s": 60,
+            "settled_s": 3 * _DAY,
+            "restless_countries": 4,
+        },
         period_s=_DAY,
         weight=0.6,
         attack=("T1539", "T1550.004"),
         suggest=("End the session", "Ask for a new login"),
         words="One session id within 24 hours on two devices (by device_id, else by user agent). A network alone "
         "changes whenever a phone leaves home: it counts only into another country, not through a VPN, MEDIUM where "
-        "the device is the same; and it informs where nothing names the device and the network is new. MEDIUM also "
+        "the device is the same, and LOW where it goes on so after half an hour without changing contact data or "
+        "sending money; and it informs where nothing names the device and the network is new. MEDIUM also "
         "where it goes on in a network new to a user of 3 days or more, a minute after its logout. Of who has had 4 "
         "countries for a day or more a network only informs: exits that change.",
         default_source="Panther",
@@ -221,6 +279,24 @@ RULES: Final = (
                 ),
                 hit=True,
                 severity=Severity.HIGH,
+            ),
+            Example(
+                name="on the same device in another country, hours later",
+                events=(
+                    event("login", 0, session_id="s1", **_HOME),
+                    event("page_view", 7_200, session_id="s1", path="/", **{**_AWAY, "device_id": "d1"}),
+                ),
+                hit=True,
+                severity=Severity.LOW,
+            ),
+            Example(
+                name="and money is sent from there",
+                events=(
+                    event("login", 0, session_id="s1", **_HOME),
+                    event("payout", 7_200, session_id="s1", amount=90, **{**_AWAY, "device_id": "d1"}),
+                ),
+                hit=True,
+                severity=Severity.MEDIUM,
             ),
             Example(
                 name="another country, and nothing says which device",

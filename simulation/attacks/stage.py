@@ -131,7 +131,8 @@ class Stage:
             event["lat"] = spot.lat
             event["lon"] = spot.lon
         if device is not None:
-            event["device_id"] = device.id
+            if device.id:
+                event["device_id"] = device.id
             if type_ in ("login", "signup"):
                 event["user_agent"] = device.agent
         if session is not None:

@@ -1,10 +1,15 @@
 from collections import Counter, defaultdict
 
-from simulation.config import Labelled
+from simulation.config import Config, Labelled
 from simulation.people import RHYTHMS, World
 from simulation.places import CITIES, RANGES, distance_km
+from simulation.stream import generate
 from simulation.traps import TRAPS
 
+# By networks that are not where the user is.
+FROM_ELSEWHERE = ("vpn", "tor", "reader")
+# Nobody sits before a screen.
+UNATTENDED = ("till", "standing_order", "subscription")
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 
@@ -40,7 +45,7 @@ def test_nobody_honest_travels_faster_than_an_airliner(quiet: list[Labelled]) ->
     last: dict[str, tuple[int, float, float]] = {}
     for labelled in sorted(quiet, key=lambda one: one.time_ms):
         event = labelled.event
-        if event["type"] != "login" or event.get("attributes", {}).get("vpn"):
+        if event["type"] != "login" or labelled.trap in FROM_ELSEWHERE:
             continue
         here = (labelled.time_ms, event["lat"], event["lon"])
         before = last.get(event["user_id"])
@@ -93,3 +98,66 @@ def test_a_world_is_the_same_for_one_seed() -> None:
     one, two, other = World(3, 50), World(3, 50), World(4, 50)
     assert [user.devices for user in one.users] == [user.devices for user in two.users]
     assert [user.devices for user in one.users] != [user.devices for user in other.users]
+
+
+def test_tills_and_what_comes_by_itself_name_neither_device_nor_network(quiet: list[Labelled]) -> None:
+    told = {trap: [one.event for one in quiet if one.trap == trap] for trap in UNATTENDED}
+    for events in told.values():
+        assert len(events) > 10
+        assert not [event for event in events if event.keys() & {"ip", "device_id", "session_id"}]
+    assert all(event["country"] and event["merchant_id"] for event in told["till"])
+    assert all(event["payee_id"] for event in told["standing_order"])
+
+
+def test_a_standing_order_and_a_subscription_are_the_same_each_time() -> None:
+    world = World(11, 200)
+    sums = defaultdict(set)
+    for labelled in generate(Config(users=200, days=70, seed=11, attacks=())):
+        if labelled.trap == "standing_order":
+            sums[labelled.event["payee_id"]].add(labelled.event["amount"])
+        elif labelled.trap == "subscription":
+            sums[labelled.event["user_id"]].add(labelled.event["amount"])
+    ordered = [order for user in world.active for order in user.habits.orders]
+    assert len(ordered) > 50
+    assert all(len(sums[order.payee]) == 1 for order in ordered)
+    charged = [user for user in world.active if user.habits.charges]
+    assert len(charged) > 50
+    assert all(1 <= len(sums[user.id]) <= len(user.habits.charges) for user in charged)
+
+
+def test_a_browser_may_tell_no_device_or_another_each_visit() -> None:
+    many = generate(Config(users=800, days=4, seed=11, attacks=()))
+    told = [one for one in many if one.trap == "private_browser"]
+    none = {one.event["session_id"] for one in told if "device_id" not in one.event and one.event["type"] == "login"}
+    fresh = defaultdict(set)
+    for one in told:
+        if "device_id" in one.event:
+            fresh[one.event["device_id"]].add(one.event["session_id"])
+    assert len(none) > 10
+    assert len(fresh) > 10
+    assert all(len(sessions) == 1 for sessions in fresh.values())
+
+
+def test_half_of_all_vpns_are_not_known_as_such_and_nobody_else_is_marked(quiet: list[Labelled]) -> None:
+    marked = Counter("vpn" in one.event.get("attributes", {}) for one in quiet if one.trap == "vpn")
+    assert min(marked.values()) > 0.1 * marked.total()
+    assert all(one.trap in ("vpn", "travel") for one in quiet if "vpn" in one.event.get("attributes", {}))
+
+
+def test_a_firm_that_reads_accounts_comes_from_one_address_a_user_without_a_device(quiet: list[Labelled]) -> None:
+    addresses = defaultdict(set)
+    for one in quiet:
+        if one.trap == "reader":
+            assert "device_id" not in one.event
+            addresses[one.event["user_id"]].add(one.event["ip"])
+    assert len(addresses) > 2
+    assert all(len(ips) == 1 for ips in addresses.values())
+
+
+def test_a_spree_is_many_small_purchases_at_one_shop(quiet: list[Labelled]) -> None:
+    sprees = defaultdict(list)
+    for one in quiet:
+        if one.trap == "spree" and one.event["type"] == "transaction" and one.event.get("outcome") != "failure":
+            sprees[one.event["session_id"]].append(one)
+    most = max(len(bought) for bought in sprees.values())
+    assert most >= 8

@@ -69,8 +69,8 @@ def test_every_event_can_be_read(fortnight: list[Labelled]) -> None:
     for labelled in fortnight:
         action = decode_action(encode(labelled.event), now_ms=labelled.arrival_ms, locate=nowhere)
         assert action.time_ms == labelled.time_ms
-        # Money that comes in by itself comes from nowhere.
-        assert action.country is not None or action.type == "deposit"
+        # Money that moves by itself comes from nowhere.
+        assert action.country is not None or action.type == "deposit" or action.network is None
 
 
 def test_events_come_in_order_of_arrival_some_late_and_some_twice(fortnight: list[Labelled]) -> None:
@@ -114,7 +114,7 @@ def test_the_mix_is_that_of_a_shop_and_bank(quiet: list[Labelled]) -> None:
     share = {type_: n / len(quiet) for type_, n in Counter(one.event["type"] for one in quiet).items()}
     assert 0.5 < share["page_view"] < 0.6
     assert 0.13 < share["login"] < 0.18
-    assert 0.12 < share["transaction"] < 0.18
+    assert 0.14 < share["transaction"] < 0.21
     assert set(share) == {
         "signup", "login", "logout", "otp", "mfa_change", "password_change", "profile_change", "page_view",
         "transaction", "payout", "deposit",

@@ -151,10 +151,13 @@ def test_the_way_back_from_where_an_alarm_came_only_informs() -> None:
         told = answers(BOOK, BOOK.by_id["impossible_travel"], Example(name="", events=story, hit=True))
         return [answer.severity if isinstance(answer, Hit) else None for answer in told]
 
-    assert travelled(12 * HOUR) == [None, Severity.HIGH, Severity.LOW]
-    assert travelled(11 * HOUR) == [None, Severity.HIGH, Severity.LOW]
+    # On a user's first day, after hours.
+    assert travelled(12 * HOUR) == [None, Severity.MEDIUM, Severity.LOW]
+    assert travelled(11 * HOUR) == [None, Severity.MEDIUM, Severity.LOW]
+    assert travelled(HOUR) == [None, Severity.HIGH, Severity.LOW]
     # Who was there first is not known.
-    assert travelled(11 * HOUR, {**HOME, "device_id": "d7"}) == [None, Severity.HIGH, Severity.HIGH]
+    unknown = {**WORK, "device_id": "d7"}
+    assert travelled(11 * HOUR, unknown) == [None, Severity.MEDIUM, Severity.HIGH]
 
 
 def test_a_known_payee_is_news_only_for_a_large_sum_from_elsewhere() -> None:
@@ -246,22 +249,23 @@ def test_who_was_only_seen_at_tills_or_never_has_no_strange_places_yet() -> None
 
 
 def test_who_is_always_seen_in_many_countries_is_told_of_by_their_devices_alone() -> None:
-    def jumped(countries: int) -> dict[str, Severity]:
+    def jumped(countries: int, device: str = "d") -> dict[str, Severity]:
         exits = [
             {"ip": f"203.0.{n}.9", "country": code, "device_id": "d"}
             for n, code in enumerate(("DE", "RO", "US", "SG"))
         ]
         habit = [act("login", n * 2 * DAY, **exits[n]) for n in range(countries)]
         there = act("login", 9 * DAY, session_id="s", **exits[0])
-        moved = act(
-            "page_view", 9 * DAY + 60, session_id="s", path="/", **{**exits[0], "ip": "198.51.100.7", "country": "BR"}
-        )
+        brazil = {"ip": "198.51.100.7", "country": "BR", "device_id": device}
+        moved = act("page_view", 9 * DAY + 60, session_id="s", path="/", **brazil)
         return spoken([*habit, there, moved])
 
     assert jumped(3)["session_hijack"] == Severity.MEDIUM
-    assert jumped(3)["impossible_travel"] == Severity.HIGH
+    assert jumped(3)["impossible_travel"] == Severity.LOW
+    assert jumped(3, "x")["impossible_travel"] == Severity.HIGH
     assert jumped(4)["session_hijack"] == Severity.LOW
-    assert jumped(4)["impossible_travel"] == Severity.LOW
+    assert jumped(4, "x")["impossible_travel"] == Severity.LOW
+    assert jumped(4, "x")["session_hijack"] == Severity.HIGH
 
 
 def test_an_ended_session_abroad_is_no_less_than_one_that_has_not_ended() -> None:
