@@ -125,8 +125,9 @@ def _activity(state: UserState, seen: Seen, time_ms: int) -> None:
 
 
 def _travel(state: UserState, action: Action, seen: Seen) -> None:
-    """How far it is from the last place, and the newest place."""
+    """How far it is from the last place, and the newest place. The user is not where a server is."""
     place = state.place
+    seen.served = action.ip is not None and action.device_id is None and bool(state.devices)
     ip = short(mark(action.ip)) if action.ip is not None else 0
     country = action.country or ""
     if place is not None:
@@ -142,9 +143,7 @@ def _travel(state: UserState, action: Action, seen: Seen) -> None:
                     seen.kilometres = distance_km(action.lat, action.lon, place.lat, place.lon)
             elif country and place.country:
                 seen.kilometres = country_gap_km(country, place.country)
-        # A server that signs in for a user with devices is judged, and the user is not where it is.
-        served = action.ip is not None and action.device_id is None and bool(state.devices)
-        if served or action.time_ms < place.time_ms:
+        if seen.served or action.time_ms < place.time_ms:
             return
         if seen.same_ip and country == place.country and action.lat == place.lat and action.lon == place.lon:
             place.time_ms = action.time_ms

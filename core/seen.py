@@ -25,7 +25,8 @@ class Seen(Struct, gc=False):
     dollars, 0 with too few to compare; ratio: of usd to the typical one, -1 with too few; error: its deviations
     above the mean, both of logarithms, 0 with too few; z: the same, by how many are known (`core.student`);
     unplaced: a payment that names neither device nor network, of a user whose payments do; till: one of a user
-    who has either: paid with the card itself, or by the bank; kilometres, travel_ms: from last_place, -1 if
+    who has either: paid with the card itself, or by the bank; served: names a network and no device, of a user
+    with devices: a server that signs in for the user, or a script; kilometres, travel_ms: from last_place, -1 if
     either is not known; vpn: either end is behind one; same_ip: as at the last place; strange: from a device (a
     network, where none is named) less than a day old, of a user who was known for a day when it appeared;
     abroad: in a country first seen less than a day ago, of a user known for longer and from elsewhere, and no
@@ -58,6 +59,7 @@ class Seen(Struct, gc=False):
     z: float = 0.0
     unplaced: bool = False
     till: bool = False
+    served: bool = False
     kilometres: float = UNKNOWN
     travel_ms: int = UNKNOWN
     last_place: Place | None = None
