@@ -35,8 +35,8 @@ MET: Final = "met"
 CONFIRMED: Final = "confirmed"
 CLEARED: Final = "cleared"
 
-# Flags of a login. UNFAMILIAR: the device (or where none is named, the network) is new to the user. MOVED: device and
-# network are both new to a user whose habits are known.
+# Flags of a login; FAILED is a new card's too. UNFAMILIAR: the device (or where none is named, the network) is new to
+# the user. MOVED: device and network are both new to a user whose habits are known.
 FAILED: Final = 1
 UNFAMILIAR: Final = 2
 MOVED: Final = 4
@@ -70,8 +70,8 @@ def signals(action: Action, state: UserState, seen: Seen, out: Out) -> None:
     elif type_ == "transaction":
         if action.merchant_id is not None and not action.failed:
             _tell(out, f"merchant:{action.merchant_id}", PAYMENT, action)
-        if device is not None and action.card_id is not None and (seen.new_card or seen.new_device):
-            _tell(out, f"device:{device}", NEW_CARD, action, action.card_id)
+        if action.card_id is not None and (seen.new_card or seen.new_device):
+            _new_card(action, action.card_id, seen, out)
     elif type_ == "signup" and action.ip is not None and not action.failed:
         _tell(out, f"ip:{action.ip}", SIGNUP, action)
     if seen.new_device and device is not None:
@@ -96,6 +96,14 @@ def _login(action: Action, state: UserState, seen: Seen, out: Out) -> None:
         _tell(out, f"network:{action.network}", kind, action, action.ip, flags)
         _tell(out, ALL, kind, action, action.ip, flags)
     _tell(out, f"ip:{action.ip}", kind, action, action.ip, flags)
+
+
+def _new_card(action: Action, card: str, seen: Seen, out: Out) -> None:
+    flags = FAILED if action.failed else 0
+    if action.device_id is not None:
+        _tell(out, f"device:{action.device_id}", NEW_CARD, action, card, flags)
+    if seen.new_card and action.ip is not None:
+        _tell(out, f"ip:{action.ip}", NEW_CARD, action, card, flags)
 
 
 def _tell(out: Out, key: str, kind: str, action: Action, about: str = "", flags: int = 0) -> None:

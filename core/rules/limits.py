@@ -38,6 +38,7 @@ _COUNTS: Final[Mapping[str, tuple[int, tuple[str, ...]]]] = {
     "users_per_device": (RING_MAX, ("users",)),
     "users_per_ip": (RING_MAX, ("users",)),
     "cards_per_device": (RING_MAX, ("cards",)),
+    "card_enumeration": (RING_MAX, ("cards",)),
     "compromised_merchant": (RING_MAX, ("frauds", "users")),
 }
 _WINDOWS_MS: Final[Mapping[str, tuple[int, tuple[str, ...]]]] = {

@@ -51,6 +51,21 @@ def _cards_on_device(state: SourceState, signal: Signal, t: Thresholds) -> Answe
     return None
 
 
+def _cards_tried(state: SourceState, signal: Signal, t: Thresholds) -> Answer:
+    if not signal.flags & FAILED:
+        return None
+    for window in windows(state.rings[NEW_CARD], signal.time_ms, t["window_s"], least=t["cards"], flags=FAILED):
+        declined = len({card for _, _, card, flags in window if flags & FAILED})
+        new = len({card for _, _, card, _ in window})
+        if declined >= t["cards"] and declined >= t["share_0_1"] * new:
+            return Hit(
+                Severity.MEDIUM,
+                f"{declined} of {new} new cards were declined {_within(t)}",
+                unless=fewer(declined, t["cards"], "of them", t["window_s"]),
+            )
+    return None
+
+
 def _users(window: Ring) -> int:
     return len({user for _, user, _, _ in window})
 
@@ -82,6 +97,14 @@ def _cards(number: int, users: int = 1) -> tuple[dict[str, object], ...]:
             merchant_id="m1",
         )
         for n in range(number)
+    )
+
+
+def _tried(number: int) -> tuple[dict[str, object], ...]:
+    """Cards of as many users and devices at one merchant and address, all declined."""
+    return tuple(
+        {**one, "user_id": f"u{n}", "device_id": f"d{n}", "ip": "203.0.113.1", "outcome": "failure"}
+        for n, one in enumerate(_cards(number))
     )
 
 
@@ -215,6 +238,42 @@ RULES: tuple[Rule, ...] = (
             Example(name="5 cards of 5 users", events=_cards(5, users=5), hit=True),
             Example(name="4 cards", events=_cards(4), hit=False),
             Example(name="one card 20 times", events=_cards(1) * 20, hit=False),
+        ),
+    ),
+    Rule(
+        id="card_enumeration",
+        title="Cards are tried one after another",
+        kind="TRANSACTION",
+        severity=Severity.MEDIUM,
+        scope="source",
+        types=(NEW_CARD,),
+        sources=("ip",),
+        check=_cards_tried,
+        thresholds={"cards": 8, "share_0_1": 0.6, "window_s": 3_600},
+        period_s=86_400,
+        weight=0.4,
+        attack=("OAT-001", "OAT-010"),
+        suggest=("Ask for a second factor on new cards from the address", "Tell the cards' issuers"),
+        words="Within an hour 8 cards, each new to its user, are declined at one address, and 60 % of all new cards "
+        "there.",
+        default_source="own",
+        gaps="Who takes another address for every few cards is left to the rules about users and devices.",
+        examples=(
+            Example(name="8 users and devices", events=_tried(8), hit=True, severity=Severity.MEDIUM),
+            Example(
+                name="another address each time",
+                events=tuple({**one, "ip": f"203.0.113.{n}"} for n, one in enumerate(_tried(8))),
+                hit=False,
+            ),
+            Example(name="7 of them", events=_tried(7), hit=False),
+            Example(name="one card 20 times", events=_tried(1) * 20, hit=False),
+            Example(
+                name="a busy day, with as many cards that are good",
+                events=tuple(
+                    {**one, "outcome": "failure" if n % 2 else "success"} for n, one in enumerate(_tried(16))
+                ),
+                hit=False,
+            ),
         ),
     ),
 )

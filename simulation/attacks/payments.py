@@ -38,12 +38,15 @@ def amount_spike(stage: Stage) -> None:
 
 
 def card_testing(stage: Stage) -> None:
-    """A list of stolen cards against one lenient shop, small amounts, most of them declined."""
+    """A list of stolen cards against one lenient shop, small amounts, most of them declined. Who is careful takes a fresh
+    account and device for each card."""
     device, spot = stage.device(), stage.hideout()
     accounts = [stage.newcomer() if stage.chance(0.6) else stage.victim() for _ in range(stage.rng.randrange(1, 4))]
     shop = stage.world.shop_ids[stage.world.shop(stage.rng)]
+    careful = stage.chance(0.3)
     for _ in range(stage.count(10, 70)):
-        user = stage.rng.choice(accounts)
+        user = stage.newcomer() if careful else stage.rng.choice(accounts)
+        device = stage.device() if careful else device
         price = stage.price(user, stage.rng.uniform(0.5, 6))
         outcome = "failure" if stage.chance(0.82) else "success"
         fields = {"merchant_id": shop, "card_id": new_id(stage.rng, "c"), "outcome": outcome}

@@ -62,12 +62,18 @@ def test_without_a_device_the_network_tells_whether_a_login_is_familiar() -> Non
     assert kinds(town) == []
 
 
-def test_a_payment_tells_its_merchant_and_a_new_card_its_device() -> None:
+def test_a_payment_tells_its_merchant_and_a_new_card_its_device_and_address() -> None:
     town = Town()
     town.play({"type": "login", "at": 0, **HOME})
     town.signals.clear()
     town.play({"type": "transaction", "at": 60, "card_id": "c1", "merchant_id": "m1", "amount": 3, **HOME})
-    assert kinds(town) == [("device:phone", "new_card"), ("merchant:m1", "payment")]
+    new_card = [("device:phone", "new_card"), ("ip:192.0.2.1", "new_card")]
+    assert kinds(town) == [*new_card, ("merchant:m1", "payment")]
+    town.signals.clear()
+    other = {"type": "transaction", "card_id": "c2", "merchant_id": "m1", "amount": 3, **HOME}
+    town.play({**other, "at": 120, "outcome": "failure"}, {**other, "at": 180})
+    # Declined, which the merchant does not hear of; then known.
+    assert kinds(town) == [*new_card, ("merchant:m1", "payment")]
 
 
 def test_a_signup_is_told_to_its_address() -> None:
