@@ -38,8 +38,8 @@ def amount_spike(stage: Stage) -> None:
 
 
 def card_testing(stage: Stage) -> None:
-    """A list of stolen cards against one lenient shop, small amounts, most of them declined. Who is careful takes a fresh
-    account and device for each card."""
+    """A list of stolen cards against one lenient shop, small amounts, most of them declined. Who is careful takes a
+    fresh account and device for each card."""
     device, spot = stage.device(), stage.hideout()
     accounts = [stage.newcomer() if stage.chance(0.6) else stage.victim() for _ in range(stage.rng.randrange(1, 4))]
     shop = stage.world.shop_ids[stage.world.shop(stage.rng)]
