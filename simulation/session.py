@@ -211,7 +211,7 @@ def spree(visit: Visit, world: World) -> None:
 def read_accounts(visit: Visit) -> None:
     """A firm signs in with the user's leave, from its own server, and reads what there is."""
     visit.trap = "reader"
-    visit.act("login", user_agent="AccountReader/4.2", attributes={"tz": visit.user.city.tz})
+    visit.act("login", user_agent=visit.device.agent, attributes={"tz": visit.user.city.tz})
     for path in ("/account", "/account/statements", "/cards"):
         visit.wait(1)
         visit.act("page_view", placed=False, path=path)
