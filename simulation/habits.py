@@ -43,10 +43,11 @@ class Habits:
             Charge(rng.choice(shops), round(rng.lognormvariate(2.6, 0.6)) - 0.01)
             for _ in range(int(rng.random() * 3.5))
         )
-        self.reader = _reader(rng) if rng.random() < 0.02 else None
+        self.reader = _reader(rng) if rng.random() < 0.01 else None
         self.sprees = 0.2 if rng.random() < 0.05 else 0.0
         self.vpn = rng.random() < 0.05
-        self.vpn_told = rng.random() < 0.5
+        # Who sells addresses' reputation knows most exits.
+        self.vpn_told = rng.random() < 0.75
         self.tor = rng.random() < 0.004
         roll = rng.random()
         self.browser = "none" if roll < 0.015 else "fresh" if roll < 0.03 else "kept"

@@ -30,7 +30,7 @@ TRAPS: Final[dict[str, str]] = {
     "till": "a card at a till: a place, but neither device nor network",
     "tor": "a browser that comes from another country each time",
     "travel": "a holiday or a business trip, with time for the flight",
-    "vpn": "a user whose VPN comes out in another country; half of them are not known as VPNs",
+    "vpn": "a user whose VPN comes out in another country; a quarter of them are not known as VPNs",
     "wifi_to_mobile": "a session that changes network as its phone leaves the house",
 }
 

@@ -138,13 +138,15 @@ def test_a_browser_may_tell_no_device_or_another_each_visit() -> None:
     assert all(len(sessions) == 1 for sessions in fresh.values())
 
 
-def test_half_of_all_vpns_are_not_known_as_such_and_nobody_else_is_marked(quiet: list[Labelled]) -> None:
+def test_some_vpns_are_not_known_as_such_and_nobody_else_is_marked() -> None:
+    quiet = list(generate(Config(users=800, days=4, seed=11, attacks=())))
     marked = Counter("vpn" in one.event.get("attributes", {}) for one in quiet if one.trap == "vpn")
-    assert min(marked.values()) > 0.1 * marked.total()
+    assert marked[True] > marked[False] > 20
     assert all(one.trap in ("vpn", "travel") for one in quiet if "vpn" in one.event.get("attributes", {}))
 
 
-def test_a_firm_that_reads_accounts_comes_from_one_address_a_user_without_a_device(quiet: list[Labelled]) -> None:
+def test_a_firm_that_reads_accounts_comes_from_one_address_a_user_without_a_device() -> None:
+    quiet = generate(Config(users=800, days=4, seed=11, attacks=()))
     addresses = defaultdict(set)
     for one in quiet:
         if one.trap == "reader":
