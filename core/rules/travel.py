@@ -35,9 +35,9 @@ def impossible(action: Action, state: UserState, seen: Seen, t: Thresholds) -> A
     # What came from a network an hour ago has been told.
     own = carried or till or seen.network_age_s >= t["told_s"] or is_back(action, state, seen)
     restless = _countries(action, state) >= t["restless_countries"]
-    quiet = seen.vpn or own or restless
-    # Whose second day it is not yet has few known places.
+    # On the first day nobody's exits are known yet, and an hour is enough for a server to have looked in.
     young = seen.known_s < FAMILIAR_S and seen.travel_ms > t["young_s"] * SECOND
+    quiet = seen.vpn or own or restless or young
     why = ""
     if seen.vpn:
         why = ", one end behind a VPN"
@@ -45,9 +45,11 @@ def impossible(action: Action, state: UserState, seen: Seen, t: Thresholds) -> A
         why = ", at a till in a country of the user's" if till else ", on a device or in a network of the user's"
     elif restless:
         why = ", of somebody who is seen in many countries"
+    elif young:
+        why = ", on the user's first day"
     speed = f"{speed_kmh:,.0f} km/h" if speed_kmh < AIRBORNE_KMH else "faster than any aircraft"
     return Hit(
-        Severity.LOW if quiet else Severity.MEDIUM if young or seen.served else Severity.HIGH,
+        Severity.LOW if quiet else Severity.MEDIUM if seen.served else Severity.HIGH,
         f"{kilometres:,.0f} km from the last place in {duration(seen.travel_ms)}, {speed}{why}",
         unless=at_most(speed_kmh, t["speed_kmh"], "km/h"),
     )
@@ -138,11 +140,10 @@ RULES: Final = (
         "Where either end is behind a VPN (attribute vpn), or the network has been the user's for a day, it only "
         "informs, and so it does from a network that came an hour ago, on a device that was the user's at the last "
         "place or for a day (abroad for an hour), at a till in a country of the user's, where a user comes back "
-        "after an alarm, and of who has had 4 countries for a day or more: exits that change. On a user's first day "
-        "journeys of more than an hour are MEDIUM, and so is one to where no device is named, of a user with "
-        "devices. Where no device is named, of a user with devices, is no place to come from: aggregators of "
-        "accounts sign in and ask for pages. A user who is on a device and in a network of a day or more is at "
-        "home, and it was the other place that was strange.",
+        "after an alarm, of who has had 4 countries for a day or more (exits that change), and of more than an hour "
+        "on a user's first day. MEDIUM is one to where no device is named, of a user with devices, and that is no "
+        "place to come from: aggregators of accounts sign in and ask for pages. A user who is on a device and in a "
+        "network of a day or more is at home, and it was the other place that was strange.",
         default_source="Panther; Elastic has 800 km/h",
         gaps="Only the newest place is kept. Where events tell only countries, the distance is that of their "
         "borders, roughly, so neighbours never count. Who copies a device's id is taken for its owner behind a VPN.",
@@ -197,6 +198,16 @@ RULES: Final = (
             Example(
                 name="two hours, on a user's first day",
                 events=(event("login", 0, **_BERLIN), event("login", 7_200, **_LIMA)),
+                hit=True,
+                severity=Severity.LOW,
+            ),
+            Example(
+                name="a login without a device",
+                events=(
+                    event("login", -_DAY, device_id="d1", **_BERLIN),
+                    event("login", 0, device_id="d1", **_BERLIN),
+                    event("login", 1_800, **_LIMA),
+                ),
                 hit=True,
                 severity=Severity.MEDIUM,
             ),

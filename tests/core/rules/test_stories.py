@@ -152,12 +152,12 @@ def test_the_way_back_from_where_an_alarm_came_only_informs() -> None:
         return [answer.severity if isinstance(answer, Hit) else None for answer in told]
 
     # On a user's first day, after hours.
-    assert travelled(12 * HOUR) == [None, Severity.MEDIUM, Severity.LOW]
-    assert travelled(11 * HOUR) == [None, Severity.MEDIUM, Severity.LOW]
+    assert travelled(12 * HOUR) == [None, Severity.LOW, Severity.LOW]
+    assert travelled(11 * HOUR) == [None, Severity.LOW, Severity.LOW]
     assert travelled(HOUR) == [None, Severity.HIGH, Severity.LOW]
     # Who was there first is not known.
     unknown = {**WORK, "device_id": "d7"}
-    assert travelled(11 * HOUR, unknown) == [None, Severity.MEDIUM, Severity.HIGH]
+    assert travelled(11 * HOUR, unknown) == [None, Severity.LOW, Severity.HIGH]
 
 
 def test_a_known_payee_is_news_only_for_a_large_sum_from_elsewhere() -> None:
