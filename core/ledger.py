@@ -31,10 +31,6 @@ LEAST_USD: Final = 0.001
 SMALL_USD: Final = 10.0
 JUST_UNDER_USD: Final = (8_000.0, 10_000.0)
 ROUND_USD: Final = 1_000.0
-HUNDRED: Final = 100.0
-THOUSAND: Final = 1_000.0
-# A sum of whole thousands is as telling as so many of whole hundreds.
-HALVES: Final = 2
 
 
 def place_payment(state: UserState, action: Action, seen: Seen) -> None:
@@ -83,9 +79,8 @@ def place_payment(state: UserState, action: Action, seen: Seen) -> None:
         if usd >= ROUND_USD:
             _reportable(state, action, usd)
             amount = action.amount or 0.0
-            if amount % HUNDRED == 0 and seen.payee_age_s < FAMILIAR_S:
-                for _ in range(HALVES if amount % THOUSAND == 0 else 1):
-                    insert(state.round, time_ms, bounds.ROUND_MAX, clock_ms - bounds.ROUND_MS)
+            if amount % ROUND_USD == 0 and seen.payee_age_s < FAMILIAR_S:
+                insert(state.round, time_ms, bounds.ROUND_MAX, clock_ms - bounds.ROUND_MS)
 
 
 def _compare(state: UserState, action: Action, seen: Seen) -> None:

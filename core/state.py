@@ -102,18 +102,18 @@ class UserState(Struct, array_like=True, gc=False):
     failures: failed logins as (time_ms, ip, network, country, strange), digests of 32 bits, strange 1 where neither
     device nor network is the user's; denials: failed second factors; paid: times of payments; money: their rough
     dollars; declines: (time_ms, card, merchant, small), digests of 32 bits; odd: payments of several times the
-    typical; tall: payments and deposits just under a reporting threshold; round: large round amounts to new payees,
-    each of whole thousands `core.ledger.HALVES` times; views: page views; probes: the newest of each sensitive path
-    as (time_ms, digest); receipts, origins: of the newest payments, for labels that come later, see `core.receipts`,
-    `core.ring_origins`; hours: events by hour of the day, halved when one is full; sent: as amounts, of payouts
-    alone; unplaced: payments that named neither device nor network; active_ms: the newest event that the user made (a
-    failed login is anybody's); woke_ms, idle_ms: the end and the length of the newest long silence; countries: to the
-    second at which each was first seen, the one visited last at the end; groups, lock: see `core.alerting`,
-    `core.respond`; hits: rule to its newest hit; custom: see `core.rules.tally`; suspicion: 0..1, what rules said of
-    the user's last hours, as of suspicion_ms: see `core.suspicion`; alarm_ms: the newest CRITICAL hit or dispute;
-    culprit_device, culprit_session, culprit_network: where the loudest of the alarms came from, digests of 32 bits, 0
-    for unknown; asked_ms: the newest command; otp: see `core.otp`; answers: to the newest commands, see
-    `core.outcomes`; challenged: (time_ms, event id) of the user's own newest events that were challenged.
+    typical; tall: payments and deposits just under a reporting threshold; round: large round amounts to new
+    payees; views: page views; probes: the newest of each sensitive path as (time_ms, digest); receipts, origins:
+    of the newest payments, for labels that come later, see `core.receipts`, `core.ring_origins`; hours: events by
+    hour of the day, halved when one is full; sent: as amounts, of payouts alone; unplaced: payments that named
+    neither device nor network; active_ms: the newest event that the user made (a failed login is anybody's);
+    woke_ms, idle_ms: the end and the length of the newest long silence; countries: to the second at which each was
+    first seen, the one visited last at the end; groups, lock: see `core.alerting`, `core.respond`; hits: rule to its
+    newest hit; custom: see `core.rules.tally`; suspicion: 0..1, what rules said of the user's last hours, as of
+    suspicion_ms: see `core.suspicion`; alarm_ms: the newest CRITICAL hit or dispute; culprit_device, culprit_session,
+    culprit_network: where the loudest of the alarms came from, digests of 32 bits, 0 for unknown; asked_ms: the
+    newest command; otp: see `core.otp`; answers: to the newest commands, see `core.outcomes`; challenged: (time_ms,
+    event id) of the user's own newest events that were challenged.
     """
 
     version: int = VERSION

@@ -6,7 +6,6 @@ from typing import Final
 
 from core.clock import SECOND
 from core.events import Action
-from core.ledger import HALVES
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
 from core.rules.unless import at_most, below, fewer
 from core.seen import Seen
@@ -56,14 +55,14 @@ def volume(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answe
 
 
 def round_amounts(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
-    if len(state.round) < HALVES * t["payments"] or action.failed or action.time_ms not in state.round:
+    if len(state.round) < t["payments"] or action.failed or action.time_ms not in state.round:
         return None
-    count = count_around(state.round, action.time_ms, int(t["window_s"] * SECOND)) // HALVES
+    count = count_around(state.round, action.time_ms, int(t["window_s"] * SECOND))
     if count < t["payments"]:
         return None
     return Hit(
         Severity.MEDIUM,
-        f"As good as {count} round sums of thousands to new payees within {duration(t['window_s'] * SECOND)}",
+        f"{count} round sums of thousands to new payees within {duration(t['window_s'] * SECOND)}",
         unless=fewer(count, t["payments"], "such sums", t["window_s"]),
     )
 
@@ -164,8 +163,7 @@ RULES: Final = (
         weight=0.1,
         attack=(),
         suggest=_REPORT,
-        words="3 payments of whole thousands within any 30 days to payees that the user hasn't known for a day; two "
-        "of whole hundreds, from 1,000 dollars on, stand for one.",
+        words="3 payments of whole thousands within any 30 days to payees that the user hasn't known for a day.",
         default_source="own",
         gaps="Sums below a thousand dollars never count.",
         examples=(
@@ -174,17 +172,6 @@ RULES: Final = (
                 events=tuple(_out(n * 5 * _DAY, 2_000, f"p{n}") for n in range(3)),
                 hit=True,
                 severity=Severity.MEDIUM,
-            ),
-            Example(
-                name="6 payees, whole hundreds",
-                events=tuple(_out(n * 4 * _DAY, 1_100 + n * 200, f"p{n}") for n in range(6)),
-                hit=True,
-                severity=Severity.MEDIUM,
-            ),
-            Example(
-                name="5 payees, whole hundreds",
-                events=tuple(_out(n * 4 * _DAY, 1_100 + n * 200, f"p{n}") for n in range(5)),
-                hit=False,
             ),
             Example(name="savings", events=tuple(_out(n * 7 * _DAY, 1_000, "me") for n in range(4)), hit=False),
             Example(name="odd sums", events=tuple(_out(n * 5 * _DAY, 2_013.5, f"p{n}") for n in range(3)), hit=False),
