@@ -17,7 +17,7 @@ _COUNTS: Final[Mapping[str, tuple[int, tuple[str, ...]]]] = {
     "success_after_attack": (bounds.FAILURES_MAX, ("failures", "strange_failures")),
     "otp_guessing": (bounds.DENIALS_MAX, ("wrong_codes", "challenge_codes", "slow_codes", "wrong_before_right")),
     "mfa_bombing": (bounds.DENIALS_MAX, ("denials", "challenge_denials", "slow_denials")),
-    "payment_velocity": (bounds.PAID_MAX, ("low", "medium", "high", "critical", "slow", "slow_strange")),
+    "payment_velocity": (bounds.PAID_MAX, ("low", "medium", "high", "critical", "slow", "slow_strange", "slow_till")),
     "card_testing": (bounds.DECLINES_MAX, ("declines", "same_card_declines", "week_cards")),
     "failed_payments": (bounds.DECLINES_MAX - 1, ("declines", "same_card_declines")),
     "cards_per_user": (bounds.CARDS_MAX, ("cards", "fresh_cards")),
@@ -54,7 +54,7 @@ _WINDOWS_MS: Final[Mapping[str, tuple[int, tuple[str, ...]]]] = {
     "aml_volume": (bounds.MONEY_MS, ("window_s",)),
     "aml_round_amounts": (bounds.ROUND_MS, ("window_s",)),
     "mule_fan_out": (DAY, ("window_s",)),
-    "session_hijack": (DAY, ("window_s", "after_logout_s")),
+    "session_hijack": (DAY, ("window_s", "pause_s", "after_logout_s")),
     "suspicious_browsing": (bounds.VIEWS_MS, ("views_window_s", "frantic_window_s", "doubted_window_s")),
     "several_weak_signals": (HITS_MS, ("window_s",)),
 }
