@@ -458,12 +458,31 @@ def test_a_series_of_odd_payments_is_told_though_its_first_was_learnt() -> None:
     assert spoken([*habits, first, {**again, "at": again["at"] + 2 * HOUR}])["amount_spike"] == Severity.LOW
 
 
+def test_a_rent_or_a_dear_thing_comes_alone_and_from_home() -> None:
+    shop = {"currency": "EUR", "merchant_id": "m1", **HOME}
+    habits = [act("transaction", n * DAY, amount=20 + n % 5, **shop) for n in range(20)]
+    lately = act("login", 20 * DAY - HOUR, **HOME)
+
+    def paid(*before: dict[str, Any], amount: float = 400, **place: Any) -> Severity | None:
+        payment = act("transaction", 20 * DAY, amount=amount, **{**shop, **place})
+        return spoken([*habits, lately, *before, payment]).get("amount_spike")
+
+    def dear(minutes: int) -> dict[str, Any]:
+        return act("transaction", 20 * DAY - minutes * 60, amount=150, **shop)
+
+    assert paid() == Severity.LOW
+    assert paid(amount=600) == Severity.MEDIUM
+    assert paid(device_id="d9") == Severity.MEDIUM
+    assert paid(dear(20)) == Severity.MEDIUM
+    assert paid(dear(90)) == Severity.LOW
+
+
 def test_the_same_sum_is_odder_the_more_is_known() -> None:
     shop = {"currency": "EUR", "merchant_id": "m1", **HOME}
 
     def after(known: int) -> Severity | None:
         habits = [act("transaction", n * DAY, amount=(10, 20, 40, 80)[n % 4], **shop) for n in range(known)]
-        return spoken([*habits, act("transaction", known * DAY, amount=440, **shop)]).get("amount_spike")
+        return spoken([*habits, act("transaction", known * DAY, amount=530, **shop)]).get("amount_spike")
 
     assert after(12) == Severity.LOW
     assert after(80) == Severity.MEDIUM
