@@ -1,7 +1,5 @@
 """Cards being tried out."""
 
-# Every check has one signature, used or not.
-# ruff: noqa: ARG001
 from typing import Final
 
 from core.clock import DAY, SECOND
@@ -21,13 +19,10 @@ def testing(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answ
     small = [entry for entry in state.declines if entry[3]]
     if len(small) < t["declines"]:
         return None
-    best, cards = 0, 0
-    for part in entries_around(small, action.time_ms, int(t["window_s"] * SECOND)):
-        if len(part) > best:
-            best, cards = len(part), len({card for _, card, _, _ in part})
-            if any(card == 0 for _, card, _, _ in part):
-                cards = max(cards, 2)
-    if best >= t["declines"] and (cards > 1 or best >= t["same_card_declines"]):
+    tried = max(entries_around(small, action.time_ms, int(t["window_s"] * SECOND)), key=len)
+    best, cards = len(tried), {card for _, card, _, _ in tried}
+    several = len(cards) > 1 or (not seen.own_device and (0 in cards or best >= t["same_card_declines"]))
+    if best >= t["declines"] and several:
         text = f"{best} small payments declined within {duration(t['window_s'] * SECOND)}"
         return Hit(Severity.HIGH, text, unless=_testing(best, t))
     weekly = max(len({card for _, card, _, _ in part}) for part in entries_around(small, action.time_ms, 7 * DAY))
@@ -144,14 +139,21 @@ RULES: Final = (
         attack=("OAT-001",),
         suggest=("Stop new cards for this user", "Tell the issuers"),
         words="3 declined payments of up to 10 dollars in any 10 minutes: HIGH on several cards, or from 5 on; one "
-        "card tried again and again is MEDIUM, since it may be a mistyped number. So are small declines on 4 cards "
-        "in a week.",
+        "card tried again and again is MEDIUM, since it may be a mistyped number, and stays so on a device of a day "
+        "or more, where it may be empty. So are small declines on 4 cards in a week.",
         default_source="own; Stripe describes the pattern",
         gaps="Cards that pass leave no trace here but in cards_per_user. The 10 newest declines are kept.",
         examples=(
             Example(name="3 cards in 2 minutes", events=_declined(3, 60, 1.0, 3), hit=True, severity=Severity.HIGH),
             Example(name="a card a day", events=_declined(5, _DAY, 1.0, 5), hit=True, severity=Severity.MEDIUM),
             Example(name="a mistyped number", events=_declined(3, 60, 8.0), hit=True, severity=Severity.MEDIUM),
+            Example(name="5 declines of one card", events=_declined(5, 60, 8.0), hit=True, severity=Severity.HIGH),
+            Example(
+                name="5 declines of one card on the user's device",
+                events=(event("login", -_DAY, **_HOME), *_declined(5, 60, 8.0)),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
             Example(name="3 declines of a television", events=_declined(3, 60, 800.0, 3), hit=False),
             Example(name="one decline", events=_declined(1, 60, 1.0), hit=False),
         ),

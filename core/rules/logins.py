@@ -21,11 +21,11 @@ def brute_force(action: Action, state: UserState, seen: Seen, t: Thresholds) -> 
     count = len(failures)
     if count < t["warn_failures"]:
         return None
-    severity = Severity.MEDIUM
-    if count >= t["challenge_failures"]:
-        severity = Severity.HIGH
-    elif seen.own_device and not any(strange for *_, strange in failures):
-        severity = Severity.LOW
+    many = count >= t["challenge_failures"]
+    if seen.own_device and not any(strange for *_, strange in failures):
+        severity = Severity.MEDIUM if many else Severity.LOW
+    else:
+        severity = Severity.HIGH if many else Severity.MEDIUM
     return Hit(
         severity,
         f"{count} failed logins within {duration(t['window_s'] * SECOND)}",
@@ -110,12 +110,12 @@ RULES: Final = (
         attack=("T1110.001", "OAT-007"),
         suggest=("Ask for a second factor at the next login", "Look for the same source on other users"),
         words="Counts failed logins of a user in any 10 minutes: 5 warn, 10 challenge logins. Failed logins alone "
-        "never lock, since anybody could then lock anybody out. Up to 9 on devices and in networks of the user's, "
-        "the last of them on a device (in a network, where none is named) of a day or more, only inform: passwords "
-        "are forgotten.",
+        "never lock, since anybody could then lock anybody out. On devices and in networks of the user's, the last "
+        "of them on a device (in a network, where none is named) of a day or more, up to 9 only inform, and more are "
+        "MEDIUM: passwords are forgotten, and programs keep old ones.",
         default_source="PCI DSS 4 8.3.4 and Auth0 (10), Keycloak (30 minutes); 5 is own",
-        gaps="A program with an old password looks the same. Guessing below 5 in 10 minutes is left to "
-        "slow_brute_force.",
+        gaps="A program with an old password looks like guessing, if mildly. Guessing below 5 in 10 minutes is left "
+        "to slow_brute_force.",
         examples=(
             Example(
                 name="5 failures in 4 minutes", events=_failures(5, 60, **_HOME), hit=True, severity=Severity.MEDIUM
@@ -125,6 +125,12 @@ RULES: Final = (
                 events=(event("login", -86_400, **_HOME), *_failures(5, 60, **_HOME)),
                 hit=True,
                 severity=Severity.LOW,
+            ),
+            Example(
+                name="a program with an old password on the user's own device",
+                events=(event("login", -86_400, **_HOME), *_failures(12, 45, **_HOME)),
+                hit=True,
+                severity=Severity.MEDIUM,
             ),
             Example(
                 name="5 failures in the user's network, where no device is named",

@@ -34,7 +34,7 @@ def success_after_attack(action: Action, state: UserState, seen: Seen, t: Thresh
     where = "from a network that the attack came from" if from_there else "from a place new to the user"
     severity = Severity.CRITICAL if from_there and strange >= t["strange_failures"] else Severity.HIGH
     # Who forgot a password gets in by a code, and nobody had to be worn down for it.
-    proven = second_factor(action, state, seen) and not _hit_lately(action, state, WORN_DOWN)
+    proven = freely_proven(action, state, seen)
     # Of who was only ever seen at tills, or never, nobody knows which place is strange.
     met = any(one.first_s * SECOND < recent[0][0] for one in (*state.devices, *state.networks))
     if proven or (not met and seen.known_s >= FAMILIAR_S):
@@ -122,6 +122,11 @@ def second_factor(action: Action, state: UserState, seen: Seen) -> bool:
     """Whether one was passed since the event's device appeared, or within the hour before."""
     appeared_ms = action.time_ms - max(0, seen.device_age_s) * SECOND
     return state.otp_ok_ms >= appeared_ms - HOUR > 0
+
+
+def freely_proven(action: Action, state: UserState, seen: Seen) -> bool:
+    """Whether one was, and was not forced."""
+    return second_factor(action, state, seen) and not _hit_lately(action, state, WORN_DOWN)
 
 
 _HOME: Final = {"ip": "192.0.2.10", "device_id": "d1", "country": "DE"}

@@ -6,6 +6,7 @@ from core.clock import HOUR, SECOND
 from core.events import Action
 from core.records import EVENT_TYPES
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
+from core.rules.takeover import freely_proven
 from core.rules.unless import at_most, otherwise
 from core.seen import FAMILIAR_S, Seen
 from core.state import UserState
@@ -47,9 +48,12 @@ def impossible(action: Action, state: UserState, seen: Seen, t: Thresholds) -> A
         why = ", of somebody who is seen in many countries"
     elif young:
         why = ", on the user's first day"
+    # Of whoever was seen at tills or by a server alone it is not known from where they sign in.
+    first_device = seen.new_device and not seen.had_devices
+    doubted = seen.served or first_device or freely_proven(action, state, seen)
     speed = f"{speed_kmh:,.0f} km/h" if speed_kmh < AIRBORNE_KMH else "faster than any aircraft"
     return Hit(
-        Severity.LOW if quiet else Severity.MEDIUM if seen.served else Severity.HIGH,
+        Severity.LOW if quiet else Severity.MEDIUM if doubted else Severity.HIGH,
         f"{kilometres:,.0f} km from the last place in {duration(seen.travel_ms)}, {speed}{why}",
         unless=at_most(speed_kmh, t["speed_kmh"], "km/h"),
     )
@@ -141,9 +145,10 @@ RULES: Final = (
         "informs, and so it does from a network that came an hour ago, on a device that was the user's at the last "
         "place or for a day (abroad for an hour), at a till in a country of the user's, where a user comes back "
         "after an alarm, of who has had 4 countries for a day or more (exits that change), and of more than an hour "
-        "on a user's first day. MEDIUM is one to where no device is named, of a user with devices, and that is no "
-        "place to come from: aggregators of accounts sign in and ask for pages. A user who is on a device and in a "
-        "network of a day or more is at home, and it was the other place that was strange.",
+        "on a user's first day. MEDIUM is one after a second factor, on the first device that a user ever names, "
+        "and to where no device is named, of a user with devices, and that is no place to come from: aggregators of "
+        "accounts sign in and ask for pages. A user who is on a device and in a network of a day or more is at "
+        "home, and it was the other place that was strange.",
         default_source="Panther; Elastic has 800 km/h",
         gaps="Only the newest place is kept. Where events tell only countries, the distance is that of their "
         "borders, roughly, so neighbours never count. Who copies a device's id is taken for its owner behind a VPN.",
@@ -194,6 +199,25 @@ RULES: Final = (
                 ),
                 hit=True,
                 severity=Severity.HIGH,
+            ),
+            Example(
+                name="a second factor is passed there",
+                events=(
+                    event("login", 0, device_id="d1", **_BERLIN),
+                    event("otp", 1_790, device_id="d2", **_LIMA),
+                    event("login", 1_800, device_id="d2", **_LIMA),
+                ),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="from a till to the first device that the user ever names",
+                events=(
+                    event("transaction", 0, amount=9, currency="EUR", country="DE"),
+                    event("login", 1_800, device_id="d1", **_LIMA),
+                ),
+                hit=True,
+                severity=Severity.MEDIUM,
             ),
             Example(
                 name="two hours, on a user's first day",
