@@ -1,6 +1,6 @@
 """What is usual for a user: amounts and hours, learnt from events that nobody objects to."""
 
-from math import log
+from math import inf, log
 from typing import Final
 
 from core.clock import HOUR
@@ -11,6 +11,7 @@ from core.state import Amounts, UserState
 AMOUNTS_REMEMBERED: Final = 200
 TYPICAL_SHARE: Final = 0.1
 TYPICAL_REACH: Final = 3.0
+MEAN_REACH: Final = 10.0
 HOUR_MAX: Final = 127
 
 
@@ -28,8 +29,12 @@ def learn_user(state: UserState, action: Action, seen: Seen) -> None:
     if usd <= 0 or action.failed or action.type not in PAYMENT_TYPES:
         return
     learn_amount(state.amounts, usd)
+    kind = state.amounts
     if action.type == "payout":
-        learn_amount(state.sent, usd)
+        kind = state.sent
+        learn_amount(kind, usd)
+    # What somebody once sent says nothing of what they buy.
+    kind.largest = max(kind.largest, usd)
 
 
 def learn_amount(amounts: Amounts, usd: float) -> None:
@@ -38,13 +43,11 @@ def learn_amount(amounts: Amounts, usd: float) -> None:
         amounts.log_m2 *= 1 - 1 / AMOUNTS_REMEMBERED
     else:
         amounts.n += 1
-    amounts.mean += (usd - amounts.mean) / amounts.n
+    reach = inf if amounts.n <= 2 else amounts.typical
+    amounts.mean += (min(usd, MEAN_REACH * reach) - amounts.mean) / amounts.n
     log_usd = log(usd)
     delta = log_usd - amounts.log_mean
     amounts.log_mean += delta / amounts.n
     amounts.log_m2 += delta * (log_usd - amounts.log_mean)
     share = max(TYPICAL_SHARE, 1 / amounts.n)
-    reach = usd if amounts.n <= 2 else min(usd, TYPICAL_REACH * amounts.typical)
-    amounts.typical += share * (reach - amounts.typical)
-    if usd > amounts.largest:
-        amounts.largest = usd
+    amounts.typical += share * (min(usd, TYPICAL_REACH * reach) - amounts.typical)

@@ -79,8 +79,9 @@ class Change(Struct, array_like=True, gc=False):
 class Amounts(Struct, array_like=True, gc=False):
     """What the user pays, in rough dollars (`core.money`), learnt from untainted payments only.
 
-    n: capped, so that old habits fade; mean: of the sums; log_mean, log_m2: Welford's, of their natural logarithms,
-    since sums are skewed; typical: a mean that no single payment moves far; largest: ever learnt.
+    n: capped, so that old habits fade; mean: of the sums, each of 10 times the typical at most; log_mean, log_m2:
+    Welford's, of their natural logarithms, since sums are skewed; typical: a mean that no single payment moves far;
+    largest: ever learnt, in `UserState.amounts` of what was no payout.
     """
 
     n: int = 0

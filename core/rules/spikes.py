@@ -62,7 +62,7 @@ def _of_many(action: Action, state: UserState, seen: Seen, t: Thresholds) -> _To
     usd, ratio = seen.usd, seen.usd / seen.usual
     if seen.payee_age_s >= FAMILIAR_S:
         return None
-    if usd <= t["largest_ratio"] * state.amounts.largest:
+    if usd <= t["largest_ratio"] * _largest(action, state):
         # The first of a series may just have been learnt.
         series = _odd(action, state, t["series_s"])
         if seen.till or series < 2 or ratio <= t["series_ratio"] or usd < t["far_usd"]:
@@ -84,6 +84,11 @@ def _least_usd(action: Action, state: UserState, seen: Seen, t: Thresholds) -> f
     """Rents and dear things come alone, and from home."""
     hurried = not seen.till and _odd(action, state, t["series_s"]) > 1
     return t["far_usd"] if hurried or seen.strange else t["alone_usd"]
+
+
+def _largest(action: Action, state: UserState) -> float:
+    largest = state.amounts.largest
+    return max(largest, state.sent.largest) if action.type == "payout" else largest
 
 
 def _suspected(action: Action, state: UserState, seen: Seen, t: Thresholds) -> bool:
@@ -111,7 +116,7 @@ def _usual_usd(action: Action, state: UserState, seen: Seen, t: Thresholds) -> f
     suspected = _suspected(action, state, seen, t)
     sigmas = min(t["sigmas"], t["suspected_sigmas"]) if suspected else t["sigmas"]
     far_usd = min(_deviating_usd(action, state, sigmas), t["mean_ratio"] * seen.usual)
-    return max(t["largest_ratio"] * state.amounts.largest, t["least_ratio"] * seen.usual, far_usd)
+    return max(t["largest_ratio"] * _largest(action, state), t["least_ratio"] * seen.usual, far_usd)
 
 
 def _deviating_usd(action: Action, state: UserState, sigmas: float) -> float:
@@ -159,16 +164,16 @@ RULES: Final = (
         attack=(),
         suggest=("Ask the user whether the payment was theirs",),
         words="A payment over 3 deviations (of logarithms: sums are skewed) and 2.5 times the user's mean, or over "
-        "5 times it, once 10 are known, and clearly above the largest that the user ever made, informs: with so "
-        "many payments, honest ones come so far out too. MEDIUM from 3.6 deviations on, from 2.6 where it is the "
-        "second odd payment in a day, comes from a strange device or is of 2,000 dollars or more, and only from 500 "
-        "dollars on: rents and dear things come alone, and from home. From 200 dollars on where it comes from a "
-        "strange device or is the second odd payment within an hour; and there 4 times the mean is enough where "
-        "only the first was far above the largest; so it is for the fourth within an hour, 1.5 deviations out, once "
-        "5 are known. At tills, where neither device nor network is named, only 3.6 deviations and 500 dollars are "
-        "MEDIUM, and standing orders never. Small sums and payees known for a day don't count. Deviations are "
-        "Student's: with 10 payments known, 3.6 stand for 4.9, with 100 for 3.7; those of payouts go by how many "
-        "payouts are known. While 5 to 9 payments are known, 20 times the typical one is MEDIUM.",
+        "5 times it, once 10 are known, and clearly above the largest that the user ever made (for a purchase, ever "
+        "bought), informs: with so many payments, honest ones come so far out too. MEDIUM from 3.6 deviations on, "
+        "from 2.6 where it is the second odd payment in a day, comes from a strange device or is of 2,000 dollars "
+        "or more, and only from 500 dollars on: rents and dear things come alone, and from home. From 200 dollars "
+        "on where it comes from a strange device or is the second odd payment within an hour; and there 4 times the "
+        "mean is enough where only the first was far above the largest; so it is for the fourth within an hour, 1.5 "
+        "deviations out, once 5 are known. At tills, where neither device nor network is named, only 3.6 deviations "
+        "and 500 dollars are MEDIUM, and standing orders never. Small sums and payees known for a day don't count. "
+        "Deviations are Student's: with 10 payments known, 3.6 stand for 4.9, with 100 for 3.7; those of payouts go "
+        "by how many payouts are known. While 5 to 9 payments are known, 20 times the typical one is MEDIUM.",
         default_source="Fraud Detection Handbook",
         gaps="Who once bought a car may be robbed of less. A MEDIUM spike isn't learnt, so a real rise in spending "
         "is told again until payments in between close the gap.",

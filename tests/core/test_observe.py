@@ -242,6 +242,15 @@ def test_a_payment_is_compared_with_what_was_learnt_before_it() -> None:
     assert state.amounts.largest == 200
 
 
+def test_one_large_payout_hides_no_robbery_after_it() -> None:
+    state = UserState()
+    shopping = [payment(n * DAY, 20 + n % 2) for n in range(20)]
+    rent = {**payment(20 * DAY, 30_000), "type": "payout", "payee_id": "p1"}
+    seen_of(*shopping, rent, payment(21 * DAY, 20), state=state, learn=True)
+    assert (state.amounts.largest, state.sent.largest) == (21, 30_000)
+    assert 20 < state.amounts.mean < 40
+
+
 def test_amounts_are_rough_dollars_and_declines_are_not_learnt() -> None:
     state = UserState()
     (yen, declined, nothing) = seen_of(
