@@ -14,6 +14,7 @@ from core.state import PRIOR_N, UserState
 from core.student import error_at
 from core.wording import duration
 
+_SPIKE: Final = "amount_spike"
 _Told = tuple[Severity, str]
 
 
@@ -36,14 +37,19 @@ def _odd(action: Action, state: UserState, within_s: float) -> int:
 
 
 def _run(action: Action, state: UserState, seen: Seen, t: Thresholds) -> _Told | None:
-    if seen.ratio < ODD_RATIO or seen.z <= t["run_sigmas"] or seen.usd < t["far_usd"]:
-        return None
-    if seen.payee_age_s >= FAMILIAR_S or seen.till:
+    """One of many odd payments, or what follows a spike that was told."""
+    if seen.z <= t["run_sigmas"] or seen.usd < t["far_usd"] or seen.payee_age_s >= FAMILIAR_S or seen.till:
         return None
     count = _odd(action, state, t["run_s"])
-    if count < t["run"]:
-        return None
-    return Severity.MEDIUM, f"{count} odd payments within {duration(t['run_s'] * SECOND)}, {_times(seen)}"
+    if count >= t["run"] and seen.ratio >= ODD_RATIO:
+        return Severity.MEDIUM, f"{count} odd payments within {duration(t['run_s'] * SECOND)}, {_times(seen)}"
+    if _told_lately(action, state, t):
+        return Severity.MEDIUM, f"{_times(seen)}, soon after another payment far above the usual"
+    return None
+
+
+def _told_lately(action: Action, state: UserState, t: Thresholds) -> bool:
+    return 0 < action.time_ms - state.hits.get(_SPIKE, 0) <= t["series_s"] * SECOND
 
 
 def _of_few(action: Action, state: UserState, seen: Seen, t: Thresholds) -> _Told | None:
@@ -81,9 +87,9 @@ def _of_many(action: Action, state: UserState, seen: Seen, t: Thresholds) -> _To
 
 
 def _least_usd(action: Action, state: UserState, seen: Seen, t: Thresholds) -> float:
-    """Rents and dear things come alone, and from home."""
-    hurried = not seen.till and _odd(action, state, t["series_s"]) > 1
-    return t["far_usd"] if hurried or seen.strange else t["alone_usd"]
+    """Rents and dear things come alone, and from home or from tills."""
+    alone = seen.till or (seen.own_device and _odd(action, state, t["series_s"]) <= 1)
+    return t["alone_usd"] if alone else t["far_usd"]
 
 
 def _largest(action: Action, state: UserState) -> float:
@@ -106,9 +112,10 @@ def _quiet_usd(action: Action, state: UserState, seen: Seen, t: Thresholds, *, f
         quiet_usd = _usual_usd(action, state, seen, t)
         if _odd(action, state, t["series_s"]) > 1 and not seen.till:
             quiet_usd = min(quiet_usd, max(t["far_usd"], t["series_ratio"] * seen.usual))
-    if _odd(action, state, t["run_s"]) >= t["run"] and not seen.till:
-        run_usd = max(ODD_RATIO * typical, _deviating_usd(action, state, t["run_sigmas"]))
-        quiet_usd = min(quiet_usd, max(t["far_usd"], run_usd))
+    told = _told_lately(action, state, t)
+    if (told or _odd(action, state, t["run_s"]) >= t["run"]) and not seen.till:
+        least_usd = t["far_usd"] if told else max(t["far_usd"], ODD_RATIO * typical)
+        quiet_usd = min(quiet_usd, max(least_usd, _deviating_usd(action, state, t["run_sigmas"])))
     return max(t["least_usd"], quiet_usd)
 
 
@@ -133,7 +140,7 @@ _DAY: Final = 86_400
 
 RULES: Final = (
     Rule(
-        id="amount_spike",
+        id=_SPIKE,
         title="A payment far above the usual",
         kind="TRANSACTION",
         severity=Severity.LOW,
@@ -165,15 +172,16 @@ RULES: Final = (
         suggest=("Ask the user whether the payment was theirs",),
         words="A payment over 3 deviations (of logarithms: sums are skewed) and 2.5 times the user's mean, or over "
         "5 times it, once 10 are known, and clearly above the largest that the user ever made (for a purchase, ever "
-        "bought), informs: with so many payments, honest ones come so far out too. MEDIUM from 3.6 deviations on, "
-        "from 2.6 where it is the second odd payment in a day, comes from a strange device or is of 2,000 dollars "
-        "or more, and only from 500 dollars on: rents and dear things come alone, and from home. From 200 dollars "
-        "on where it comes from a strange device or is the second odd payment within an hour; and there 4 times the "
-        "mean is enough where only the first was far above the largest; so it is for the fourth within an hour, 1.5 "
-        "deviations out, once 5 are known. At tills, where neither device nor network is named, only 3.6 deviations "
-        "and 500 dollars are MEDIUM, and standing orders never. Small sums and payees known for a day don't count. "
-        "Deviations are Student's: with 10 payments known, 3.6 stand for 4.9, with 100 for 3.7; those of payouts go "
-        "by how many payouts are known. While 5 to 9 payments are known, 20 times the typical one is MEDIUM.",
+        "bought), informs: with so many payments, honest ones come so far out too. MEDIUM from 3.6 deviations and "
+        "200 dollars on; from 2.6 where it is the second odd payment in a day, comes from a strange device or is of "
+        "2,000 dollars or more; and only from 500 dollars on where it is the first odd one within an hour on a "
+        "device of a day or more, or at a till: rents and dear things come alone, and from home. Within an hour of "
+        "an odd one 4 times the mean is enough where only the first was far above the largest, and 1.5 deviations "
+        "are after one that was told, and for the fourth, once 5 are known. At tills, where neither device nor "
+        "network is named, only 3.6 deviations are MEDIUM, and standing orders never. Small sums and payees known "
+        "for a day don't count. Deviations are Student's: with 10 payments known, 3.6 stand for 4.9, with 100 for "
+        "3.7; those of payouts go by how many payouts are known. While 5 to 9 payments are known, 20 times the "
+        "typical one is MEDIUM.",
         default_source="Fraud Detection Handbook",
         gaps="Who once bought a car may be robbed of less. A MEDIUM spike isn't learnt, so a real rise in spending "
         "is told again until payments in between close the gap.",

@@ -458,6 +458,21 @@ def test_a_series_of_odd_payments_is_told_though_its_first_was_learnt() -> None:
     assert spoken([*habits, first, {**again, "at": again["at"] + 2 * HOUR}])["amount_spike"] == Severity.LOW
 
 
+def test_what_follows_a_spike_that_was_told_is_told_sooner() -> None:
+    shop = {"currency": "EUR", "merchant_id": "m1", **HOME}
+    habits = [act("transaction", n * DAY, amount=(10, 20, 40, 80)[n % 4], **shop) for n in range(20)]
+    first = act("transaction", 20 * DAY, amount=440, **shop)
+
+    def then(minutes: float, amount: float) -> Severity | None:
+        again = act("transaction", 20 * DAY + minutes * 60, amount=amount, **shop)
+        return spoken([*habits, first, again])["amount_spike"]
+
+    assert spoken([*habits, first])["amount_spike"] == Severity.LOW
+    assert then(10, 200) == Severity.MEDIUM
+    assert then(10, 100) == Severity.LOW
+    assert then(61, 200) == Severity.LOW
+
+
 def test_a_rent_or_a_dear_thing_comes_alone_and_from_home() -> None:
     shop = {"currency": "EUR", "merchant_id": "m1", **HOME}
     habits = [act("transaction", n * DAY, amount=20 + n % 5, **shop) for n in range(20)]
