@@ -48,9 +48,10 @@ def impossible(action: Action, state: UserState, seen: Seen, t: Thresholds) -> A
         why = ", of somebody who is seen in many countries"
     elif young:
         why = ", on the user's first day"
-    # Of whoever was seen at tills or by a server alone it is not known from where they sign in.
-    first_device = seen.new_device and not seen.had_devices
-    doubted = seen.served or first_device or freely_proven(action, state, seen)
+    # Of whoever was seen at tills or by a server alone it is not known where they are, nor at tills on the first day.
+    unknown = not seen.had_devices and (seen.new_device or seen.till)
+    unknown = unknown or (seen.till and seen.known_s < FAMILIAR_S)
+    doubted = seen.served or unknown or freely_proven(action, state, seen)
     speed = f"{speed_kmh:,.0f} km/h" if speed_kmh < AIRBORNE_KMH else "faster than any aircraft"
     return Hit(
         Severity.LOW if quiet else Severity.MEDIUM if doubted else Severity.HIGH,
@@ -145,10 +146,10 @@ RULES: Final = (
         "informs, and so it does from a network that came an hour ago, on a device that was the user's at the last "
         "place or for a day (abroad for an hour), at a till in a country of the user's, where a user comes back "
         "after an alarm, of who has had 4 countries for a day or more (exits that change), and of more than an hour "
-        "on a user's first day. MEDIUM is one after a second factor, on the first device that a user ever names, "
-        "and to where no device is named, of a user with devices, and that is no place to come from: aggregators of "
-        "accounts sign in and ask for pages. A user who is on a device and in a network of a day or more is at "
-        "home, and it was the other place that was strange.",
+        "on a user's first day. MEDIUM is one after a second factor, on the first device that a user ever names, at "
+        "a till before that or on the first day, and to where no device is named, of a user with devices, and that "
+        "is no place to come from: aggregators of accounts sign in and ask for pages. A user who is on a device and "
+        "in a network of a day or more is at home, and it was the other place that was strange.",
         default_source="Panther; Elastic has 800 km/h",
         gaps="Only the newest place is kept. Where events tell only countries, the distance is that of their "
         "borders, roughly, so neighbours never count. Who copies a device's id is taken for its owner behind a VPN.",
@@ -215,6 +216,15 @@ RULES: Final = (
                 events=(
                     event("transaction", 0, amount=9, currency="EUR", country="DE"),
                     event("login", 1_800, device_id="d1", **_LIMA),
+                ),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="from where a server signed in to a till",
+                events=(
+                    event("login", 0, **_LIMA),
+                    event("transaction", 1_800, amount=9, currency="EUR", country="DE"),
                 ),
                 hit=True,
                 severity=Severity.MEDIUM,
