@@ -27,37 +27,45 @@ def impossible(action: Action, state: UserState, seen: Seen, t: Thresholds) -> A
         return None
     if seen.device_age_s >= FAMILIAR_S and seen.network_age_s >= FAMILIAR_S:
         return None
+    excuse = _excuse(action, state, seen, t)
+    severity = Severity.LOW if excuse else Severity.MEDIUM if _doubted(action, state, seen) else Severity.HIGH
+    speed = f"{speed_kmh:,.0f} km/h" if speed_kmh < AIRBORNE_KMH else "faster than any aircraft"
+    return Hit(
+        severity,
+        f"{kilometres:,.0f} km from the last place in {duration(seen.travel_ms)}, {speed}{excuse}",
+        unless=at_most(speed_kmh, t["speed_kmh"], "km/h"),
+    )
+
+
+def _excuse(action: Action, state: UserState, seen: Seen, t: Thresholds) -> str:
+    """What explains the journey, and "" where nothing does."""
+    if seen.vpn:
+        return ", one end behind a VPN"
     elsewhere = seen.abroad or seen.new_country
+    if seen.till and not elsewhere:
+        return ", at a till in a country of the user's"
     # The device was the user's already when the user was at the last place. Suddenly abroad, it is behind an exit,
     # rather than stolen with its id.
     carried = seen.device_age_s >= min(FAMILIAR_S, seen.travel_ms // SECOND + 1)
     carried = carried and not (elsewhere and seen.device_age_s < t["settled_s"])
-    till = seen.till and not elsewhere
     # What came from a network an hour ago has been told.
-    own = carried or till or seen.network_age_s >= t["told_s"] or is_back(action, state, seen)
-    restless = _countries(action, state) >= t["restless_countries"]
+    if carried or seen.network_age_s >= t["told_s"] or is_back(action, state, seen):
+        return ", on a device or in a network of the user's"
+    if _countries(action, state) >= t["restless_countries"]:
+        return ", of somebody who is seen in many countries"
     # On the first day nobody's exits are known yet, and an hour is enough for a server to have looked in.
-    young = seen.known_s < FAMILIAR_S and seen.travel_ms > t["young_s"] * SECOND
-    quiet = seen.vpn or own or restless or young
-    why = ""
-    if seen.vpn:
-        why = ", one end behind a VPN"
-    elif own:
-        why = ", at a till in a country of the user's" if till else ", on a device or in a network of the user's"
-    elif restless:
-        why = ", of somebody who is seen in many countries"
-    elif young:
-        why = ", on the user's first day"
-    # Of whoever was seen at tills or by a server alone it is not known where they are, nor at tills on the first day.
+    if seen.known_s < FAMILIAR_S and seen.travel_ms > t["young_s"] * SECOND:
+        return ", on the user's first day"
+    return ""
+
+
+def _doubted(action: Action, state: UserState, seen: Seen) -> bool:
+    """Whether it may well be no journey. Of whoever was seen at tills or by a server alone it is not known where they
+    are, nor at tills on the first day."""
+    if seen.till and seen.known_s < FAMILIAR_S:
+        return True
     unknown = not seen.had_devices and (seen.new_device or seen.till)
-    unknown = unknown or (seen.till and seen.known_s < FAMILIAR_S)
-    doubted = seen.served or unknown or freely_proven(action, state, seen)
-    speed = f"{speed_kmh:,.0f} km/h" if speed_kmh < AIRBORNE_KMH else "faster than any aircraft"
-    return Hit(
-        Severity.LOW if quiet else Severity.MEDIUM if doubted else Severity.HIGH,
-        f"{kilometres:,.0f} km from the last place in {duration(seen.travel_ms)}, {speed}{why}",
-        unless=at_most(speed_kmh, t["speed_kmh"], "km/h"),
-    )
+    return seen.served or unknown or freely_proven(action, state, seen)
 
 
 def _countries(action: Action, state: UserState) -> int:
