@@ -178,10 +178,10 @@ RULES: Final = (
         "device of a day or more, or at a till: rents and dear things come alone, and from home. Within an hour of "
         "an odd one 4 times the mean is enough where only the first was far above the largest, and 1.5 deviations "
         "are after one that was told, and for the fourth, once 5 are known. At tills, where neither device nor "
-        "network is named, only 3.6 deviations are MEDIUM, and standing orders never. Small sums and payees known "
-        "for a day don't count. Deviations are Student's: with 10 payments known, 3.6 stand for 4.9, with 100 for "
-        "3.7; those of payouts go by how many payouts are known. While 5 to 9 payments are known, 20 times the "
-        "typical one is MEDIUM.",
+        "network is named, it takes 3.6 deviations or 2,000 dollars, and standing orders are never MEDIUM. Small "
+        "sums and payees known for a day don't count. Deviations are Student's: with 10 payments known, 3.6 stand "
+        "for 4.9, with 100 for 3.7; those of payouts go by how many payouts are known. While 5 to 9 payments are "
+        "known, 20 times the typical one is MEDIUM.",
         default_source="Fraud Detection Handbook",
         gaps="Who once bought a car may be robbed of less. A MEDIUM spike isn't learnt, so a real rise in spending "
         "is told again until payments in between close the gap.",
