@@ -18,6 +18,7 @@ from core.state import UserState
 
 OWN_FEATURES: Final = (
     "mean_ratio",  # to the mean payment: n / (n + 2)
+    "theft",  # how likely somebody else paid (`core.theft`): the fourth root, since it is small as a rule
     "known",  # since the user's first event: log1p of days, full at 180
     "payment",  # 1 for a transaction
     "payout",  # 1 for a payout
@@ -87,6 +88,7 @@ def own_row(action: Action, state: UserState, seen: Seen) -> Sequence[float]:
         ratio = seen.usd / state.amounts.mean
     return (
         ratio / (ratio + 2),
+        seen.theft**0.25,
         min(1.0, log1p(known_s * 1_000 / DAY) * KNOWN_SCALE) if known_s > 0 else 0.0,
         *_KINDS.get(action.type, _OTHER),
         1.0 if action.failed else 0.0,

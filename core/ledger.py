@@ -12,6 +12,7 @@ from core.ring_origins import keep_origin
 from core.seen import FAMILIAR_S, Seen
 from core.state import PRIOR_LOG_SD, PRIOR_N, UserState, mark, meet, short
 from core.student import normal_deviations
+from core.theft import learn_sum
 from core.windows import insert, insert_entry, insert_money
 
 # A payment of this many times the typical is odd, once there are some to compare it with.
@@ -72,6 +73,8 @@ def place_payment(state: UserState, action: Action, seen: Seen) -> None:
     seen.usd = usd
     if state.amounts.n >= ODD_AFTER:
         _compare(state, action, seen)
+        if seen.usual > 0 and not (seen.placed or seen.till):
+            seen.theft = learn_sum(state, time_ms, usd / seen.usual)
         if seen.ratio >= ODD_RATIO:
             insert(state.odd, time_ms, bounds.ODD_MAX, clock_ms - bounds.ODD_MS)
     if not action.failed:

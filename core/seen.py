@@ -24,15 +24,18 @@ class Seen(Struct, gc=False):
     user's places; usd: rough dollars, 0 for none; usual: what the user pays in this way on average, in rough
     dollars, 0 with too few to compare; ratio: of usd to the typical one, -1 with too few; error: its deviations
     above the mean, both of logarithms, 0 with too few; z: the same, by how many are known (`core.student`);
+    theft: 0..1, how likely somebody else paid, where neither device nor network of the user's was ever named;
     unplaced: a payment that names neither device nor network, of a user whose payments do; till: one of a user
     who has either: paid with the card itself, or by the bank; served: names a network and no device, of a user
-    with devices: a server that signs in for the user, or a script; kilometres, travel_ms: from last_place, -1 if
-    either is not known; vpn: either end is behind one; same_ip: as at the last place; strange: from a device (a
-    network, where none is named) less than a day old, of a user who was known for a day when it appeared;
-    abroad: in a country first seen less than a day ago, of a user known for longer and from elsewhere, and no
-    VPN; session_gap_s: to the session's newest event before, session_ended_s: since its logout, -1 where there
-    is none; session_holder, session_network, session_country: whether that changed since then, within a day;
-    *_mark: see `core.state.mark`, 0 where not named.
+    with devices: a server that signs in for the user, or a script; kilometres, travel_ms: from last_place, -1
+    if either is not known; vpn: either end is behind one; same_ip: as at the last place; same_clock: in the
+    time zone that the user's clock told before; strange: from a device (a network, where none is named) less
+    than a day old, of a user who was known for a day when it appeared; abroad: in a country first seen less
+    than a day ago, of a user known for longer and from elsewhere, and no VPN; session_gap_s: to the session's
+    newest event before, session_ended_s: since its logout, -1 where there is none; session_holder,
+    session_network, session_country: whether that changed since then, within a day; session_moved: it went on in a
+    network that was new to the user; *_mark: see
+    `core.state.mark`, 0 where not named.
     """
 
     late: bool = False
@@ -57,6 +60,7 @@ class Seen(Struct, gc=False):
     ratio: float = UNKNOWN
     error: float = 0.0
     z: float = 0.0
+    theft: float = 0.0
     unplaced: bool = False
     till: bool = False
     served: bool = False
@@ -65,6 +69,7 @@ class Seen(Struct, gc=False):
     last_place: Place | None = None
     vpn: bool = False
     same_ip: bool = False
+    same_clock: bool = False
     strange: bool = False
     abroad: bool = False
     session_gap_s: int = UNKNOWN
@@ -72,6 +77,7 @@ class Seen(Struct, gc=False):
     session_holder: bool = False
     session_network: bool = False
     session_country: bool = False
+    session_moved: bool = False
     device_mark: int = 0
     network_mark: int = 0
 

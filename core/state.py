@@ -16,7 +16,7 @@ from core.clock import DAY
 from core.otp import Otp
 from core.respond import LockFacts
 
-VERSION: Final = 5
+VERSION: Final = 6
 IDS_KEPT: Final = 256
 KEY_BYTES: Final = 8
 
@@ -43,7 +43,8 @@ class Known(Struct, array_like=True, gc=False):
 
 class Session(Struct, array_like=True, gc=False):
     """Whose a session is. holder: of the device; agent: of the user agent; 0 for unknown. All are digests, of 32 bits
-    but for the session's own. ended_s: of its newest logout, 0 where none came since a login."""
+    but for the session's own. ended_s: of its newest logout, 0 where none came since a login; moved: it went on in a
+    network that was new to the user."""
 
     mark: int
     holder: int
@@ -53,6 +54,7 @@ class Session(Struct, array_like=True, gc=False):
     # Not in records of older releases.
     ended_s: int = 0
     agent: int = 0
+    moved: bool = False
 
 
 class Place(Struct, array_like=True, gc=False):
@@ -97,24 +99,33 @@ class Amounts(Struct, array_like=True, gc=False):
         return float(sqrt((self.log_m2 + PRIOR_N * PRIOR_LOG_SD**2) / (self.n + PRIOR_N)))
 
 
+class Theft(Struct, array_like=True, gc=False):
+    """How likely it is that somebody else pays too, 0..1, as of time_ms: see `core.theft`."""
+
+    likely: float
+    time_ms: int
+
+
 class UserState(Struct, array_like=True, gc=False):
     """A user's memory. `clock_ms` is the newest event time and never goes back; `events` counts every distinct event.
 
-    failures: failed logins as (time_ms, ip, network, country, strange), digests of 32 bits, strange 1 where neither
-    device nor network is the user's; denials: failed second factors; paid: times of payments; money: their rough
-    dollars; declines: (time_ms, card, merchant, small), digests of 32 bits; odd: payments of several times the
-    typical; tall: payments and deposits just under a reporting threshold; round: large round amounts to new
-    payees; views: page views; probes: the newest of each sensitive path as (time_ms, digest); receipts, origins:
-    of the newest payments, for labels that come later, see `core.receipts`, `core.ring_origins`; hours: events by
-    hour of the day, halved when one is full; sent: as amounts, of payouts alone; unplaced: payments that named
-    neither device nor network; active_ms: the newest event that the user made (a failed login is anybody's);
-    woke_ms, idle_ms: the end and the length of the newest long silence; countries: to the second at which each was
-    first seen, the one visited last at the end; groups, lock: see `core.alerting`, `core.respond`; hits: rule to its
-    newest hit; custom: see `core.rules.tally`; suspicion: 0..1, what rules said of the user's last hours, as of
-    suspicion_ms: see `core.suspicion`; alarm_ms: the newest CRITICAL hit or dispute; culprit_device, culprit_session,
-    culprit_network: where the loudest of the alarms came from, digests of 32 bits, 0 for unknown; asked_ms: the
-    newest command; otp: see `core.otp`; answers: to the newest commands, see `core.outcomes`; challenged: (time_ms,
-    event id) of the user's own newest events that were challenged.
+    failures: failed logins as (time_ms, ip, network, country, strange), digests of 32 bits, strange 1 where
+    neither device nor network is the user's; denials: failed second factors; paid: times of payments; money:
+    their rough dollars; declines: (time_ms, card, merchant, small), digests of 32 bits; odd: payments of several
+    times the typical; tall: payments and deposits just under a reporting threshold; round: large round amounts to
+    new payees; views: page views; probes: the newest of each sensitive path as (time_ms, digest); receipts,
+    origins: of the newest payments, for labels that come later, see `core.receipts`, `core.ring_origins`; hours:
+    events by hour of the day, halved when one is full; sent: as amounts, of payouts alone; unplaced: payments
+    that named neither device nor network; active_ms: the newest event that the user made (a failed login is
+    anybody's); woke_ms, idle_ms: the end and the length of the newest long silence; countries: to the second at
+    which each was first seen, the one visited last at the end; groups, lock: see `core.alerting`, `core.respond`;
+    hits: rule to its newest hit; custom: see `core.rules.tally`; suspicion: 0..1, what rules said of the user's
+    last hours, as of suspicion_ms: see `core.suspicion`; alarm_ms: the newest CRITICAL hit or dispute;
+    culprit_device, culprit_session, culprit_network: where the loudest of the alarms came from, digests of 32
+    bits, 0 for unknown; asked_ms: the newest command; otp: see `core.otp`; answers: to the newest commands, see
+    `core.outcomes`; challenged: (time_ms, event id) of the user's own newest events that were challenged; theft:
+    of who never named a device or a network; clock_zone: the time zone that the user's newest clock told, a
+    digest of 32 bits, 0 for none.
     """
 
     version: int = VERSION
@@ -172,6 +183,9 @@ class UserState(Struct, array_like=True, gc=False):
     culprit_network: int = 0
     # Since version 5.
     origins: bytes = b""
+    # Since version 6.
+    theft: Theft | None = None
+    clock_zone: int = 0
 
 
 def mark(text: str) -> int:

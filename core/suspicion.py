@@ -12,7 +12,6 @@ and opens no alert; with nothing else it stays below a challenge, but for severa
 
 from typing import Final
 
-from core.bounds import ODD_MS
 from core.clock import DAY, HOUR, SECOND
 from core.events import Action
 from core.seen import FAMILIAR_S, PAYMENT_TYPES, Seen, is_ordered
@@ -46,16 +45,17 @@ UNPLACED_WEIGHT: Final = 0.25
 Z_FROM: Final = 2.5
 Z_WEIGHT: Final = 0.12
 Z_MOST: Final = 0.4
-# Where nothing that a user does names a device or a network, the sum is all there is to rank a payment by: it weighs
-# from the first figure times the mean on, and at the second all that it ever does; and what is not sent to somebody
-# by its size.
-TIMES_FROM: Final = 2.0
-TIMES_FULL: Final = 5.0
-TIMES_MOST: Final = 0.4
-SIZE_FROM_USD: Final = 150.0
-SIZE_FULL_USD: Final = 300.0
-SIZE_MOST: Final = 0.4
-# Each odd sum in the day before, at most so much; where the sum is all there is, in as long as they are kept.
+# Where nothing that a user does names a device or a network, a payment is ranked by what sums say of a thief
+# (`core.theft`); where it is not sent to somebody, by its size; and by how many there are in a day. The last two
+# begin to weigh at the first figure, and weigh in full at the second.
+THEFT_MOST: Final = 0.9
+SIZE_FROM_USD: Final = 200.0
+SIZE_FULL_USD: Final = 250.0
+SIZE_MOST: Final = 0.5
+PAID_FROM: Final = 7
+PAID_FULL: Final = 12
+PAID_MOST: Final = 0.2
+# Each odd sum in the day before, at most so much.
 ODD_WEIGHT: Final = 0.15
 ODD_MOST: Final = 0.45
 # A large payment, or one declined, in an account's first day.
@@ -140,34 +140,29 @@ def _payment(action: Action, state: UserState, seen: Seen) -> float:
     if seen.unplaced:
         clear *= 1.0 - UNPLACED_WEIGHT
     if seen.payee_age_s < FAMILIAR_S:
-        by_sum = not (seen.placed or seen.till)
-        if seen.z > Z_FROM:
-            clear *= 1.0 - min(Z_MOST, Z_WEIGHT * (seen.z - Z_FROM))
-            if not by_sum:
-                clear *= _series(state, action.time_ms, DAY)
-        if by_sum:
+        if not (seen.placed or seen.till):
             clear *= _by_sum(action, state, seen)
+        elif seen.z > Z_FROM:
+            clear *= 1.0 - min(Z_MOST, Z_WEIGHT * (seen.z - Z_FROM))
+            clear *= _series(state, action.time_ms)
     if seen.known_s < FAMILIAR_S and state.signup_ms and (seen.usd >= YOUNG_USD or action.failed):
         clear *= 1.0 - YOUNG_WEIGHT
     return clear
 
 
-def _series(state: UserState, time_ms: int, length_ms: int) -> float:
-    """1 less what the odd sums weigh that were paid in so long before."""
-    before = len([1 for at_ms in state.odd if time_ms - length_ms < at_ms < time_ms])
+def _series(state: UserState, time_ms: int) -> float:
+    """1 less what the odd sums weigh that were paid in the day before."""
+    before = len([1 for at_ms in state.odd if time_ms - DAY < at_ms < time_ms])
     return 1.0 - min(ODD_MOST, ODD_WEIGHT * before)
 
 
 def _by_sum(action: Action, state: UserState, seen: Seen) -> float:
-    """1 less what the sum weighs of a payment of which little else is known."""
-    clear = 1.0
-    times = seen.usd / seen.usual if seen.usual > 0 else 0.0
-    if times > TIMES_FROM:
-        clear *= 1.0 - TIMES_MOST * _part(times, TIMES_FROM, TIMES_FULL)
-        clear *= _series(state, action.time_ms, ODD_MS)
+    """1 less what the sum weighs of a payment of which little else is known, and what the number of them does."""
+    clear = 1.0 - THEFT_MOST * seen.theft
     if action.type == "transaction":
         clear *= 1.0 - SIZE_MOST * _part(seen.usd, SIZE_FROM_USD, SIZE_FULL_USD)
-    return clear
+    paid = len([1 for at_ms in state.paid if action.time_ms - DAY < at_ms <= action.time_ms])
+    return clear * (1.0 - PAID_MOST * _part(paid, PAID_FROM, PAID_FULL))
 
 
 def _part(figure: float, begins: float, full: float) -> float:

@@ -129,32 +129,32 @@ def test_a_sum_far_out_weighs_by_how_far_it_is_and_a_series_more() -> None:
     assert paid(4.0, [START], payee_age_s=FAMILIAR_S) == 1.0
 
 
-def test_where_neither_device_nor_network_is_named_a_sum_of_several_times_the_mean_weighs() -> None:
-    def paid(usd: float, **fields: object) -> float:
-        return clear_of(action(type_="transaction"), UserState(), Seen(usd=usd, usual=50, **fields))  # type: ignore[arg-type]
+def test_where_neither_device_nor_network_is_named_what_sums_say_of_a_thief_weighs() -> None:
+    def paid(theft: float, **fields: object) -> float:
+        return clear_of(action(type_="payout"), UserState(), Seen(theft=theft, z=4.0, **fields))  # type: ignore[arg-type]
 
-    assert paid(100) == 1.0
-    assert 1.0 > paid(110) > paid(130) > paid(149) > 0.6
-    assert paid(250, payee_age_s=FAMILIAR_S) == paid(250, device_age_s=0) == paid(250, network_age_s=9) == 1.0
+    assert paid(0.0) == paid(1.0, payee_age_s=FAMILIAR_S) == 1.0
+    assert 1.0 > paid(0.1) > paid(0.5) > paid(1.0) == pytest.approx(0.1)
+    assert paid(0.0, device_age_s=0) == paid(1.0, device_age_s=0) < 1.0
 
 
 def test_where_neither_device_nor_network_is_named_a_large_sum_weighs_whatever_the_user_pays() -> None:
     def paid(usd: float, usual: float = 200.0, **fields: object) -> float:
         return clear_of(action(type_="transaction"), UserState(), Seen(usd=usd, usual=usual, **fields))  # type: ignore[arg-type]
 
-    assert paid(150) == 1.0
-    assert 1.0 > paid(170) > paid(250) > paid(300) == paid(400) == paid(5_000, usual=0.0) == pytest.approx(0.6)
+    assert paid(200) == 1.0
+    assert 1.0 > paid(210) > paid(240) > paid(250) == paid(400) == paid(5_000, usual=0.0) == pytest.approx(0.5)
     assert paid(300, device_age_s=0) == paid(300, network_age_s=0) == paid(5_000, till=True) == 1.0
     assert clear_of(action(type_="payout"), UserState(), Seen(usd=300)) == 1.0
 
 
-def test_where_neither_device_nor_network_is_named_a_series_is_one_of_two_weeks() -> None:
-    def paid(days_ago: float, **fields: object) -> float:
-        odd = [START - int(days_ago * DAY), START]
-        return clear_of(action(type_="transaction"), UserState(odd=odd), Seen(z=4.0, usd=90, usual=40, **fields))  # type: ignore[arg-type]
+def test_where_neither_device_nor_network_is_named_many_payments_a_day_weigh_a_little() -> None:
+    def paid(count: int, hours: int, **fields: object) -> float:
+        state = UserState(paid=[START - n * hours * HOUR for n in range(count)])
+        return clear_of(action(type_="payout"), state, Seen(usd=30, **fields))  # type: ignore[arg-type]
 
-    assert paid(0.5) == paid(14) < paid(16)
-    assert paid(0.5, device_age_s=FAMILIAR_S) < paid(14, device_age_s=FAMILIAR_S)
+    assert paid(7, 1) == paid(12, 4) == paid(12, 1, device_age_s=0) == 1.0
+    assert 1.0 > paid(9, 1) > paid(12, 1) == paid(20, 1) == pytest.approx(0.8)
 
 
 def test_a_large_payment_of_an_accounts_first_day_and_one_that_names_no_place_weigh() -> None:

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 HERE = Path(__file__).parent / "versions"
 # By the newest version of a user's state that each reads and writes.
-VERSIONS = ("users-3", "users-4")
+VERSIONS = ("users-3", "users-4", "users-5")
 
 # Key and value of a changelog, the epoch in front of the value.
 Row = tuple[bytes, bytes]
