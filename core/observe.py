@@ -43,6 +43,8 @@ def observe(state: UserState, action: Action) -> Seen:
     _whose(state, action, seen, time_s)
     if own:
         _activity(state, seen, time_ms)
+        if action.attributes:
+            _clock(state, action, seen)
         # Who looks in for the user, an aggregator of accounts, names no device: it is not where the user is.
         looked_in = type_ == "page_view" and action.device_id is None
         if type_ != "otp" and not looked_in and (action.country is not None or action.lat is not None):
@@ -124,6 +126,16 @@ def _activity(state: UserState, seen: Seen, time_ms: int) -> None:
         state.active_ms = time_ms
 
 
+def _clock(state: UserState, action: Action, seen: Seen) -> None:
+    """The time zone that a browser or a phone tells: not where its address is, but where its owner set the clock."""
+    zone = action.attributes.get("tz")
+    if isinstance(zone, str) and zone:
+        told = short(mark(zone))
+        seen.same_clock = told == state.clock_zone
+        if not seen.late:
+            state.clock_zone = told
+
+
 def _travel(state: UserState, action: Action, seen: Seen) -> None:
     """How far it is from the last place, and the newest place. The user is not where a server is."""
     place = state.place
@@ -168,6 +180,7 @@ def _session(state: UserState, action: Action, seen: Seen, time_s: int) -> None:
             seen.session_holder = was != now and was != 0 != now
             seen.session_network = network != session.network and network != 0 != session.network
             seen.session_country = country != session.country and "" not in (country, session.country)
+        session.moved = seen.session_moved = session.moved or (seen.session_network and seen.new_network)
         if time_s >= session.last_s:
             session.last_s = time_s
             session.holder = holder or session.holder

@@ -166,3 +166,8 @@ def distance_km(a_lat: float, a_lon: float, b_lat: float, b_lon: float) -> float
         + math.cos(lat1) * math.cos(lat2) * math.sin(math.radians(b_lon - a_lon) / 2) ** 2
     )
     return 12_742.0 * math.asin(math.sqrt(min(1.0, half)))
+
+
+def nearest(lat: float, lon: float) -> City:
+    """The city that a point is in or near."""
+    return min(CITIES, key=lambda city: distance_km(lat, lon, city.lat, city.lon))

@@ -61,8 +61,11 @@ def _excuse(action: Action, state: UserState, seen: Seen, t: Thresholds) -> str:
 
 def _doubted(action: Action, state: UserState, seen: Seen) -> bool:
     """Whether it may well be no journey. Of whoever was seen at tills or by a server alone it is not known where they
-    are, nor at tills on the first day."""
+    are, nor at tills on the first day. One clock in two countries is at an exit in one of them."""
     if seen.till and seen.known_s < FAMILIAR_S:
+        return True
+    place = seen.last_place
+    if seen.same_clock and place is not None and place.country and action.country not in (None, place.country):
         return True
     unknown = not seen.had_devices and (seen.new_device or seen.till)
     return seen.served or unknown or freely_proven(action, state, seen)
@@ -77,6 +80,20 @@ def _countries(action: Action, state: UserState) -> int:
 def session_hijack(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answer:
     if seen.session_gap_s > t["window_s"]:
         return None
+    hit = _moved(action, state, seen, t)
+    if (hit is None or hit.severity < Severity.MEDIUM) and _sends_off(action, seen, t):
+        return Hit(
+            Severity.MEDIUM,
+            f"{seen.usd:,.0f} dollars or so went to a payee new to the user, "
+            f"{duration(max(1, seen.network_age_s) * SECOND)} after the session went on in another network",
+            action.session_id or "",
+            _STAYED["network"],
+        )
+    return hit
+
+
+def _moved(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Hit | None:
+    """What it says of an event that its session was elsewhere before."""
     if seen.session_holder:
         what = "device"
         # A late event of the owner's can come in behind the thief's.
@@ -111,6 +128,12 @@ def session_hijack(action: Action, state: UserState, seen: Seen, t: Thresholds) 
     return Hit(severity, f"The session has moved to another {what}", action.session_id or "", _STAYED[what])
 
 
+def _sends_off(action: Action, seen: Seen, t: Thresholds) -> bool:
+    """Whether a sum that is none of the user's goes to somebody new, from where the session has just moved to."""
+    moved = action.type == "payout" and seen.session_moved and 0 <= seen.network_age_s <= t["sent_s"]
+    return moved and seen.payee_age_s <= 0 and seen.usd >= t["sent_usd"] and not 0 <= seen.ratio < t["sent_ratio"]
+
+
 _THEFT: Final = frozenset({"payout", "mfa_change", "password_change", "profile_change"})
 _STAYED: Final = {
     "device": otherwise("had the session stayed on its device and in its network"),
@@ -122,6 +145,7 @@ _BERLIN: Final = {"ip": "192.0.2.10", "country": "DE", "lat": 52.5, "lon": 13.4}
 _LIMA: Final = {"ip": "203.0.113.9", "country": "PE", "lat": -12.0, "lon": -77.0}
 _MUNICH: Final = {"ip": "198.51.100.7", "country": "DE", "lat": 48.1, "lon": 11.6}
 _VPN: Final = {"attributes": {"vpn": True}}
+_CLOCK: Final = {"attributes": {"tz": "Europe/Berlin"}}
 _HOME: Final = {"ip": "192.0.2.10", "device_id": "d1", "country": "DE"}
 _AWAY: Final = {"ip": "203.0.113.9", "device_id": "x", "country": "BR"}
 _DAY: Final = 86_400
@@ -155,12 +179,14 @@ RULES: Final = (
         "place or for a day (abroad for an hour), at a till in a country of the user's, where a user comes back "
         "after an alarm, of who has had 4 countries for a day or more (exits that change), and of more than an hour "
         "on a user's first day. MEDIUM is one after a second factor, on the first device that a user ever names, at "
-        "a till before that or on the first day, and to where no device is named, of a user with devices, and that "
-        "is no place to come from: aggregators of accounts sign in and ask for pages. A user who is on a device and "
-        "in a network of a day or more is at home, and it was the other place that was strange.",
+        "a till before that or on the first day, into another country where the clock (attribute tz) tells the time "
+        "zone that it told before, and to where no device is named, of a user with devices, and that is no place to "
+        "come from: aggregators of accounts sign in and ask for pages. A user who is on a device and in a network of "
+        "a day or more is at home, and it was the other place that was strange.",
         default_source="Panther; Elastic has 800 km/h",
         gaps="Only the newest place is kept. Where events tell only countries, the distance is that of their "
-        "borders, roughly, so neighbours never count. Who copies a device's id is taken for its owner behind a VPN.",
+        "borders, roughly, so neighbours never count. Who copies a device's id is taken for its owner behind a VPN, "
+        "and who sets a clock by the victim's is only MEDIUM.",
         examples=(
             Example(
                 name="Berlin and, 30 minutes later, Lima",
@@ -205,6 +231,26 @@ RULES: Final = (
                     event("login", -_DAY, device_id="d1", **_BERLIN),
                     event("login", 0, device_id="d1", **_BERLIN),
                     event("login", 1_800, device_id="d2", **_LIMA),
+                ),
+                hit=True,
+                severity=Severity.HIGH,
+            ),
+            Example(
+                name="a device that was never in Berlin, and its clock goes by Berlin's time",
+                events=(
+                    event("login", -_DAY, device_id="d1", **_BERLIN, **_CLOCK),
+                    event("login", 0, device_id="d1", **_BERLIN, **_CLOCK),
+                    event("login", 1_800, device_id="d2", **_LIMA, **_CLOCK),
+                ),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="a device that was never in Berlin, and its clock goes by Lima's time",
+                events=(
+                    event("login", -_DAY, device_id="d1", **_BERLIN, **_CLOCK),
+                    event("login", 0, device_id="d1", **_BERLIN, **_CLOCK),
+                    event("login", 1_800, device_id="d2", attributes={"tz": "America/Lima"}, **_LIMA),
                 ),
                 hit=True,
                 severity=Severity.HIGH,
@@ -309,6 +355,9 @@ RULES: Final = (
             "after_logout_s": 60,
             "settled_s": 3 * _DAY,
             "restless_countries": 4,
+            "sent_s": 600,
+            "sent_usd": 300,
+            "sent_ratio": 3.0,
         },
         period_s=_DAY,
         weight=0.6,
@@ -318,12 +367,13 @@ RULES: Final = (
         "changes whenever a phone leaves home: it counts only into another country, not through a VPN, MEDIUM where "
         "the device is the same, and LOW where it goes on so after half an hour without changing contact data or "
         "sending money; and it informs where nothing names the device and the network is new. MEDIUM also "
-        "where it goes on in a network new to a user of 3 days or more, a minute after its logout. Of who has had 4 "
-        "countries for a day or more a network only informs: exits that change.",
+        "where it goes on in a network new to a user of 3 days or more, a minute after its logout, and where 300 "
+        "dollars that are 3 times what the user sends as a rule go to somebody new within 10 minutes of the network. "
+        "Of who has had 4 countries for a day or more a network only informs: exits that change.",
         default_source="Panther",
-        gaps="A thief with the same device id in the same country is seen only after a logout, and who steals from a "
-        "user of many countries by the device alone. The 3 newest sessions are known. A browser that updates "
-        "itself within a session looks like another where there is no device_id.",
+        gaps="A thief with the same device id in the same country is seen only after a logout or by what is sent, "
+        "and who steals from a user of many countries by the device alone. The 3 newest sessions are known. A "
+        "browser that updates itself within a session looks like another where there is no device_id.",
         examples=(
             Example(
                 name="another device",
@@ -366,6 +416,40 @@ RULES: Final = (
                 events=(
                     event("login", 0, session_id="s1", **_HOME),
                     event("page_view", 600, session_id="s1", path="/", **{**_HOME, "ip": "198.51.100.3"}),
+                ),
+                hit=False,
+            ),
+            Example(
+                name="a phone leaves home, and a large sum goes to somebody new",
+                events=(
+                    event("login", 0, session_id="s1", **_HOME),
+                    event("page_view", 600, session_id="s1", path="/payees", **{**_HOME, "ip": "198.51.100.3"}),
+                    event(
+                        "payout",
+                        640,
+                        session_id="s1",
+                        amount=900,
+                        currency="EUR",
+                        payee_id="p1",
+                        **{**_HOME, "ip": "198.51.100.3"},
+                    ),
+                ),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="a phone leaves home, and a friend gets back what a meal cost",
+                events=(
+                    event("login", 0, session_id="s1", **_HOME),
+                    event(
+                        "payout",
+                        640,
+                        session_id="s1",
+                        amount=30,
+                        currency="EUR",
+                        payee_id="p1",
+                        **{**_HOME, "ip": "198.51.100.3"},
+                    ),
                 ),
                 hit=False,
             ),

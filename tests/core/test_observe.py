@@ -131,6 +131,24 @@ def test_the_same_address_has_not_travelled() -> None:
     assert moved.kilometres == -1
 
 
+def test_a_clock_is_compared_with_what_it_told_before_and_what_comes_late_sets_none() -> None:
+    here, there, silent = ({"attributes": {"tz": zone}} for zone in ("Europe/Berlin", "America/Lima", 5))
+    state = UserState()
+    events = [login(10, **here), login(20), login(30, **there), login(5, **here), login(40, **silent)]
+    told = [seen.same_clock for seen in seen_of(*events, login(50, **there), state=state)]
+    assert told == [False, False, False, False, False, True]
+    failed = login(60, outcome="failure", **here)
+    assert [seen.same_clock for seen in seen_of(failed, login(70, **there), state=state)] == [False, True]
+
+
+def test_a_session_that_went_on_in_a_new_network_has_moved_for_good() -> None:
+    out = {**HOME, "ip": "198.51.100.3"}
+    events = [login(at, session_id="s", **place) for at, place in ((0, HOME), (10, out), (20, out), (30, HOME))]
+    assert [seen.session_moved for seen in seen_of(*events)] == [False, True, True, True]
+    other = [login(at, session_id="t", **place) for at, place in ((40, HOME), (50, out))]
+    assert [seen.session_moved for seen in seen_of(*events, *other)][-2:] == [False, False]
+
+
 def test_a_page_that_no_device_asked_for_is_no_place_of_the_users() -> None:
     state = UserState()
     far = {name: value for name, value in AWAY.items() if name != "device_id"}
