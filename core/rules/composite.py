@@ -45,9 +45,12 @@ def weak_signals(action: Action, state: UserState, seen: Seen, t: Thresholds) ->
     if len(stories) < t["rules"]:
         return None
     own = seen.device_age_s >= FAMILIAR_S or seen.network_age_s >= FAMILIAR_S
-    if seen.at_home:
+    first_day = seen.known_s < FAMILIAR_S
+    # A new phone at home is paid with on its first day, and on the user's all phones are new.
+    usual = (first_day or seen.network_age_s >= FAMILIAR_S) and len(stories) <= t["rules"]
+    if seen.at_home or usual:
         severity = Severity.LOW
-    elif own or seen.known_s < FAMILIAR_S or action.vpn:
+    elif own or first_day or action.vpn:
         severity = Severity.MEDIUM
     else:
         severity = Severity.HIGH if seen.abroad or len(stories) > t["rules"] else Severity.MEDIUM
@@ -91,6 +94,7 @@ def high_risk(action: Action, state: UserState, seen: Seen, t: Thresholds, risk_
 
 _HOME: Final = {"ip": "192.0.2.10", "device_id": "d1", "country": "DE", "session_id": "s1"}
 _NEW: Final = {"ip": "203.0.113.9", "device_id": "d2", "country": "BR", "session_id": "s2"}
+_PHONE: Final = {**_HOME, "device_id": "d2", "session_id": "s2"}
 _LIFE: Final = tuple(event("page_view", n * 600, path="/", **_HOME) for n in range(25))
 _PAYMENT: Final = event("transaction", 20_000, amount=30, currency="EUR", **_HOME)
 _BURST: Final = tuple(event("transaction", 9_000 + n, amount=9.5, currency="EUR", **_NEW) for n in range(3))
@@ -113,7 +117,8 @@ RULES: Final = (
         words="3 different rules on one user within 24 hours, whatever their severity. Rules about the same "
         "thing (a new device and its new country, guesses and the login that comes of them) count once, "
         "reporting duties and what a rule lowered to LOW not at all. It informs where the last of them came "
-        "from a device and network that have been the user's for a day. HIGH takes a strange device and network "
+        "from a device and network that have been the user's for a day, and of 3 where it came from such a network "
+        "or on the user's first day: a new phone is paid with at home. HIGH takes a strange device and network "
         "of a user known for a day, no VPN, and a fourth rule or a new country; else MEDIUM.",
         default_source="asked for in SigmaHQ/pySigma#317",
         gaps="Rules that need reputation or models don't count; the 8 newest are remembered.",
@@ -123,6 +128,16 @@ RULES: Final = (
                 events=(event("login", -2 * 86_400, **_HOME), event("login", 8_990, **_NEW), *_BURST, *_PROBES),
                 hit=True,
                 severity=Severity.HIGH,
+            ),
+            Example(
+                name="a new phone in the user's own network",
+                events=(
+                    event("login", -2 * 86_400, **_HOME),
+                    event("login", 8_990, **_PHONE),
+                    *({**payment, **_PHONE} for payment in (*_BURST, *_PROBES)),
+                ),
+                hit=True,
+                severity=Severity.LOW,
             ),
             Example(
                 name="two of them",

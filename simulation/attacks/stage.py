@@ -42,6 +42,8 @@ class Stage:
         self._pace = pace
         whose = Random(f"clock of {campaign}")
         self._tz = None if whose.random() < CLOCKS_SET else whose.choice(CITIES).tz
+        # Where the victim's own devices are used, which tell the victim's time.
+        self._homes: set[str] = set()
 
     def wait(self, median_s: float, spread: float = 0.7) -> None:
         """Pause, about median_s at the typical pace."""
@@ -113,6 +115,7 @@ class Stage:
         return {"amount": round(amount) if user.per_dollar > 50 else round(amount, 2), "currency": user.currency}
 
     def home(self, user: User) -> Spot:
+        self._homes.add(user.home_ip)
         return Spot(user.home_ip, user.city.country, user.lat, user.lon)
 
     def newcomer(self) -> User:
@@ -141,7 +144,8 @@ class Stage:
             if type_ in ("login", "signup"):
                 event["user_agent"] = device.agent
                 if spot is not None:
-                    event["attributes"] = {"tz": self._tz or nearest(spot.lat, spot.lon).tz}
+                    theirs = None if spot.ip in self._homes else self._tz
+                    event["attributes"] = {"tz": theirs or nearest(spot.lat, spot.lon).tz}
         if session is not None:
             event["session_id"] = session
         event.update(fields)

@@ -92,6 +92,7 @@ def test_no_hit_is_below_the_rules_own_severity_but_for_those_that_say_so(rule: 
         "credential_change_payout",
         "success_after_attack",
         "payment_at_compromised_merchant",
+        "several_weak_signals",
     }
     said = [
         answer for example in rule.rule.examples for answer in answers(BOOK, rule, example) if isinstance(answer, Hit)
