@@ -7,7 +7,7 @@ from core.clock import DAY, SECOND
 from core.events import Action
 from core.rules.entry import Answer, Example, Hit, Rule, Severity, Thresholds, event
 from core.rules.unless import fewer
-from core.seen import UNKNOWN, Seen
+from core.seen import UNKNOWN, Seen, is_ordered
 from core.state import UserState
 from core.wording import duration
 
@@ -18,7 +18,7 @@ def fan_out(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Answ
     hit = None
     if state.deposits and len(state.payees) >= t["payees"]:
         hit = _fanned(action, state, t, int(t["window_s"] * SECOND), t["share_0_1"], t["least_usd"], Severity.HIGH)
-        if hit is None and seen.known_s * SECOND >= DAY:
+        if hit is None and seen.known_s * SECOND >= DAY and not is_ordered(action, seen):
             hit = _fanned(action, state, t, DAY, t["day_share_0_1"], t["day_usd"], Severity.MEDIUM)
     return hit or _drained(action, state, seen, t) or _strewn(action, state, seen, t)
 
@@ -57,7 +57,7 @@ def _drained(action: Action, state: UserState, seen: Seen, t: Thresholds) -> Hit
     window_s, least_usd = t["window_s"], t["large_usd"]
     unknown = not state.signup_ms and seen.known_s < t["settled_s"]
     least = t["large_payees"] + (t["unknown_payees"] if unknown else 0)
-    if seen.usd < least_usd or seen.payee_age_s >= window_s or len(state.payees) < least:
+    if seen.usd < least_usd or seen.payee_age_s >= window_s or len(state.payees) < least or is_ordered(action, seen):
         return None
     since_ms = action.time_ms - int(window_s * SECOND)
     payees = len([payee for payee in state.payees if payee.first_s * SECOND > since_ms])
@@ -132,7 +132,8 @@ RULES: Final = (
         "Within a day, at least four fifths of it, and of 1,000 dollars or more, is MEDIUM; so are 2 payments "
         "of 500 dollars or more to payees that were never paid before, within an hour, wherever the money is "
         "from, 3 of a user without a signup who was not known for 7 days (what is paid every month is new in "
-        "the first), and any sums to 4 of them from a device and a network that are strange.",
+        "the first), and any sums to 4 of them from a device and a network that are strange. What the bank pays by "
+        "an order is no reason for the first two of these.",
         default_source="fraudstruct",
         gaps="Mules who wait for days pass. On the first day that Argus sees, every payee is new, so only the hour "
         "counts. 10 payees and 10 payments are known.",
@@ -172,6 +173,15 @@ RULES: Final = (
                 events=(_out(0, 20, "old"), _out(8 * _DAY, 1_300, "p1"), _out(8 * _DAY + 30, 900, "p2")),
                 hit=True,
                 severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="1,300 to a stranger, and 900 by an order to the bank",
+                events=(
+                    _out(0, 20, "old"),
+                    _out(8 * _DAY, 1_300, "p1"),
+                    event("payout", 8 * _DAY + 30, amount=900, currency="USD", payee_id="p2"),
+                ),
+                hit=False,
             ),
             Example(
                 name="1,300 to a stranger, in two parts, and 20 to another",

@@ -370,7 +370,7 @@ RULES: Final = (
             "settled_s": 3 * _DAY,
             "restless_countries": 4,
             "sent_s": 600,
-            "sent_usd": 300,
+            "sent_usd": 500,
             "sent_ratio": 3.0,
         },
         period_s=_DAY,
@@ -381,7 +381,7 @@ RULES: Final = (
         "changes whenever a phone leaves home: it counts only into another country, not through a VPN, MEDIUM where "
         "the device is the same, and LOW where it goes on so after half an hour without changing contact data or "
         "sending money; and it informs where nothing names the device and the network is new. MEDIUM also "
-        "where it goes on in a network new to a user of 3 days or more, a minute after its logout, and where 300 "
+        "where it goes on in a network new to a user of 3 days or more, a minute after its logout, and where 500 "
         "dollars that are 3 times what the user sends as a rule go to somebody new within 10 minutes of the network. "
         "Of who has had 4 countries for a day or more a network only informs: exits that change.",
         default_source="Panther",
