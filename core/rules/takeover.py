@@ -101,7 +101,10 @@ def _how_sure(
     signs = int(device) + int(seen.away) + int(intruded)
     proven = second_factor(action, state, seen) and not intruded
     if unusual and signs >= 2 and settled:
-        return Severity.HIGH if proven else Severity.CRITICAL
+        if not proven:
+            return Severity.CRITICAL
+        # Of whom hardly a payment is known, a new phone and a forgotten password explain it.
+        return Severity.HIGH if large or seen.abroad or seen.ratio >= 0 else Severity.MEDIUM
     # Whoever roams takes the network of home abroad; a thief comes from another.
     elsewhere = seen.abroad and seen.network_age_s < FAMILIAR_S
     if unusual and signs and (large or elsewhere) and not proven:
@@ -131,6 +134,7 @@ def freely_proven(action: Action, state: UserState, seen: Seen) -> bool:
 
 _HOME: Final = {"ip": "192.0.2.10", "device_id": "d1", "country": "DE"}
 _AWAY: Final = {"ip": "203.0.113.9", "device_id": "x", "country": "BR"}
+_AWAY_AT_HOME: Final = {**_AWAY, "country": "DE"}
 _ROAMING: Final = {**_HOME, "device_id": "d2", "country": "SG"}
 _DAY: Final = 86_400
 _LOGIN: Final = event("login", 0, **_HOME)
@@ -155,11 +159,11 @@ RULES: Final = (
         attack=("T1078", "T1110"),
         suggest=("End all sessions", "Reset the password", "Ask the user whether the login was theirs"),
         words="A login that succeeds within 180 minutes of 10 failures, or of 5 from places strange to the user, "
-        "from a device that isn't long known and a place that is new to a user who has others, or that the "
-        "attack came from. CRITICAL from the attack's own network: a quarter of the failures, 2 at least, "
-        "came from there; of who was never seen before, it takes 10 failures. Who passed a second factor "
-        "there, nobody having been worn down or guessed for it, is MEDIUM, and so is who was only ever seen "
-        "at tills before. The user's own device, known for a day, is never held against them.",
+        "from a device that isn't long known and a place that is new to a user who has others, or that the attack "
+        "came from. CRITICAL from the attack's own network: a quarter of the failures, 2 at least, came from there; "
+        "of who was never seen before, it takes 10 failures. Who passed a second factor there, nobody having been "
+        "worn down or guessed for it, is MEDIUM, and so is who was only ever seen at tills before. The user's own "
+        "device, known for a day, is never held against them.",
         default_source="Elastic",
         gaps="An attacker who guesses from the user's own network is taken for the user; so is one who gets in from "
         "a third place where the user has never logged in.",
@@ -259,11 +263,12 @@ RULES: Final = (
         "than a day old of a user known for longer (of the payment, or of the change unless the payment is from the "
         "user's own), a network less than a day old that is no VPN, and an intrusion that another rule saw within a "
         "day. CRITICAL with an unusual sum and two signs, of a user known for 3 days or in a country new to the "
-        "user; HIGH if a second factor was passed since the device appeared. HIGH with one sign and no second "
-        "factor, for 1,000 dollars or from a country new to the user in a network that is no older; MEDIUM for 200 "
-        "dollars or 10 times what the user sends as a rule, and from anywhere for 1,000, or for 10 times as much "
-        "within an hour. Else it informs: people who reset a password go on to pay their friends. A payee known for "
-        "a day is news only for a large sum with both signs.",
+        "user; HIGH if a second factor was passed since the device appeared, and MEDIUM where then less than 1,000 "
+        "dollars go from the user's country and it is not known what the user sends. HIGH with one sign and no "
+        "second factor, for 1,000 dollars or from a country new to the user in a network that is no older; MEDIUM "
+        "for 200 dollars or 10 times what the user sends as a rule, and from anywhere for 1,000, or for 10 times as "
+        "much within an hour. Else it informs: people who reset a password go on to pay their friends. A payee "
+        "known for a day is news only for a large sum with both signs.",
         default_source="own",
         gaps="A change that arrives after its payout isn't joined to it. A profile_change counts where an attribute "
         "names contact data, or it came from a strange device. On a user's first day nothing is strange.",
@@ -294,6 +299,17 @@ RULES: Final = (
                     _LOGIN,
                     event("mfa_change", 2 * _DAY, **_HOME),
                     event("payout", 2 * _DAY + 600, amount=2_500, currency="EUR", payee_id="mule", **_HOME),
+                ),
+                hit=True,
+                severity=Severity.MEDIUM,
+            ),
+            Example(
+                name="a new phone at home, the password forgotten, and a friend is paid",
+                events=(
+                    _LOGIN,
+                    event("otp", 4 * _DAY - 60, **_AWAY_AT_HOME),
+                    event("password_change", 4 * _DAY, **_AWAY_AT_HOME),
+                    event("payout", 4 * _DAY + 600, amount=160, currency="EUR", payee_id="friend", **_AWAY_AT_HOME),
                 ),
                 hit=True,
                 severity=Severity.MEDIUM,
