@@ -458,6 +458,25 @@ def test_a_series_of_odd_payments_is_told_though_its_first_was_learnt() -> None:
     assert spoken([*habits, first, {**again, "at": again["at"] + 2 * HOUR}])["amount_spike"] == Severity.LOW
 
 
+def test_a_session_that_moved_is_told_by_a_large_sum_to_somebody_new_soon_after() -> None:
+    train = {**HOME, "ip": "203.0.113.50"}
+
+    def sent(after_s: float = 60, payee: str = "mule", amount: float = 900, **place: Any) -> Severity | None:
+        session = {"session_id": "s9"}
+        here = act("page_view", LATER, path="/", **session, **HOME)
+        moved = act("page_view", LATER + 60, path="/payees", **session, **{**train, **place})
+        fields = {"amount": amount, "currency": "EUR", "payee_id": payee, **session}
+        payout = act("payout", LATER + 60 + after_s, **fields, **{**train, **place})
+        friend = act("payout", DAY, amount=20, currency="EUR", payee_id="friend", **HOME)
+        return spoken([*usual_life(), friend, here, moved, payout]).get("session_hijack")
+
+    assert sent() == sent(after_s=600) == Severity.MEDIUM
+    assert sent(after_s=601) is None
+    assert sent(payee="friend") is None
+    assert sent(amount=90) is None
+    assert sent(**HOME) is None
+
+
 def test_what_follows_a_spike_that_was_told_is_told_sooner() -> None:
     shop = {"currency": "EUR", "merchant_id": "m1", **HOME}
     habits = [act("transaction", n * DAY, amount=(10, 20, 40, 80)[n % 4], **shop) for n in range(20)]
