@@ -100,10 +100,13 @@ class Amounts(Struct, array_like=True, gc=False):
 
 
 class Theft(Struct, array_like=True, gc=False):
-    """How likely it is that somebody else pays too, 0..1, as of time_ms: see `core.theft`."""
+    """How likely it is that somebody else pays too, 0..1, as of time_ms; counted: payments, older ones fade; large:
+    of these the ones of over twice the mean. See `core.theft`."""
 
     likely: float
     time_ms: int
+    counted: float
+    large: float
 
 
 class UserState(Struct, array_like=True, gc=False):

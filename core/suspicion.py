@@ -140,11 +140,11 @@ def _payment(action: Action, state: UserState, seen: Seen) -> float:
     if seen.unplaced:
         clear *= 1.0 - UNPLACED_WEIGHT
     if seen.payee_age_s < FAMILIAR_S:
-        if not (seen.placed or seen.till):
-            clear *= _by_sum(action, state, seen)
-        elif seen.z > Z_FROM:
+        if seen.z > Z_FROM:
             clear *= 1.0 - min(Z_MOST, Z_WEIGHT * (seen.z - Z_FROM))
             clear *= _series(state, action.time_ms)
+        if not (seen.placed or seen.till):
+            clear *= _by_sum(action, state, seen)
     if seen.known_s < FAMILIAR_S and state.signup_ms and (seen.usd >= YOUNG_USD or action.failed):
         clear *= 1.0 - YOUNG_WEIGHT
     return clear

@@ -131,11 +131,11 @@ def test_a_sum_far_out_weighs_by_how_far_it_is_and_a_series_more() -> None:
 
 def test_where_neither_device_nor_network_is_named_what_sums_say_of_a_thief_weighs() -> None:
     def paid(theft: float, **fields: object) -> float:
-        return clear_of(action(type_="payout"), UserState(), Seen(theft=theft, z=4.0, **fields))  # type: ignore[arg-type]
+        return clear_of(action(type_="payout"), UserState(), Seen(theft=theft, **fields))  # type: ignore[arg-type]
 
-    assert paid(0.0) == paid(1.0, payee_age_s=FAMILIAR_S) == 1.0
+    assert paid(0.0) == paid(1.0, payee_age_s=FAMILIAR_S) == paid(1.0, device_age_s=0) == 1.0
     assert 1.0 > paid(0.1) > paid(0.5) > paid(1.0) == pytest.approx(0.1)
-    assert paid(0.0, device_age_s=0) == paid(1.0, device_age_s=0) < 1.0
+    assert paid(0.5, z=4.0) < paid(0.5)
 
 
 def test_where_neither_device_nor_network_is_named_a_large_sum_weighs_whatever_the_user_pays() -> None:
