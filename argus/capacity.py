@@ -65,8 +65,8 @@ CHANGELOG_RECORDS: Final = Constant(
 )
 STANDBY_CPU: Final = Constant("processor time of a standby, first copy", 30, "us/record", XEON_LOADED, RECOVERY)
 TAKEOVER: Final = Constant("by a standby, from the handover", 1.2, "s", XEON_LOADED, RECOVERY)
-LABEL_ROW: Final = Constant("an event kept for its label, alone in its step", 519, "bytes", ANY, COUNTED)
-LABEL_ROW_MEMORY: Final = Constant("memory of an event kept for its label", 86, "bytes", ANY, COUNTED)
+LABEL_ROW: Final = Constant("an event kept for its label, alone in its step", 526, "bytes", ANY, COUNTED)
+LABEL_ROW_MEMORY: Final = Constant("memory of an event kept for its label", 87, "bytes", ANY, COUNTED)
 
 CONSTANTS: Final = (
     WORKER_RATE,
